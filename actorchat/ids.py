@@ -1,0 +1,45 @@
+"""Knows what names things: users, devices, conversations, slots.
+Must not know how they are stored or sent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+from zlib import crc32
+
+UserId = NewType("UserId", str)
+DeviceId = NewType("DeviceId", str)
+ClientMessageId = NewType("ClientMessageId", bytes)
+Seq = NewType("Seq", int)
+Upd = NewType("Upd", int)
+Slot = NewType("Slot", int)
+Epoch = NewType("Epoch", int)
+
+NAME_LENGTH_MAX = 64
+CLIENT_ID_BYTES = 16
+SLOTS = 1024
+
+# Lower-case ASCII, so that no two names look alike and none can carry control characters,
+# path separators or markup into a log line, a key, a terminal or a page.
+NAME_PATTERN = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+_NAME = re.compile(NAME_PATTERN)
+
+
+def is_name(text: str) -> bool:
+    """Say whether `text` can name a user or device: 1-64 of a-z 0-9 . _ -, ends alphanumeric."""
+    return _NAME.fullmatch(text) is not None
+
+
+def slot_of(user: str) -> Slot:
+    """Return the slot in which `user` is at home; stable for ever, on every node."""
+    return Slot(crc32(user.encode()) % SLOTS)
+
+
+def direct_pair(one: str, other: str) -> tuple[str, str]:
+    """Return the two users of a direct conversation in its one canonical order.
+
+    The conversation lives in the slot of the first of the two. `one` may equal `other`: a
+    conversation with oneself.
+    """
+    return (one, other) if one <= other else (other, one)

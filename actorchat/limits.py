@@ -1,0 +1,79 @@
+"""Knows every bound of the system, with its unit and reason. Must not know who uses it."""
+
+from __future__ import annotations
+
+# -- the wire ---------------------------------------------------------------------------------
+FRAME_BYTES_MAX = 262_144  # a history page of 256 KiB is the largest frame that makes sense
+PUSH_FRAME_BYTES_MAX = FRAME_BYTES_MAX + 1_024  # the largest send returns with a longer head
+HELLO_FRAME_BYTES_MAX = 4_096  # before sign-in nobody needs more; caps what strangers can buffer
+CBOR_DEPTH_MAX = 8  # the deepest op has 4 levels
+CBOR_ITEMS_MAX = 3_072  # a history page of 200 messages has 2,230; bounds the time of one decode
+BODY_CHARS_MAX = 65_536  # what chat systems allow is 4 Ki (Discord) to 64 Ki (WhatsApp)
+SECRET_CHARS_MAX = 1_024  # a password; argon2 hashes any length, this bounds the frame
+AGENT_CHARS_MAX = 128  # free text that names the client program
+REQUEST_ID_MAX = 2**32 - 1  # a request id is 32 bits
+POSITION_MAX = 2**53 - 1  # seqs, updates, times: exact in a double, so in JSON and JavaScript too
+PROTOCOL_VERSION = 1
+
+# -- a connection -----------------------------------------------------------------------------
+HANDSHAKE_TIMEOUT_S = 10.0  # from accept to a granted hello; a phone on a bad link needs 2-3 s
+PING_INTERVAL_S = 25.0  # under the 30 s after which carriers' NATs forget an idle mapping
+IDLE_TIMEOUT_S = 75.0  # three missed pings: the peer is gone
+OUTBOX_BYTES_MAX = 1_048_576  # unsent bytes a connection may owe its peer; beyond: slow consumer
+REQUESTS_IN_FLIGHT_MAX = 256  # unanswered requests of a connection; beyond: stop reading it
+CONNECTIONS_MAX = 262_144  # a node's own bound; the file descriptor limit is usually lower
+READ_BYTES = 65_536  # one read of a socket
+ACCEPT_BACKLOG = 1_024  # connections that the kernel holds while the loop is busy
+SWEEP_TICK_S = 1.0  # deadlines of connections are looked at so often
+CLOSE_LINGER_S = 5.0  # how long a peer may take to read the last frames and to close its side
+BUSY_PAUSE_S = 0.1  # a connection is not read so long after its session refused an op as busy
+DRAIN_ANSWER_S = 5.0  # how long a drain waits for requests that are under way
+DRAIN_SPREAD_MS = 10_000  # reconnects after a drain are spread over so long a time
+OVERLOAD_SPREAD_MS = 30_000  # and those of a node that is full over this
+
+# -- delivery ---------------------------------------------------------------------------------
+DELIVERY_WINDOW_UPDATES = 1_024  # pushed and unacked updates of a device; beyond: wait for acks
+CATCH_UP_PAGE_UPDATES = 256  # rows read at once for a device that is behind
+ACK_EVERY_UPDATES = 32  # the client acks at least this often ...
+ACK_DELAY_S = 0.05  # ... and at the latest so long after an update; marks are coalesced as long
+MARK_DELAY_S = 0.05
+TRIM_EVERY_UPDATES = 64  # one delete_range for so many acked updates
+CHECKPOINT_EVERY_UPDATES = 64  # what a user's actor must re-read of its inbox when it starts
+INBOX_INLINE_BYTES_MAX = 512  # longer records are kept once, in history, and pointed to
+HISTORY_PAGE_MESSAGES_MAX = 200
+HISTORY_PAGE_BYTES_MAX = 131_072
+
+# -- a client ---------------------------------------------------------------------------------
+CLIENT_WINDOW_SENDS = 64  # sends in flight; a quarter of what a server grants a connection
+CLIENT_UNSENT_MAX = 16_384  # sends kept while the server is away; beyond: refused, not dropped
+CLIENT_INBOX_MESSAGES = 1_024  # messages the application has not fetched; beyond: no more acks
+CLIENT_TIMEOUT_S = 10.0  # a request unanswered so long means that the connection is no good
+RECONNECT_BASE_S = 0.1  # first wait of the backoff, doubled each time, with full jitter
+RECONNECT_CAP_S = 15.0
+RECONNECT_STABLE_S = 5.0  # a session that held so long was no failure: the backoff starts anew
+DEAD_AFTER_PINGS = 2.5  # silence of so many ping intervals: two pings went unanswered
+
+# -- conversations ----------------------------------------------------------------------------
+IDEMPOTENCE_WINDOW = 64  # client ids kept in memory, in two generations; the store has the rest
+FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
+
+# -- actors -----------------------------------------------------------------------------------
+ENTITY_IDLE_S = 120.0  # a user or conversation without work is stopped; the log has it all
+ENTITY_MAILBOX_MAX = 65_536
+SESSION_MAILBOX_MAX = 8_192
+CALL_TIMEOUT_S = 5.0
+VISIT_MESSAGES_MAX = 64  # one actor's share before the next has its turn
+TURN_MESSAGES_MAX = 1_024  # messages between two looks at sockets and timers ...
+TURN_S = 0.002  # ... and the time that a turn, so also one handler, should take at most
+TIMER_TICK_S = 0.01  # resolution of an actor's timers; the finest delays in use are 50 ms
+DEAD_LETTERS_KEPT = 100
+TRACEBACK_CHARS_MAX = 8_192  # of a crash, as text; a deep recursion prints megabytes
+
+# -- sign-in ----------------------------------------------------------------------------------
+HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on two cores
+SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
+SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
+
+# -- the store --------------------------------------------------------------------------------
+STORE_FULL_PROBE_S = 1.0  # how often a full store tries a small write again
+STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write

@@ -1,0 +1,46 @@
+"""Knows what must hold between settings that are each right alone. Must not know their origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from actorchat import limits
+
+
+def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong between settings that are each right alone."""
+    try:
+        parse_address(values["gateway.tcp.listen"])
+    except ValueError as error:
+        yield f"gateway.tcp.listen: {error}"
+    if bool(values["gateway.tcp.tls_cert"]) != bool(values["gateway.tcp.tls_key"]):
+        yield "gateway.tcp.tls_cert and gateway.tcp.tls_key: give both or neither"
+    if values["limits.idle_timeout_s"] <= limits.PING_INTERVAL_S:
+        yield (
+            f"limits.idle_timeout_s: must exceed the {limits.PING_INTERVAL_S:g} s between "
+            f"a client's pings, got {values['limits.idle_timeout_s']:g}"
+        )
+    # RFC 9106, 3.1: memory is at least 8 KiB for each lane.
+    if values["auth.argon2_memory_kib"] < 8 * values["auth.argon2_parallelism"]:
+        yield "auth.argon2_memory_kib: must be at least 8 times auth.argon2_parallelism"
+    if values["store.write_buffer_total_bytes"] < values["store.write_buffer_bytes"]:
+        yield "store.write_buffer_total_bytes: must not be less than store.write_buffer_bytes"
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of `host:port` or `[host]:port`.
+
+    Raises:
+        ValueError: It is neither; the text says why.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"an IPv6 host stands in brackets, as in [::1]:7700, got {text!r}")
+    if not colon or not host:
+        raise ValueError(f"expected host:port, got {text!r}")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        raise ValueError(f"expected a port from 0 to 65535, got {text!r}")
+    return host, int(port)

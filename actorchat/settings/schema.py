@@ -1,0 +1,199 @@
+"""Knows every setting, its default, bounds and meaning. Must not know where values come from.
+
+A setting is one field of a Struct below, with its bounds and its explanation. The loader, the
+environment, the flags and the commented file of `config init` all follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from actorchat import ids, limits
+
+MIB = 1024 * 1024
+
+_Name = Annotated[str, Meta(pattern=f"^{ids.NAME_PATTERN}$")]
+_Bytes = Annotated[int, Meta(ge=MIB)]
+_Count = Annotated[int, Meta(ge=1)]
+_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the settings file."""
+
+
+class NodeSettings(_Section, frozen=True):
+    """Who this node is, and where it keeps its data."""
+
+    data_dir: Annotated[
+        str,
+        Meta(min_length=1, description="Directory of the store; made if it is missing."),
+    ] = "data"
+    name: Annotated[_Name, Meta(description="Name of the node, unique among its peers.")] = "node-1"
+    region: Annotated[_Name, Meta(description="Region; clients are sent to the nearest.")] = "local"
+    zone: Annotated[_Name, Meta(description="Failure domain within the region.")] = "local"
+
+
+class TcpSettings(_Section, frozen=True):
+    """The TCP gateway."""
+
+    listen: Annotated[
+        str,
+        Meta(description="Address as host:port, IPv6 as [host]:port; port 0 picks a free one."),
+    ] = "127.0.0.1:7700"
+    tls_cert: Annotated[
+        str,
+        Meta(description="PEM file of the certificate chain; empty for no TLS."),
+    ] = ""
+    tls_key: Annotated[
+        str,
+        Meta(description="PEM file of the certificate's private key; empty for no TLS."),
+    ] = ""
+
+
+class GatewaySettings(_Section, frozen=True):
+    """Where clients connect."""
+
+    tcp: TcpSettings = TcpSettings()
+
+
+class StoreSettings(_Section, frozen=True):
+    """How the log is kept on disk."""
+
+    sync: Annotated[
+        bool,
+        Meta(
+            description="Sync to disk before a message is acknowledged. With false, messages that "
+            "were acknowledged are lost when the machine fails: only for experiments."
+        ),
+    ] = True
+    write_buffer_bytes: Annotated[
+        _Bytes,
+        Meta(description="Memory for unflushed writes, for each column family."),
+    ] = 32 * MIB
+    write_buffer_total_bytes: Annotated[
+        _Bytes,
+        Meta(description="Memory for unflushed writes of all column families together."),
+    ] = 128 * MIB
+    block_cache_bytes: Annotated[
+        _Bytes,
+        Meta(description="Memory for blocks read from disk."),
+    ] = 256 * MIB
+    wal_bytes_max: Annotated[
+        _Bytes,
+        Meta(description="Size of the write-ahead log beyond which column families are flushed."),
+    ] = 512 * MIB
+
+
+class ChatSettings(_Section, frozen=True):
+    """How users and conversations are held in memory."""
+
+    entity_idle_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds without work after which a user or conversation leaves memory."),
+    ] = limits.ENTITY_IDLE_S
+
+
+class AuthSettings(_Section, frozen=True):
+    """Password hashing (argon2id); the defaults are the floor that OWASP recommends."""
+
+    argon2_memory_kib: Annotated[
+        int,
+        Meta(ge=8, description="Memory of one hash, in KiB; times hash_threads at the worst."),
+    ] = 19_456
+    argon2_time_cost: Annotated[_Count, Meta(description="Passes over that memory.")] = 2
+    argon2_parallelism: Annotated[_Count, Meta(description="Lanes of one hash.")] = 1
+    hash_threads: Annotated[_Count, Meta(description="Threads that hash passwords.")] = 2
+    hashes_queued_max: Annotated[
+        _Count,
+        Meta(description="Sign-ins that may wait for a hash; the next is told to come back."),
+    ] = limits.HASHES_QUEUED_MAX
+
+
+class LimitSettings(_Section, frozen=True):
+    """What one client, and all together, may ask of the node."""
+
+    handshake_timeout_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds from connecting to being signed in."),
+    ] = limits.HANDSHAKE_TIMEOUT_S
+    idle_timeout_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds of silence after which a connection is closed."),
+    ] = limits.IDLE_TIMEOUT_S
+    outbox_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=limits.FRAME_BYTES_MAX,
+            description="Unsent bytes of a connection; beyond, it is a slow consumer and closed.",
+        ),
+    ] = limits.OUTBOX_BYTES_MAX
+    requests_in_flight_max: Annotated[
+        _Count,
+        Meta(description="Unanswered requests of a connection; beyond, it is not read."),
+    ] = limits.REQUESTS_IN_FLIGHT_MAX
+    connections_max: Annotated[
+        _Count,
+        Meta(description="Connections of the node; beyond, new ones are closed at once."),
+    ] = limits.CONNECTIONS_MAX
+
+
+class LogSettings(_Section, frozen=True):
+    """What is written to standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"],
+        Meta(description="Least level that is written: debug, info, warning, error, critical."),
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"],
+        Meta(description="auto, console or json; auto is console on a terminal, else json."),
+    ] = "auto"
+
+
+class Settings(_Section, frozen=True):
+    """All settings of a standalone node."""
+
+    node: NodeSettings = NodeSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    store: StoreSettings = StoreSettings()
+    chat: ChatSettings = ChatSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting: its dotted key, its type with bounds, its default and its explanation."""
+
+    key: str
+    type: Any
+    default: str | int | float | bool
+    description: str
+
+
+def sections(cls: type[_Section] = Settings, prefix: str = "") -> Iterator[tuple[str, type]]:
+    """Yield the dotted name and the class of each table, outer ones first."""
+    for name, hint in get_type_hints(cls).items():
+        if isinstance(hint, type) and issubclass(hint, _Section):
+            yield f"{prefix}{name}", hint
+            yield from sections(hint, f"{prefix}{name}.")
+
+
+def table() -> dict[str, Setting]:
+    """Return every setting by its dotted key, in the order of the file."""
+    found: dict[str, Setting] = {}
+    for section, cls in sections():
+        hints = get_type_hints(cls, include_extras=True)
+        for field in msgspec.structs.fields(cls):
+            hint = hints[field.name]
+            if not (isinstance(hint, type) and issubclass(hint, _Section)):
+                marks = [mark for mark in get_args(hint) if isinstance(mark, Meta)]
+                text = next((mark.description for mark in marks if mark.description), "")
+                key = f"{section}.{field.name}"
+                found[key] = Setting(key, hint, field.default, text)
+    return found

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from actorchat.errors import SettingsError
+from actorchat.settings import load, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:7700", ("127.0.0.1", 7700)),
+        ("chat.example.org:0", ("chat.example.org", 0)),
+        ("[::1]:65535", ("::1", 65_535)),
+    ],
+)
+def test_address_is_host_and_port(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "7700", ":7700", "host", "host:", "host:-1", "::1:7700"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="got"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("port", ["65536", "٣", "0x10", "1.5"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(ValueError, match="port"):
+        parse_address(f"host:{port}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"gateway.tcp.listen": "7700"}, "gateway.tcp.listen: expected host:port"),
+        ({"gateway.tcp.tls_cert": "a.pem"}, "give both or neither"),
+        ({"gateway.tcp.tls_key": "a.key"}, "give both or neither"),
+        ({"limits.idle_timeout_s": 25}, "limits.idle_timeout_s: must exceed the 25 s"),
+        ({"auth.argon2_memory_kib": 8, "auth.argon2_parallelism": 2}, "at least 8 times"),
+        ({"store.write_buffer_total_bytes": 1_048_576}, "must not be less than"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    overrides: dict[str, object], said: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(None, {}, overrides)
+    (problem,) = caught.value.problems
+    assert said in problem
+
+
+def test_certificate_with_its_key_is_accepted() -> None:
+    tls: dict[str, object] = {"gateway.tcp.tls_cert": "a.pem", "gateway.tcp.tls_key": "a.key"}
+    assert load(None, {}, tls).gateway.tcp.tls_key == "a.key"
