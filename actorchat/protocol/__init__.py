@@ -1,0 +1,1 @@
+"""Knows the language that clients and servers speak. Must not know sockets, actors or storage."""

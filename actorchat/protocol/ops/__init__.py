@@ -1,0 +1,76 @@
+"""Knows every op of the client protocol. Must not know CBOR, frames, or any state.
+
+An op is a class in one of these modules and nowhere else. A new one is that class, its place in a
+table below, a rule in `config/protocol.cddl` and a vector in `tests/vectors/`; tests name what is
+missing.
+"""
+
+from __future__ import annotations
+
+from actorchat.protocol.ops.message import History, Msg, Record, Send
+from actorchat.protocol.ops.operator import Provision, Revoke, Status
+from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
+from actorchat.protocol.ops.session import (
+    Bye,
+    ByeCode,
+    Failure,
+    Hello,
+    Invalid,
+    Mechanism,
+    Ping,
+    Pong,
+    Reconnect,
+    Reply,
+)
+
+ClientOp = Hello | Ping | Send | Ack | Mark | History | Revoke | Provision | Status
+Push = Msg | MarkPush | Pong | Bye
+ServerOp = Reply | Push
+
+CLIENT_OPS: dict[str, type[ClientOp]] = {
+    "hello": Hello,
+    "ping": Ping,
+    "send": Send,
+    "ack": Ack,
+    "mark": Mark,
+    "history": History,
+    "revoke": Revoke,
+    "provision": Provision,
+    "status": Status,
+}
+
+# A reply carries no op's name: what it answers is known by `re`.
+SERVER_OPS: dict[str, type[Push]] = {
+    "msg": Msg,
+    "mark": MarkPush,
+    "pong": Pong,
+    "bye": Bye,
+}
+
+__all__ = [
+    "CLIENT_OPS",
+    "SERVER_OPS",
+    "Ack",
+    "Bye",
+    "ByeCode",
+    "ClientOp",
+    "Failure",
+    "Hello",
+    "History",
+    "Invalid",
+    "Mark",
+    "MarkPush",
+    "Mechanism",
+    "Msg",
+    "Ping",
+    "Pong",
+    "Provision",
+    "Push",
+    "Reconnect",
+    "Record",
+    "Reply",
+    "Revoke",
+    "Send",
+    "ServerOp",
+    "Status",
+]

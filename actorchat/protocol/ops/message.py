@@ -1,0 +1,63 @@
+"""Knows the ops that carry and read messages. Must not know who may talk to whom."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from actorchat.limits import HISTORY_PAGE_MESSAGES_MAX
+from actorchat.protocol.ops.field import Body, ClientId, Name, Position, RequestId
+
+PageLimit = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_MESSAGES_MAX)]
+
+
+class Record(Struct, rename={"sender": "from"}, gc=False):
+    """A message as it is stored and delivered; on the wire `sender` is `from`.
+
+    `seq` is its place in the conversation, from 1; `ts` the server's wall clock in ms.
+    """
+
+    sender: Name
+    seq: Position
+    ts: Position
+    cid: ClientId
+    body: Body
+
+
+class Send(Struct, tag_field="op", tag="send", gc=False):
+    """Ask for `body` to be appended to the conversation with user `to`.
+
+    Answer: `{seq, ts}` when it is durable, with `dup: true` where `cid` was seen before. The client
+    chooses `cid`, and repeats it when it sends again. Errors: `no_such_user`, `id_conflict`,
+    `busy`, `store_full`, `unavailable`.
+    """
+
+    id: RequestId
+    to: Name
+    cid: ClientId
+    body: Body
+
+
+class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=True):
+    """Ask for a page of the conversation with user `conv`, after or before a seq.
+
+    Answer: `{events: [record…], head, more, marks: {user: {delivered, read}}}`, records by
+    ascending seq. With `before` the page ends just below it, and `after` bounds it from below.
+    """
+
+    id: RequestId
+    conv: Name
+    after: Position = 0
+    before: Position | None = None
+    limit: PageLimit = 50
+
+
+class Msg(Struct, tag_field="op", tag="msg", gc=False):
+    """Deliver the message `msg` as update `upd` of the user; the device acks `upd`.
+
+    The conversation is the one with the record's `from`.
+    """
+
+    upd: Position
+    msg: Record

@@ -1,0 +1,108 @@
+"""Knows how to draw any op, reply or record that is valid. Must not know how they are encoded."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from actorchat.ids import CLIENT_ID_BYTES, NAME_PATTERN
+from actorchat.limits import POSITION_MAX, REQUEST_ID_MAX
+from actorchat.protocol.ops import (
+    Ack,
+    Bye,
+    Failure,
+    Hello,
+    History,
+    Mark,
+    MarkPush,
+    Msg,
+    Ping,
+    Pong,
+    Provision,
+    Record,
+    Reply,
+    Revoke,
+    Send,
+    Status,
+)
+
+request_ids = st.integers(0, REQUEST_ID_MAX)
+positions = st.integers(0, POSITION_MAX) | st.integers(0, 300)
+durations = st.integers(0, REQUEST_ID_MAX)
+names = st.from_regex(NAME_PATTERN, fullmatch=True)
+client_ids = st.binary(min_size=CLIENT_ID_BYTES, max_size=CLIENT_ID_BYTES)
+bodies = st.text(max_size=300)
+secrets = st.text(min_size=1, max_size=40)
+
+records = st.builds(Record, names, positions, positions, client_ids, bodies)
+
+CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
+    Hello: st.builds(
+        Hello,
+        request_ids,
+        request_ids,
+        names,
+        names,
+        st.sampled_from(("password", "token", "operator")),
+        secrets,
+        st.none() | positions,
+        st.text(max_size=128),
+    ),
+    Ping: st.just(Ping()),
+    Send: st.builds(Send, request_ids, names, client_ids, bodies),
+    Ack: st.builds(Ack, positions),
+    Mark: st.builds(Mark, names, positions),
+    History: st.builds(
+        History, request_ids, names, positions, st.none() | positions, st.integers(1, 200)
+    ),
+    Revoke: st.builds(Revoke, request_ids, names),
+    Provision: st.builds(Provision, request_ids, names, st.none() | secrets, st.none() | names),
+    Status: st.builds(Status, request_ids),
+}
+
+failures = st.builds(
+    Failure,
+    st.sampled_from(("busy", "unauthenticated", "store_full", "id_conflict")),
+    st.text(max_size=60),
+    st.sampled_from(("never", "now", "after", "reconnect", "elsewhere")),
+    st.sampled_from(("none", "done", "unknown")),
+    st.none() | durations,
+)
+
+accepted = st.fixed_dictionaries(
+    {"seq": positions, "ts": positions}, optional={"dup": st.just(True)}
+)
+_wire_records = st.fixed_dictionaries(
+    {"from": names, "seq": positions, "ts": positions, "cid": client_ids, "body": bodies}
+)
+_marks = st.fixed_dictionaries({"delivered": positions, "read": positions})
+pages = st.fixed_dictionaries(
+    {
+        "events": st.lists(_wire_records, max_size=4),
+        "head": positions,
+        "more": st.booleans(),
+        "marks": st.dictionaries(names, _marks, max_size=2),
+    }
+)
+reports = st.dictionaries(names, st.integers(-(2**63), 2**63) | st.text(max_size=20), max_size=5)
+
+replies = st.builds(Reply, re=request_ids, ok=accepted | pages | reports | st.just({})) | st.builds(
+    Reply, re=st.none() | request_ids, err=failures
+)
+
+PUSH_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
+    Msg: st.builds(Msg, positions, records),
+    MarkPush: st.builds(MarkPush, names, names, positions, positions),
+    Pong: st.just(Pong()),
+    Bye: st.builds(
+        Bye,
+        st.sampled_from(
+            ("drain", "takeover", "revoked", "idle", "protocol", "slow_consumer", "overload")
+        ),
+        st.sampled_from(("now", "after", "never", "elsewhere")),
+        st.none() | durations,
+    ),
+}
+
+client_ops = st.one_of(*CLIENT_STRATEGIES.values())
+server_ops = st.one_of(replies, *PUSH_STRATEGIES.values())

@@ -1,0 +1,128 @@
+"""Knows what each golden frame says, and its CDDL rule. Must not know how it is encoded.
+
+A vector `<name>.hex` is what a conforming peer may send, byte for byte: lines of hex, and comments
+behind `#`. The packed ones say the same as their namesake, with the fixed widths that the codec's
+hand-packed frames use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import Struct
+
+from actorchat.protocol.ops import (
+    Ack,
+    Bye,
+    Failure,
+    Hello,
+    History,
+    Mark,
+    MarkPush,
+    Msg,
+    Ping,
+    Pong,
+    Provision,
+    Record,
+    Reply,
+    Revoke,
+    Send,
+    Status,
+)
+
+FOLDER = Path(__file__).parent
+CID = bytes(range(16))
+TS = 1_700_000_000_000
+RECORD = Record("ann", 7, TS, CID, "Grüße 👋")
+OTHER = Record("bob", 8, TS + 1, bytes(16), "")
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the vector decodes to, and the rules of the CDDL that hold for it or its answer."""
+
+    op: Struct
+    rule: str
+    answer_rule: str | None = None
+
+
+def _ok(answer_rule: str, **ok: object) -> Example:
+    return Example(Reply(re=3, ok=ok), "reply", answer_rule)
+
+
+_WELCOME = {
+    "user": "ann",
+    "device": "phone",
+    "head": 9,
+    "cursor": 4,
+    "ping_s": 25.0,
+    "time_ms": TS,
+    "durability": "fsync",
+    "limits": {"frame_bytes": 262_144, "body_chars": 65_536, "in_flight": 256},
+}
+_PAGE = {
+    "events": [
+        {"from": "ann", "seq": 7, "ts": TS, "cid": CID, "body": RECORD.body},
+        {"from": "bob", "seq": 8, "ts": TS + 1, "cid": bytes(16), "body": ""},
+    ],
+    "head": 8,
+    "more": False,
+    "marks": {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}},
+}
+
+CLIENT_EXAMPLES = {
+    "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
+    "hello-resume": Example(
+        Hello(1, 1, "ann", "phone", "token", "t0ken", resume=4, agent="cli/1.0"), "hello"
+    ),
+    "ping": Example(Ping(), "ping"),
+    "send": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
+    "send-packed": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
+    "ack": Example(Ack(300), "ack"),
+    "ack-packed": Example(Ack(300), "ack"),
+    "mark": Example(Mark("bob", 8), "mark"),
+    "history": Example(History(4, "bob"), "history"),
+    "history-before": Example(History(4, "bob", after=1, before=100, limit=200), "history"),
+    "revoke": Example(Revoke(5, "phone"), "revoke"),
+    "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
+    "status": Example(Status(7), "status"),
+}
+
+SERVER_EXAMPLES = {
+    "reply-welcome": _ok("welcome", **_WELCOME),
+    "reply-accepted": _ok("accepted", seq=7, ts=TS),
+    "reply-accepted-packed": _ok("accepted", seq=7, ts=TS),
+    "reply-duplicate": _ok("accepted", seq=7, ts=TS, dup=True),
+    "reply-page": _ok("page", **_PAGE),
+    "reply-page-packed": _ok("page", **_PAGE),
+    "reply-done": _ok("done"),
+    "reply-provisioned": _ok("provisioned", user="cid", token="t0ken"),
+    "reply-report": _ok("report", connections=2, version="1.0"),
+    "reply-error": Example(
+        Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"
+    ),
+    "reply-error-unmatched": Example(
+        Reply(err=Failure("unknown_op", "no such op", "never", "none")), "reply"
+    ),
+    "msg": Example(Msg(9, RECORD), "msg"),
+    "msg-packed": Example(Msg(9, RECORD), "msg"),
+    "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
+    "pong": Example(Pong(), "pong"),
+    "bye": Example(Bye("revoked", "never"), "bye"),
+    "bye-after": Example(Bye("overload", "after", 5_000), "bye"),
+}
+
+# A record stands alone in the store.
+RECORD_EXAMPLES = {
+    "record": Example(RECORD, "record"),
+    "record-packed": Example(RECORD, "record"),
+}
+
+EXAMPLES = {**CLIENT_EXAMPLES, **SERVER_EXAMPLES, **RECORD_EXAMPLES}
+
+
+def vector(name: str) -> bytes:
+    """Return the golden bytes called `name`."""
+    lines = (FOLDER / f"{name}.hex").read_text(encoding="utf-8").splitlines()
+    return bytes.fromhex("".join(line.partition("#")[0] for line in lines))
