@@ -1,0 +1,31 @@
+"""Knows how to use a server as one device of one user. Must not know how servers work.
+
+`connect` is the asyncio face, `blocking.connect` the one for programs without a loop.
+"""
+
+from __future__ import annotations
+
+from actorchat.client import blocking
+from actorchat.client.aio import AckMode, Chat, connect
+from actorchat.client.event import State
+from actorchat.client.feed import Feed
+from actorchat.client.message import Entry, Marks, Message, Page, Progress, Sent
+from actorchat.client.post import new_cid
+from actorchat.client.signin import Welcome
+
+__all__ = [
+    "AckMode",
+    "Chat",
+    "Entry",
+    "Feed",
+    "Marks",
+    "Message",
+    "Page",
+    "Progress",
+    "Sent",
+    "State",
+    "Welcome",
+    "blocking",
+    "connect",
+    "new_cid",
+]

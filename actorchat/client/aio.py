@@ -1,0 +1,274 @@
+"""Knows the asyncio face of a client: what an application calls. Must not know how it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Literal, cast
+
+import msgspec
+
+from actorchat.client import event
+from actorchat.client.event import State
+from actorchat.client.feed import Feed
+from actorchat.client.link import parse_address
+from actorchat.client.machine import Options
+from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
+from actorchat.client.post import check_send, new_cid
+from actorchat.client.shell import Shell
+from actorchat.client.signin import Identity, Welcome
+from actorchat.errors import CallTimeout, InvalidOp
+from actorchat.ids import is_name
+from actorchat.limits import (
+    CLIENT_INBOX_MESSAGES,
+    CLIENT_TIMEOUT_S,
+    CLIENT_UNSENT_MAX,
+    CLIENT_WINDOW_SENDS,
+)
+from actorchat.protocol import ops
+
+log = logging.getLogger(__name__)
+
+AckMode = Literal["auto", "manual"]
+AGENT = "actorchat-python"
+SIGN_IN_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 5.0
+
+
+def connect(
+    address: str | Sequence[str],
+    *,
+    user: str,
+    device: str,
+    token: str | None = None,
+    password: str | None = None,
+    operator: str | None = None,
+    ack: AckMode = "auto",
+    resume: int | None = None,
+    strict_order: bool = False,
+    window: int = CLIENT_WINDOW_SENDS,
+    unsent_max: int = CLIENT_UNSENT_MAX,
+    inbox_max: int = CLIENT_INBOX_MESSAGES,
+    timeout_s: float = CLIENT_TIMEOUT_S,
+    sign_in_timeout_s: float | None = SIGN_IN_TIMEOUT_S,
+    tls: ssl.SSLContext | None = None,
+    agent: str = AGENT,
+) -> Chat:
+    """Return a client of the server at `address`; `async with` connects it, signs in, closes it.
+
+    Args:
+        address: `tcp://host:port` or `tls://host:port`, or several, to be tried in turn.
+        token, password, operator: One of them: the secret to sign in by.
+        ack: `auto` acks a message when it is in the inbox, `manual` when the application says so.
+        resume: The last update that the application holds from a former run (`Chat.cursor`).
+        strict_order: Have one send under way to a conversation, so that none overtakes another.
+        window: Sends under way at once. unsent_max: sends kept beyond it.
+        inbox_max: Messages held for the application before reading pauses.
+        timeout_s: For an answer; a send that waits longer has the connection made anew.
+        sign_in_timeout_s: What `async with` waits for; 0 is not at all, None for ever.
+        tls: The context for `tls://`, by default one that trusts what the system trusts.
+    Raises:
+        ValueError: An argument that can't be used.
+    """
+    secrets = {"token": token, "password": password, "operator": operator}
+    given = [(mech, secret) for mech, secret in secrets.items() if secret is not None]
+    if len(given) != 1:
+        raise ValueError("expected one of token, password and operator")
+    if not is_name(user) or not is_name(device):
+        raise ValueError(f"expected names of user and device, not {user!r} and {device!r}")
+    mech, secret = given[0]
+    addresses = [address] if isinstance(address, str) else address
+    shell = Shell(
+        [parse_address(one) for one in addresses],
+        Identity(user, device, cast(ops.Mechanism, mech), secret, agent),
+        Options(window, unsent_max, strict_order, timeout_s, resume),
+        is_auto=ack == "auto",
+        inbox_max=inbox_max,
+        tls=tls,
+    )
+    return Chat(shell, sign_in_timeout_s)
+
+
+class Chat:
+    """A signed-in device. All of it belongs to the loop that entered it."""
+
+    def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
+        self._shell = shell
+        self._machine = shell.machine
+        self._sign_in_timeout_s = sign_in_timeout_s
+
+    # -- life ------------------------------------------------------------------------------------
+    async def __aenter__(self) -> Chat:
+        """Connect and sign in.
+
+        Raises:
+            AuthFailed, VersionMismatch, Refusal, Revoked: The server does not want us.
+            CallTimeout: Not signed in within `sign_in_timeout_s`.
+        """
+        self._shell.start()
+        if self._sign_in_timeout_s != 0:
+            try:
+                await self.wait_signed_in(self._sign_in_timeout_s)
+            except BaseException:
+                await self.close(0)
+                raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close; unless an exception is on its way, wait shortly for what was posted."""
+        await self.close(CLOSE_TIMEOUT_S if kind is None else 0)
+
+    async def close(self, flush_timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Wait for the answers to come, as long as it takes but `flush_timeout_s`; then hang up."""
+        if flush_timeout_s and self.state is State.OPEN:
+            try:
+                await self.flush(flush_timeout_s)
+            except CallTimeout:
+                log.warning("posts unanswered at close")
+        link = self._shell.link
+        self._shell.handle(event.Close())
+        if link is not None:
+            await link.wait_gone(CLOSE_TIMEOUT_S)
+
+    @property
+    def state(self) -> State:
+        """Where the client stands now."""
+        return self._machine.state
+
+    @property
+    def token(self) -> str | None:
+        """The token that signs this device in; keep it instead of the password."""
+        return self._machine.identity.token
+
+    @property
+    def cursor(self) -> int | None:
+        """The last update that the application took, with all before it; None before the first."""
+        return self._machine.incoming.taken
+
+    @property
+    def welcome(self) -> Welcome | None:
+        """What the server granted last; None before the first sign-in."""
+        return self._shell.welcome
+
+    @property
+    def trouble(self) -> str:
+        """Why the last connection failed, for people; empty while one is open."""
+        return self._shell.trouble
+
+    @property
+    def reconnects(self) -> int:
+        """How often a session was taken up again."""
+        return self._shell.reconnects
+
+    @property
+    def updates_skipped(self) -> int:
+        """How many updates the server had no more; `history` has what they carried."""
+        return self._shell.updates_skipped
+
+    async def wait_signed_in(self, timeout_s: float | None = None) -> None:
+        """Return when the session is open.
+
+        Raises:
+            SessionEnded, AuthFailed, VersionMismatch, Refusal: It never will be.
+            CallTimeout: Not in time; the client goes on trying.
+        """
+        await self._shell.wait(lambda: self.state is State.OPEN, timeout_s, "not signed in")
+
+    async def flush(self, timeout_s: float | None = None) -> None:
+        """Return when everything that was posted and asked has been answered.
+
+        Raises:
+            CallTimeout: Not in time; the client goes on trying.
+        """
+        await self._shell.wait(lambda: not self._machine.is_expecting, timeout_s, "not answered")
+
+    # -- what an application does ----------------------------------------------------------------
+    async def send(self, to: str, text: str, *, cid: bytes | None = None) -> Sent:
+        """Send `text` to user `to`; return when it is durable, through any number of reconnects.
+
+        Repeating a `cid` (16 bytes) with the same text is always safe. To cancel does not unsend.
+
+        Raises: as `post`, and what its future does.
+        """
+        return await self.post(to, text, cid=cid)
+
+    def post(self, to: str, text: str, *, cid: bytes | None = None) -> asyncio.Future[Sent]:
+        """Send without waiting: the future has the answer.
+
+        Raises:
+            InvalidOp: No server would take it. Overloaded: too many wait to be sent.
+        The future raises:
+            Refusal: The server won't store it (`no_such_user`, `id_conflict`, …).
+            SessionEnded: The session ended first; `outcome` says whether it may have been stored.
+        """
+        check_send(to, text, cid)
+        future: asyncio.Future[Sent] = self._shell.loop.create_future()
+        self._shell.expect(event.Post(future, to, cid or new_cid(), text))
+        return future
+
+    def messages(self) -> Feed[Message]:
+        """Return the iterator over what is delivered to this device: each once, in order."""
+        return self._shell.inbox
+
+    def marks(self) -> Feed[Progress]:
+        """Return the iterator over how far others got: the newest, older ones are left out."""
+        return self._shell.progress
+
+    def ack(self, upd: int) -> None:
+        """Tell the server that everything up to `upd` is safe; for `ack="manual"`."""
+        self._shell.take(upd)
+
+    def mark_read(self, conv: str, seq: int) -> None:
+        """Tell the server that the user read the conversation with `conv` up to `seq`."""
+        if not is_name(conv):
+            raise InvalidOp(f"not a user's name: {conv!r}")
+        self._shell.handle(event.MarkRead(conv, seq))
+
+    async def history(
+        self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50
+    ) -> Page:
+        """Return a page of the conversation with `conv`: the first above `after`.
+
+        With `before`, the last below it instead, but none up to `after`.
+        """
+        answer = await self._ask(ops.History(0, conv, after, before, limit))
+        try:
+            return msgspec.convert(answer, PageAnswer).page()
+        except msgspec.ValidationError as error:
+            raise InvalidOp(f"the server's page makes no sense: {error}") from error
+
+    async def revoke(self, device: str) -> None:
+        """Make the token of the user's own `device` void and end its session."""
+        await self._ask(ops.Revoke(0, device))
+
+    async def provision(
+        self, user: str, *, password: str | None = None, device: str | None = None
+    ) -> str | None:
+        """Make an account, or a token for a device of it, which is returned; for operators.
+
+        Raises:
+            ConnectionLost: Whether it was done is unknown.
+        """
+        answer = await self._ask(ops.Provision(0, user, password, device))
+        return cast(str | None, answer.get("token"))
+
+    async def status(self) -> dict[str, int | str]:
+        """Return the node's counters; for operators."""
+        return cast(dict[str, int | str], await self._ask(ops.Status(0)))
+
+    async def _ask(self, request: event.Request) -> dict[str, object]:
+        try:
+            msgspec.convert(msgspec.to_builtins(request), type(request))
+        except msgspec.ValidationError as error:
+            raise InvalidOp(str(error)) from None
+        future: asyncio.Future[dict[str, object]] = self._shell.loop.create_future()
+        self._shell.expect(event.Ask(future, request))
+        return await future

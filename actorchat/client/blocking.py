@@ -1,0 +1,191 @@
+"""Knows the face of a client for programs without a loop. Must not know how the other one works.
+
+Each client has a thread with a loop of its own. Its methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from actorchat.client import aio
+from actorchat.client.event import State
+from actorchat.client.feed import Feed
+from actorchat.client.message import Message, Page, Progress, Sent
+from actorchat.errors import CallTimeout
+
+Result = TypeVar("Result")
+News = TypeVar("News")
+
+
+def connect(address: str | Sequence[str], *, user: str, device: str, **options: Any) -> Chat:
+    """Return a client; `with` connects it, signs in, and closes it.
+
+    The options are those of the asyncio face: `token`, `password` or `operator`, and the rest.
+    """
+    return Chat(aio.connect(address, user=user, device=device, **options))
+
+
+class Chat:
+    """The asyncio `Chat`, method for method, but that each call waits for its result."""
+
+    def __init__(self, chat: aio.Chat) -> None:
+        self._chat = chat
+        self._loop: asyncio.AbstractEventLoop
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Chat:
+        """Start the thread, connect and sign in; raises as the asyncio face does."""
+        self._loop = asyncio.new_event_loop()
+        name = "actorchat-client"
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+        try:
+            self._run(self._chat.__aenter__())
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close; unless an exception is on its way, wait shortly for what was posted."""
+        self.close(aio.CLOSE_TIMEOUT_S if kind is None else 0)
+
+    def close(self, flush_timeout_s: float = aio.CLOSE_TIMEOUT_S) -> None:
+        """Close the client and join its thread; a second time does nothing."""
+        if self._thread is not None:
+            try:
+                self._run(self._chat.close(flush_timeout_s))
+            finally:
+                self._stop()
+
+    def _stop(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        thread.join()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        # One more turn lets the cancelled ones end, whoever waits for them.
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    def _submit(self, coroutine: Coroutine[Any, Any, Result]) -> concurrent.futures.Future[Result]:
+        if self._thread is None:
+            coroutine.close()
+            raise RuntimeError("the client is not open")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        future = self._submit(coroutine)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # the caller was interrupted
+            raise
+
+    @property
+    def state(self) -> State:
+        """Where the client stands now."""
+        return self._chat.state
+
+    @property
+    def token(self) -> str | None:
+        """The token that signs this device in; keep it instead of the password."""
+        return self._chat.token
+
+    @property
+    def cursor(self) -> int | None:
+        """The last update that the application took, with all before it; None before the first."""
+        return self._chat.cursor
+
+    def wait_signed_in(self, timeout_s: float | None = None) -> None:
+        """Return when the session is open; raises as the asyncio face does."""
+        self._run(self._chat.wait_signed_in(timeout_s))
+
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Return when everything that was posted has been answered."""
+        self._run(self._chat.flush(timeout_s))
+
+    def send(self, to: str, text: str, *, cid: bytes | None = None) -> Sent:
+        """Send `text` to user `to`; return when it is durable."""
+        return self._run(self._chat.send(to, text, cid=cid))
+
+    def post(
+        self, to: str, text: str, *, cid: bytes | None = None
+    ) -> concurrent.futures.Future[Sent]:
+        """Send without waiting; the future has the answer, or what was wrong with the send."""
+        return self._submit(self._chat.send(to, text, cid=cid))
+
+    def receive(self, timeout_s: float | None = None) -> Message | None:
+        """Return the next message; None when the client was closed.
+
+        Raises:
+            CallTimeout: None came in time.
+        """
+        coming = self._next(self._chat.messages(), timeout_s)
+        return self._run(coming)
+
+    def messages(self) -> Iterator[Message]:
+        """Iterate over what is delivered to this device, until the client is closed."""
+        while (message := self.receive()) is not None:
+            yield message
+
+    def marks(self) -> Iterator[Progress]:
+        """Iterate over how far others got, until the client is closed."""
+        while True:
+            coming = self._next(self._chat.marks(), None)
+            if (progress := self._run(coming)) is None:
+                return
+            yield progress
+
+    async def _next(self, feed: Feed[News], timeout_s: float | None) -> News | None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for news in feed:
+                    return news
+        except TimeoutError:
+            raise CallTimeout(f"nothing came in {timeout_s:g} s") from None
+        return None
+
+    def ack(self, upd: int) -> None:
+        """Tell the server that everything up to `upd` is safe; for `ack="manual"`."""
+        self._run(self._call(self._chat.ack, upd))
+
+    def mark_read(self, conv: str, seq: int) -> None:
+        """Tell the server that the user read the conversation with `conv` up to `seq`."""
+        self._run(self._call(self._chat.mark_read, conv, seq))
+
+    async def _call(self, method: Callable[..., None], *args: object) -> None:
+        method(*args)
+
+    def history(
+        self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50
+    ) -> Page:
+        """Return a page of the conversation with `conv`, as the asyncio face does."""
+        return self._run(self._chat.history(conv, before=before, after=after, limit=limit))
+
+    def revoke(self, device: str) -> None:
+        """Make the token of the user's own `device` void and end its session."""
+        self._run(self._chat.revoke(device))
+
+    def provision(
+        self, user: str, *, password: str | None = None, device: str | None = None
+    ) -> str | None:
+        """Make an account, or a token for a device of it, which is returned; for operators."""
+        return self._run(self._chat.provision(user, password=password, device=device))
+
+    def status(self) -> dict[str, int | str]:
+        """Return the node's counters; for operators."""
+        return self._run(self._chat.status())

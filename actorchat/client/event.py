@@ -1,0 +1,106 @@
+"""Knows what can happen to a client: the vocabulary of events. Must not know what follows.
+
+`key` is the caller's own handle of a question (a future, say); the machine only hands it back.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from actorchat.protocol.ops import History, Provision, Revoke, ServerOp, Status
+
+Request = History | Revoke | Provision | Status
+
+
+class State(Enum):
+    """Where a client stands; the values are for people."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    SIGNING_IN = "signing in"
+    OPEN = "open"
+    WAITING = "waiting to reconnect"
+    ENDED = "ended"
+
+
+class Start(Struct):
+    """Begin to connect."""
+
+
+class Opened(Struct):
+    """The transport that `Connect` asked for is open."""
+
+
+class Lost(Struct):
+    """The transport failed to open, or went, for `reason`."""
+
+    reason: str = ""
+
+
+class Received(Struct):
+    """These ops came from the server, in this order."""
+
+    ops: list[ServerOp]
+
+
+class Post(Struct):
+    """Send `body` to user `to` under the 16-byte `cid`. Answer: `Accepted` or `Failed`."""
+
+    key: object
+    to: str
+    cid: bytes
+    body: str
+
+
+class Ask(Struct):
+    """Put `request` to the server; its id is filled in. Answer: `Answered` or `Failed`."""
+
+    key: object
+    request: Request
+
+
+class MarkRead(Struct):
+    """The user read the conversation with `conv` up to seq `read`."""
+
+    conv: str
+    read: int
+
+
+class Taken(Struct):
+    """The application holds every update up to `upd`."""
+
+    upd: int
+
+
+class Paused(Struct):
+    """The transport is not being read, so that silence means nothing."""
+
+
+class Resumed(Struct):
+    """The transport is being read again."""
+
+
+class Tick(Struct):
+    """The deadline has come."""
+
+
+class Close(Struct):
+    """The application is done."""
+
+
+Event = (
+    Start
+    | Opened
+    | Lost
+    | Received
+    | Post
+    | Ask
+    | MarkRead
+    | Taken
+    | Paused
+    | Resumed
+    | Tick
+    | Close
+)
