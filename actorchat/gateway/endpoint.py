@@ -1,0 +1,339 @@
+"""Knows how one connection and its session treat each other. Must not know how ops are framed."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import Transport
+from collections.abc import Callable, Sequence
+from sys import maxsize
+from typing import TYPE_CHECKING, Any
+
+from actorchat.errors import MailboxFull, ProtocolError, Unavailable
+from actorchat.gateway.base import Inlet
+from actorchat.gateway.outbox import Outbox
+from actorchat.protocol.codec import encode_error
+from actorchat.protocol.ops import CLIENT_OPS, Invalid
+
+if TYPE_CHECKING:
+    from actorchat.gateway.listener import Listener
+
+log = logging.getLogger(__name__)
+
+REQUESTS: frozenset[type] = frozenset(
+    {op for op in CLIENT_OPS.values() if "id" in op.__struct_fields__} | {Invalid}
+)
+
+
+def _ignore(op: object) -> None:
+    """Take the place of a session that is gone."""
+
+
+class Endpoint:
+    """One connection over an asyncio transport, and the `Outlet` of its session.
+
+    Life: open → (admitted) → closing → lost. At the close the session is told at once and let go;
+    the transport then has `close_linger_s` to get rid of its last bytes.
+
+    A transport's own class wraps payloads, and makes ops of bytes that it hands to `_deliver`.
+    """
+
+    __slots__ = (
+        "due",
+        "_listener",
+        "_transport",
+        "_outbox",
+        "_inlet",
+        "_receive",
+        "_in_flight",
+        "_heard",
+        "_held",
+        "_farewell",
+        "_is_admitted",
+        "_is_closing",
+        "_is_peer_done",
+        "_is_watchful",
+    )
+
+    _transport: Transport
+    _outbox: Outbox
+
+    def __init__(self, listener: Listener) -> None:
+        self.due = 0
+        self._listener = listener
+        self._inlet: Inlet | None = None
+        self._receive: Callable[[Any], None] = _ignore
+        self._in_flight = 0  # requests that the session has not answered
+        self._heard = 0  # the tick in which the peer was last heard
+        self._held: list[Any] | None = None  # ops read and not passed on: reading is paused
+        self._farewell: bytes | None = None  # the bye that waits for the last answer of a drain
+        self._is_admitted = False
+        self._is_closing = False
+        self._is_peer_done = False  # the peer has closed its side and may still read ours
+        self._is_watchful = False  # something waits for `_in_flight` to fall
+
+    # -- the session's side ---------------------------------------------------------------------
+
+    @property
+    def peer(self) -> str:
+        """Where the connection comes from, fit for a log line."""
+        name = self._transport.get_extra_info("peername")
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "unknown"
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the peer's side has not taken yet."""
+        return self._outbox.unsent_bytes
+
+    def push(self, payload: bytes) -> None:
+        """Send `payload`, which answers nothing."""
+        if not self._outbox.put(self._wrap(payload)):
+            self._overflow()
+
+    def reply(self, payload: bytes) -> None:
+        """Send `payload`, which answers one request."""
+        if not self._outbox.put(self._wrap(payload)):
+            self._overflow()
+        if self._in_flight > 0:
+            self._in_flight -= 1
+        if self._is_watchful:
+            self._settle()
+
+    def admit(self) -> None:
+        """Say that the peer has signed in: longer frames, no handshake deadline any more."""
+        if self._is_admitted or self._is_closing:
+            return
+        self._is_admitted = True
+        self._widen(self._listener.bounds.frame_bytes_max)
+        sweep = self._listener.sweep
+        sweep.watch(self, sweep.now + self._listener.idle_ticks)
+
+    def close(self, payload: bytes | None = None) -> None:
+        """Send what is queued, and `payload` last, then close."""
+        self._end("session", payload)
+
+    # -- the listener's side --------------------------------------------------------------------
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the session is over."""
+        return self._is_closing
+
+    def leave(self, farewell: bytes) -> None:
+        """Read no more; say `farewell` and close when every request under way is answered."""
+        if self._is_closing:
+            return
+        if not self._in_flight:
+            self._end("drain", farewell)
+            return
+        self._farewell = farewell
+        self._is_watchful = True
+        self._transport.pause_reading()
+
+    def dismiss(self, farewell: bytes) -> None:
+        """Say `farewell` and close, whatever is under way."""
+        self._end("drain", farewell)
+
+    def cut(self, reason: str) -> None:
+        """Close without a word; unsent bytes are lost."""
+        if not self._is_closing:
+            self._is_closing = True
+            self._let_go(reason)
+        self._outbox.drop()
+        self._transport.abort()
+
+    def on_due(self) -> None:
+        """Look at the deadline that has come: of the close, of the handshake, of silence."""
+        listener = self._listener
+        sweep, counters = listener.sweep, listener.counters
+        if self._is_closing:
+            self.cut("")
+        elif not self._is_admitted:
+            counters.handshake_timeouts += 1
+            self._end("handshake", listener.bye("idle", "after"))
+        elif self._held is not None or self._farewell is not None:
+            # Nothing is heard because nothing is read: that is no silence of the peer.
+            sweep.watch(self, sweep.now + listener.idle_ticks)
+        elif self._heard + listener.idle_ticks > sweep.now:
+            sweep.watch(self, self._heard + listener.idle_ticks)
+        else:
+            counters.idle_closed += 1
+            self._end("idle", listener.bye("idle", "now"))
+
+    # -- the transport's side -------------------------------------------------------------------
+
+    def _open(self, transport: Transport) -> None:
+        """Start with a fresh transport: find room, get a session."""
+        listener = self._listener
+        bounds, counters, sweep = listener.bounds, listener.counters, listener.sweep
+        self._transport = transport
+        self._outbox = Outbox(listener.loop, transport, counters, bounds.outbox_bytes_max)
+        self._heard = sweep.now
+        listener.add(self)
+        if listener.is_full():
+            counters.refused += 1
+            self._end("", listener.bye("overload", "after"))
+            return
+        sweep.watch(self, sweep.now + listener.handshake_ticks)
+        try:
+            inlet = listener.open_session(self)
+        except Unavailable:
+            counters.refused += 1
+            self._end("", listener.bye("overload", "after"))
+            return
+        except Exception as error:  # noqa: BLE001  one session's fault must not reach the listener
+            self._fail(error)
+            return
+        counters.accepted += 1
+        self._inlet = inlet
+        if self._is_closing:
+            self._let_go("session")
+        else:
+            self._receive = inlet.receive
+
+    def _deliver(self, ops: list[Any], in_flight_max: int) -> None:
+        """Pass `ops` on in order, until one has to wait; those after it wait with it."""
+        if self._held is not None:
+            self._held.extend(ops)
+            return
+        for position, op in enumerate(ops):
+            is_request = op.__class__ in REQUESTS
+            if is_request:
+                if self._in_flight >= in_flight_max:
+                    self._is_watchful = True
+                    self._hold(ops[position:])
+                    return
+                self._in_flight += 1
+            try:
+                self._receive(op)
+            except MailboxFull as error:
+                self._hold(ops[position + is_request :])
+                if is_request:
+                    self._refuse(op.id, error)
+                self._listener.loop.call_later(self._listener.bounds.busy_pause_s, self._resume)
+                return
+            except Exception as error:  # noqa: BLE001  as above
+                self._fail(error)
+                return
+            if self._is_closing:
+                return
+
+    def _break(self, ops: Sequence[Any], error: ProtocolError) -> None:
+        """End a connection whose bytes make no sense any more, after `ops` that still did."""
+        # The last ops are not held back: what came before the fault counts, and one read bounds it.
+        held, self._held = self._held or [], None
+        self._deliver([*held, *ops], maxsize)
+        if self._is_closing:
+            return
+        self._listener.counters.protocol_errors += 1
+        answer = encode_error(None, error.code, str(error), error.retry, error.outcome)
+        self._outbox.put(self._wrap(answer))
+        self._end("protocol", self._listener.bye("protocol", "never"))
+
+    def _peer_closed(self) -> bool:
+        """Note the end of what the peer sends; say whether our side stays open to answer it."""
+        self._is_peer_done = True
+        if self._is_closing:
+            return False
+        # TLS has no half-closed state: what the peer ends, it ends both ways.
+        if self._in_flight and self._transport.can_write_eof():
+            self._is_watchful = True
+            return True
+        self._end("eof")
+        return False
+
+    def _lost(self, error: Exception | None) -> None:
+        """Clean up after a transport that is gone."""
+        self._outbox.drop()
+        if not self._is_closing:
+            self._is_closing = True
+            self._let_go("eof" if error is None else "reset")
+        self._listener.discard(self)
+
+    @staticmethod
+    def _wrap(payload: bytes) -> bytes:
+        """Return `payload` as it goes over the transport."""
+        raise NotImplementedError
+
+    def _widen(self, frame_bytes_max: int) -> None:
+        """Take frames of up to `frame_bytes_max` from now on."""
+        raise NotImplementedError
+
+    # -- within ---------------------------------------------------------------------------------
+
+    def _hold(self, ops: list[Any]) -> None:
+        self._listener.counters.paused += 1
+        self._held = ops
+        self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        held = self._held
+        if held is None or self._farewell is not None:
+            return
+        self._held = None
+        self._heard = self._listener.sweep.now
+        self._transport.resume_reading()
+        self._deliver(held, self._listener.bounds.in_flight_max)
+
+    def _settle(self) -> None:
+        """Do what waited for answers, if enough of them have come."""
+        listener = self._listener
+        if self._farewell is not None:
+            if not self._in_flight:
+                self._end("drain", self._farewell)
+        elif self._held is not None:
+            if self._in_flight <= listener.bounds.in_flight_max // 2:
+                self._is_watchful = self._is_peer_done
+                # Not from here: the session is in the middle of its turn.
+                listener.loop.call_soon(self._resume)
+        elif self._is_peer_done and not self._in_flight:
+            self._end("eof")
+
+    def _refuse(self, request_id: int | None, error: MailboxFull) -> None:
+        bounds, counters = self._listener.bounds, self._listener.counters
+        counters.busy += 1
+        after_ms = max(1, int(bounds.busy_pause_s * 1000))
+        reason = "the session is behind"
+        self.reply(
+            encode_error(request_id, error.code, reason, error.retry, error.outcome, after_ms)
+        )
+
+    def _overflow(self) -> None:
+        self._listener.counters.slow_consumers += 1
+        self._end("slow_consumer", self._listener.bye("slow_consumer", "after"))
+
+    def _fail(self, error: Exception) -> None:
+        self._listener.counters.session_errors += 1
+        log.error("session failed", exc_info=error, extra={"peer": self.peer})
+        self._end("error")
+
+    def _end(self, reason: str, payload: bytes | None = None) -> None:
+        """Close in good order: the last bytes go out, then our side shuts, then the peer's."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._held = None
+        if payload is not None:
+            self._outbox.put(self._wrap(payload))
+        self._outbox.close()
+        transport, listener = self._transport, self._listener
+        if not transport.is_closing():
+            if self._is_peer_done or not transport.can_write_eof():
+                transport.close()
+            else:
+                # Closing a socket with unread input resets it, and the peer may lose our last
+                # frames. So only our side shuts; what still comes is read and thrown away.
+                transport.resume_reading()
+                transport.write_eof()
+        listener.sweep.watch(self, listener.sweep.now + listener.linger_ticks)
+        self._let_go(reason)
+
+    def _let_go(self, reason: str) -> None:
+        inlet, self._inlet = self._inlet, None
+        self._receive = _ignore
+        if inlet is None:
+            return
+        try:
+            inlet.closed(reason)
+        except Exception:
+            self._listener.counters.session_errors += 1
+            log.exception("session failed at its close", extra={"reason": reason})

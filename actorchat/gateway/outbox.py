@@ -1,0 +1,118 @@
+"""Knows the bytes that one connection owes its peer. Must not know sessions, ops or framing."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, WriteTransport
+
+from actorchat.gateway.base import Counters
+
+# Beyond this the transport asks us to wait, and a queue is handed over before its turn ends.
+WATER_BYTES = 65_536
+
+
+class Outbox:
+    """Frames on their way to the transport, given to it once a loop turn in one `writelines`.
+
+    A write for each frame would cost a system call each. What is queued here and in the transport
+    together stays within `bytes_max` and one frame. The peer that lets it come to more is a slow
+    consumer: what is queued here is dropped, in whole frames.
+    """
+
+    __slots__ = (
+        "_loop",
+        "_transport",
+        "_counters",
+        "_frames",
+        "_queued_bytes",
+        "_bytes_max",
+        "_water_bytes",
+        "_is_due",
+        "_is_held",
+        "_is_closed",
+    )
+
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        transport: WriteTransport,
+        counters: Counters,
+        bytes_max: int,
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._counters = counters
+        self._frames: list[bytes] = []
+        self._queued_bytes = 0
+        self._bytes_max = bytes_max
+        self._water_bytes = min(WATER_BYTES, bytes_max // 4)
+        self._is_due = False
+        self._is_held = False
+        self._is_closed = False
+        transport.set_write_buffer_limits(high=self._water_bytes)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._queued_bytes + self._transport.get_write_buffer_size()
+
+    def put(self, frame: bytes) -> bool:
+        """Queue `frame`; say whether the peer keeps up. Once closed, frames are ignored."""
+        if self._is_closed:
+            return True
+        self._frames.append(frame)
+        self._queued_bytes += len(frame)
+        if self._queued_bytes > self._water_bytes:
+            return self._crowd()
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._flush_turn)
+        return True
+
+    def hold(self) -> None:
+        """Keep frames back: the transport has enough."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Go on: the transport's buffer has run low."""
+        self._is_held = False
+        self._flush()
+
+    def close(self) -> None:
+        """Hand all over to the transport and take no more."""
+        if not self._is_closed:
+            self._write()
+            self._is_closed = True
+
+    def drop(self) -> None:
+        """Forget what is queued and take no more."""
+        self._is_closed = True
+        self._frames = []
+        self._queued_bytes = 0
+
+    def _flush_turn(self) -> None:
+        self._is_due = False
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._frames and not self._is_held:
+            self._write()
+
+    def _write(self) -> None:
+        frames, self._frames = self._frames, []
+        counters = self._counters
+        counters.bytes_out += self._queued_bytes
+        counters.frames_out += len(frames)
+        self._queued_bytes = 0
+        # The transport may have been closed by the loop before it says so to its protocol.
+        if frames and not self._transport.is_closing():
+            self._transport.writelines(frames)
+
+    def _crowd(self) -> bool:
+        # A burst to a peer that reads is no debt: the kernel is offered it before it is counted.
+        if not self._is_held:
+            self._write()
+        if self.unsent_bytes <= self._bytes_max:
+            return True
+        self._frames = []
+        self._queued_bytes = 0
+        return False
