@@ -74,11 +74,11 @@ class StoreSettings(_Section, frozen=True):
     write_buffer_bytes: Annotated[
         _Bytes,
         Meta(description="Memory for unflushed writes, for each column family."),
-    ] = 32 * MIB
+    ] = 16 * MIB
     write_buffer_total_bytes: Annotated[
         _Bytes,
         Meta(description="Memory for unflushed writes of all column families together."),
-    ] = 128 * MIB
+    ] = 64 * MIB
     block_cache_bytes: Annotated[
         _Bytes,
         Meta(description="Memory for blocks read from disk."),
@@ -86,7 +86,7 @@ class StoreSettings(_Section, frozen=True):
     wal_bytes_max: Annotated[
         _Bytes,
         Meta(description="Size of the write-ahead log beyond which column families are flushed."),
-    ] = 512 * MIB
+    ] = 64 * MIB
 
 
 class ChatSettings(_Section, frozen=True):

@@ -70,6 +70,13 @@ def test_values_come_back(
     assert pointer == (keys.POINTER, epoch, conversation, seq, b"")
     assert keys.unpack_sent(keys.pack_sent(seq, ts)) == (seq, ts)
     assert keys.unpack_outbox(keys.pack_outbox(seq)) == seq
+    assert keys.unpack_position(keys.pack_position(seq)) == seq
+    assert keys.unpack_positions(keys.pack_positions(seq, ts)) == (seq, ts)
+
+
+@given(names, names)
+def test_members_come_back(one: str, other: str) -> None:
+    assert keys.unpack_members(keys.pack_members((one, other))) == (one, other)
 
 
 @given(st.binary(min_size=1, max_size=4), st.binary(max_size=6))

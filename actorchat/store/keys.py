@@ -1,0 +1,297 @@
+"""Knows the layout of keys and values, alone knows byte order. Must not know engines.
+
+Every key begins with the slot, so that a slot can be scanned, copied and dropped; integers are
+big-endian, so that the order of bytes is the order of numbers.
+
+    family   key                                     value
+    history  conversation 18 | seq u64               epoch u32 | record
+    inbox    user 18 | upd u64                       kind u8 | epoch u32 | conversation 18
+                                                     | seq u64 | record, if inline
+    sent     conversation 18 | sender tag | cid 16   seq u64 | ts u64 (ms)
+    outbox   conversation 18                         seq u64, the first that is still owed
+    state    owner 18 | kind 1 | id                  depends on the kind
+
+    user, conversation, owner = slot u16 | blake2b-16 of the name, or of the two names
+"""
+
+from __future__ import annotations
+
+import struct
+from hashlib import blake2b
+from typing import NamedTuple
+
+from actorchat.errors import StoreCorrupt
+from actorchat.ids import CLIENT_ID_BYTES, direct_pair, slot_of
+
+# Written into every store; raised whenever a byte of the table above changes its meaning.
+LAYOUT_VERSION = 1
+
+OWNER_BYTES = 18
+SEQ_MAX = 2**64 - 1
+_DIGEST_BYTES = 16
+_SENDER_TAG_BYTES = 1
+
+# Kinds of state rows: one byte each, printable so that a dump can be read.
+ACCOUNT = b"A"
+DEVICE = b"D"
+CURSOR = b"C"
+USER_LOG = b"L"
+RECEIVED = b"R"
+MARKS = b"M"
+MEMBERS = b"P"
+META = b"#"
+STATE_KINDS = frozenset((ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS, META))
+
+# Kinds of inbox rows.
+INLINE = 0
+POINTER = 1
+
+_SLOT = struct.Struct(">H")
+_U64 = struct.Struct(">Q")
+_HISTORY = struct.Struct(">I")
+_INBOX = struct.Struct(f">BI{OWNER_BYTES}sQ")
+_SENT = struct.Struct(">QQ")
+_FORMAT = struct.Struct(">H")
+_pack_u64 = _U64.pack
+
+# Rows about the store itself; no slot has this number, so they are never copied with one.
+NODE_OWNER = b"\xff\xff" + bytes(_DIGEST_BYTES)
+FORMAT_KEY = NODE_OWNER + META + b"format"
+PROBE_KEY = NODE_OWNER + META + b"probe"
+
+
+class InboxRow(NamedTuple):
+    """The value of an inbox row; `record` is empty where it is a pointer into history."""
+
+    kind: int
+    epoch: int
+    conversation: bytes
+    seq: int
+    record: bytes
+
+
+# -- keys -------------------------------------------------------------------------------------
+
+
+def user_key(user: str) -> bytes:
+    """Return the 18 bytes that begin every key of `user`."""
+    return _SLOT.pack(slot_of(user)) + _digest(user.encode())
+
+
+def conversation_key(one: str, other: str) -> bytes:
+    """Return the 18 bytes of the direct conversation of two users, in either order."""
+    first, second = direct_pair(one, other)
+    return _SLOT.pack(slot_of(first)) + _digest(f"{first}\0{second}".encode())
+
+
+def history_key(conversation: bytes, seq: int) -> bytes:
+    """Return the key of message `seq`."""
+    return conversation + _pack_u64(seq)
+
+
+def sent_key(conversation: bytes, sender_tag: bytes, cid: bytes) -> bytes:
+    """Return the key that says that a client id was used; `sender_tag` is one byte."""
+    return conversation + sender_tag + cid
+
+
+def inbox_key(user: bytes, upd: int) -> bytes:
+    """Return the key of update `upd` of a user (its 18 bytes)."""
+    return user + _pack_u64(upd)
+
+
+def outbox_key(conversation: bytes) -> bytes:
+    """Return the key of the conversation's fan-out marker."""
+    return conversation
+
+
+def state_key(owner: bytes, kind: bytes, id: bytes = b"") -> bytes:
+    """Return the key of a state row of `owner` (18 bytes of a user or conversation)."""
+    return owner + kind + id
+
+
+def parse_history_key(key: bytes) -> tuple[bytes, int]:
+    """Return (conversation, seq)."""
+    return _split_number(key, "history")
+
+
+def parse_inbox_key(key: bytes) -> tuple[bytes, int]:
+    """Return (user, upd)."""
+    return _split_number(key, "inbox")
+
+
+def parse_sent_key(key: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return (conversation, sender tag, client id)."""
+    if len(key) != OWNER_BYTES + _SENDER_TAG_BYTES + CLIENT_ID_BYTES:
+        raise _bad("sent key", key)
+    tag_end = OWNER_BYTES + _SENDER_TAG_BYTES
+    return key[:OWNER_BYTES], key[OWNER_BYTES:tag_end], key[tag_end:]
+
+
+def parse_outbox_key(key: bytes) -> bytes:
+    """Return the conversation."""
+    if len(key) != OWNER_BYTES:
+        raise _bad("outbox key", key)
+    return key
+
+
+def parse_state_key(key: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return (owner, kind, id)."""
+    kind = key[OWNER_BYTES : OWNER_BYTES + 1]
+    if kind not in STATE_KINDS:
+        raise _bad("state key", key)
+    return key[:OWNER_BYTES], kind, key[OWNER_BYTES + 1 :]
+
+
+def slot_in(key: bytes) -> int:
+    """Return the slot with which `key` begins."""
+    return int(_SLOT.unpack_from(key)[0])
+
+
+# -- ranges -----------------------------------------------------------------------------------
+
+
+def prefix_range(prefix: bytes) -> tuple[bytes, bytes]:
+    """Return (start, stop) of all keys that begin with `prefix`.
+
+    ValueError if there is no such stop: the prefix is empty or all 0xff.
+    """
+    trimmed = prefix.rstrip(b"\xff")
+    if not trimmed:
+        raise ValueError("this prefix has no end")
+    return prefix, trimmed[:-1] + bytes((trimmed[-1] + 1,))
+
+
+def slot_range(slot: int) -> tuple[bytes, bytes]:
+    """Return (start, stop) of all keys of a slot, in any family."""
+    return _SLOT.pack(slot), _SLOT.pack(slot + 1)
+
+
+# -- values -----------------------------------------------------------------------------------
+
+
+def pack_history(epoch: int, record: bytes) -> bytes:
+    """Return the value of a history row."""
+    return _HISTORY.pack(epoch) + record
+
+
+def unpack_history(value: bytes) -> tuple[int, bytes]:
+    """Return (epoch, record)."""
+    if len(value) < _HISTORY.size:
+        raise _bad("history value", value)
+    return _HISTORY.unpack_from(value)[0], value[_HISTORY.size :]
+
+
+def pack_inline(epoch: int, conversation: bytes, seq: int, record: bytes) -> bytes:
+    """Return the value of an inbox row that carries its record."""
+    return _INBOX.pack(INLINE, epoch, conversation, seq) + record
+
+
+def pack_pointer(epoch: int, conversation: bytes, seq: int) -> bytes:
+    """Return the value of an inbox row whose record is read from history."""
+    return _INBOX.pack(POINTER, epoch, conversation, seq)
+
+
+def unpack_inbox(value: bytes) -> InboxRow:
+    """Return the parts of an inbox row."""
+    if len(value) < _INBOX.size:
+        raise _bad("inbox value", value)
+    kind, epoch, conversation, seq = _INBOX.unpack_from(value)
+    record = value[_INBOX.size :]
+    # Exactly one of the two: an inline row with a record, or a pointer without one.
+    if kind not in (INLINE, POINTER) or (kind == INLINE) != bool(record):
+        raise _bad("inbox value", value)
+    return InboxRow(kind, epoch, conversation, seq, record)
+
+
+def pack_sent(seq: int, ts: int) -> bytes:
+    """Return the value of a sent row; `ts` in milliseconds."""
+    return _SENT.pack(seq, ts)
+
+
+def unpack_sent(value: bytes) -> tuple[int, int]:
+    """Return (seq, ts)."""
+    if len(value) != _SENT.size:
+        raise _bad("sent value", value)
+    seq, ts = _SENT.unpack(value)
+    return seq, ts
+
+
+def pack_outbox(seq: int) -> bytes:
+    """Return the value of a fan-out marker: the first seq that is still owed."""
+    return _pack_u64(seq)
+
+
+def unpack_outbox(value: bytes) -> int:
+    """Return the first seq that is still owed."""
+    if len(value) != _U64.size:
+        raise _bad("outbox value", value)
+    return int(_U64.unpack(value)[0])
+
+
+def pack_position(position: int) -> bytes:
+    """Return the value of a row that holds one position: a cursor, a received seq."""
+    return _pack_u64(position)
+
+
+def unpack_position(value: bytes) -> int:
+    """Return the position."""
+    if len(value) != _U64.size:
+        raise _bad("position", value)
+    return int(_U64.unpack(value)[0])
+
+
+def pack_positions(first: int, second: int) -> bytes:
+    """Return the value of a row that holds two: (head, trimmed) or (delivered, read)."""
+    return _SENT.pack(first, second)
+
+
+def unpack_positions(value: bytes) -> tuple[int, int]:
+    """Return the two positions."""
+    if len(value) != _SENT.size:
+        raise _bad("pair of positions", value)
+    first, second = _SENT.unpack(value)
+    return first, second
+
+
+def pack_members(pair: tuple[str, str]) -> bytes:
+    """Return the value of a row that names a direct conversation's users, in canonical order."""
+    return "\0".join(pair).encode()
+
+
+def unpack_members(value: bytes) -> tuple[str, str]:
+    """Return the two users."""
+    first, _, second = value.partition(b"\0")
+    # Names are ASCII (`ids.NAME_PATTERN`), so any other byte is damage.
+    if not first or not second or b"\0" in second or not value.isascii():
+        raise _bad("members", value)
+    return first.decode(), second.decode()
+
+
+def pack_format(version: int) -> bytes:
+    """Return the value of the format row."""
+    return _FORMAT.pack(version)
+
+
+def unpack_format(value: bytes) -> int:
+    """Return the layout version that a store was written with."""
+    if len(value) != _FORMAT.size:
+        raise _bad("format row", value)
+    return int(_FORMAT.unpack(value)[0])
+
+
+# -- inside -----------------------------------------------------------------------------------
+
+
+def _digest(name: bytes) -> bytes:
+    return blake2b(name, digest_size=_DIGEST_BYTES).digest()
+
+
+def _split_number(key: bytes, family: str) -> tuple[bytes, int]:
+    if len(key) != OWNER_BYTES + _U64.size:
+        raise _bad(f"{family} key", key)
+    return key[:OWNER_BYTES], int(_U64.unpack_from(key, OWNER_BYTES)[0])
+
+
+def _bad(what: str, content: bytes) -> StoreCorrupt:
+    # Only the length of values and the head of keys: a body must not reach a log line.
+    return StoreCorrupt(f"bad {what}: {len(content)} bytes, begins {content[:OWNER_BYTES].hex()}")

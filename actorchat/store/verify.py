@@ -1,0 +1,201 @@
+"""Knows what must hold between the rows of a store, and counts them. Must not know engines.
+
+It reads only. The engine checks the checksum of every block on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from actorchat.errors import StoreCorrupt
+from actorchat.store import keys
+from actorchat.store.engine import FAMILIES, Engine, Family, Row
+
+PROBLEMS_KEPT_MAX = 100
+_PAGE_ROWS = 4_096
+# Behind every key: no owner is all ones, and no key is longer than this.
+_END = b"\xff" * (keys.OWNER_BYTES + 1)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that does not hold; `key` is empty where a whole family can't be read."""
+
+    family: str
+    key: bytes
+    text: str
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        return f"{self.family} {self.key.hex() or '-'}: {self.text}"
+
+
+@dataclass
+class Report:
+    """What `verify` found: rows by family, and the first problems of all that were counted."""
+
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
+    problems: list[Problem] = field(default_factory=list)
+    problem_count: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether everything holds."""
+        return self.problem_count == 0
+
+    def add(self, family: str, key: bytes, text: str) -> None:
+        """Count a problem, and keep it if it is one of the first."""
+        self.problem_count += 1
+        if len(self.problems) < PROBLEMS_KEPT_MAX:
+            self.problems.append(Problem(family, key, text))
+
+
+@dataclass
+class FamilyStats:
+    """Sizes of one family; owners are the users or conversations that have rows in it."""
+
+    rows: int = 0
+    owners: int = 0
+    key_bytes: int = 0
+    value_bytes: int = 0
+
+
+def verify(engine: Engine) -> Report:
+    """Walk all rows and check what must hold; a damaged file is a problem, not an error.
+
+    Cost: reads everything once, and history once more for each row that points into it.
+    """
+    report = Report()
+    for name, check in _checks(engine).items():
+        try:
+            for key, value in _walk(engine, engine.family(name)):
+                report.rows[name] += 1
+                try:
+                    found = check(key, value)
+                except StoreCorrupt as error:
+                    found = str(error)
+                if found is not None:
+                    report.add(name, key, found)
+        except StoreCorrupt as error:
+            report.add(name, b"", str(error))
+    return report
+
+
+def stats(engine: Engine) -> dict[str, FamilyStats]:
+    """Count rows, owners and bytes of each family, by reading everything once."""
+    found = {}
+    for name in FAMILIES:
+        family = found[name] = FamilyStats()
+        last_owner = b""
+        for key, value in _walk(engine, engine.family(name)):
+            family.rows += 1
+            family.key_bytes += len(key)
+            family.value_bytes += len(value)
+            if (owner := key[: keys.OWNER_BYTES]) != last_owner:
+                family.owners += 1
+                last_owner = owner
+    return found
+
+
+def _walk(engine: Engine, family: Family) -> Iterator[Row]:
+    start = b""
+    while rows := engine.scan(family, start, _END, limit=_PAGE_ROWS):
+        yield from rows
+        start = rows[-1][0] + b"\0"
+
+
+# What is wrong with a row, or None.
+_Check = Callable[[bytes, bytes], "str | None"]
+
+
+def _checks(engine: Engine) -> dict[str, _Check]:
+    """Return one check for each family; each sees all rows of its family in order."""
+    history = engine.family("history")
+
+    def has_message(conversation: bytes, seq: int) -> bool:
+        return engine.get(keys.history_key(conversation, seq), history) is not None
+
+    checks: dict[str, _Check] = {
+        "history": _HistoryCheck(),
+        "inbox": _InboxCheck(has_message),
+        "sent": lambda key, value: _check_sent(key, value, has_message),
+        "outbox": lambda key, value: _check_outbox(key, value, has_message),
+        "state": _check_state,
+    }
+    assert tuple(checks) == FAMILIES
+    return checks
+
+
+class _HistoryCheck:
+    """Each conversation has the seqs 1, 2, 3 … without a hole."""
+
+    def __init__(self) -> None:
+        self._conversation = b""
+        self._seq = 0
+
+    def __call__(self, key: bytes, value: bytes) -> str | None:
+        conversation, seq = keys.parse_history_key(key)
+        expected = self._seq + 1 if conversation == self._conversation else 1
+        self._conversation, self._seq = conversation, seq
+        if seq != expected:
+            return f"seq {seq} where {expected} was due"
+        if not keys.unpack_history(value)[1]:
+            return "the record is empty"
+        return None
+
+
+class _InboxCheck:
+    """Each user has updates without a hole, and of each conversation later messages later.
+
+    The first update may be any: what all devices acked is trimmed from the front.
+    """
+
+    def __init__(self, has_message: Callable[[bytes, int], bool]) -> None:
+        self._has_message = has_message
+        self._user = b""
+        self._upd = 0
+        self._seqs: dict[bytes, int] = {}
+
+    def __call__(self, key: bytes, value: bytes) -> str | None:
+        user, upd = keys.parse_inbox_key(key)
+        expected = self._upd + 1 if user == self._user else upd
+        if user != self._user:
+            self._seqs.clear()
+        self._user, self._upd = user, upd
+        if upd != expected or upd == 0:
+            return f"update {upd} where {expected or 1} was due"
+        row = keys.unpack_inbox(value)
+        last = self._seqs.get(row.conversation, 0)
+        self._seqs[row.conversation] = max(last, row.seq)
+        if row.seq <= last:
+            return f"seq {row.seq} of {row.conversation.hex()} comes after seq {last}"
+        if row.kind == keys.POINTER and not self._has_message(row.conversation, row.seq):
+            return f"points to seq {row.seq} of {row.conversation.hex()}, which is not in history"
+        return None
+
+
+def _check_sent(key: bytes, value: bytes, has_message: Callable[[bytes, int], bool]) -> str | None:
+    conversation, _, _ = keys.parse_sent_key(key)
+    seq, _ = keys.unpack_sent(value)
+    return None if has_message(conversation, seq) else f"seq {seq} is not in history"
+
+
+def _check_outbox(
+    key: bytes, value: bytes, has_message: Callable[[bytes, int], bool]
+) -> str | None:
+    # A marker may be one ahead of the head: nothing is owed, but it was moved and not deleted.
+    conversation = keys.parse_outbox_key(key)
+    seq = keys.unpack_outbox(value)
+    if has_message(conversation, seq) or has_message(conversation, seq - 1 if seq else 0):
+        return None
+    return f"owes seq {seq}, which is neither in history nor next"
+
+
+def _check_state(key: bytes, value: bytes) -> str | None:
+    keys.parse_state_key(key)
+    if key == keys.FORMAT_KEY:
+        version = keys.unpack_format(value)
+        if version != keys.LAYOUT_VERSION:
+            return f"layout version {version}, this program knows {keys.LAYOUT_VERSION}"
+    return None

@@ -1,0 +1,144 @@
+"""Every rule of `verify` is broken once, and named."""
+
+from __future__ import annotations
+
+import pytest
+
+from actorchat.errors import StoreCorrupt
+from actorchat.store import keys
+from actorchat.store.engine import FAMILIES, Family, Row
+from actorchat.store.memory import MemoryEngine
+from actorchat.store.verify import PROBLEMS_KEPT_MAX, FamilyStats, Problem, stats, verify
+
+ANN, BOB = keys.user_key("ann"), keys.user_key("bob")
+CONVERSATION = keys.conversation_key("ann", "bob")
+OTHER = keys.conversation_key("ann", "zoe")
+CID = bytes(16)
+
+
+@pytest.fixture
+def engine() -> MemoryEngine:
+    """Return a sound store: three messages from ann to bob, the last not yet fanned out."""
+    engine = MemoryEngine()
+    for seq in (1, 2, 3):
+        put(engine, "history", keys.history_key(CONVERSATION, seq), keys.pack_history(1, b"record"))
+        put(engine, "sent", keys.sent_key(CONVERSATION, b"\0", bytes((seq,)) * 16), sent(seq))
+    put(engine, "inbox", keys.inbox_key(BOB, 7), keys.pack_inline(1, CONVERSATION, 1, b"record"))
+    put(engine, "inbox", keys.inbox_key(BOB, 8), keys.pack_pointer(1, CONVERSATION, 2))
+    put(engine, "outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(3))
+    put(engine, "state", keys.state_key(ANN, keys.ACCOUNT), b"account")
+    return engine
+
+
+def sent(seq: int) -> bytes:
+    return keys.pack_sent(seq, 1_700_000_000_000)
+
+
+def put(engine: MemoryEngine, family: str, key: bytes, value: bytes) -> None:
+    batch = engine.batch()
+    batch.put(key, value, engine.family(family))
+    engine.write(batch)
+
+
+def test_a_sound_store_has_no_problems(engine: MemoryEngine) -> None:
+    report = verify(engine)
+    assert report.problems == []
+    assert report.is_sound
+    assert report.rows == {"history": 3, "inbox": 2, "sent": 3, "outbox": 1, "state": 2}
+
+
+def test_an_empty_store_is_sound() -> None:
+    assert verify(MemoryEngine()).is_sound
+
+
+def test_a_second_conversation_and_a_second_user_begin_anew(engine: MemoryEngine) -> None:
+    put(engine, "history", keys.history_key(OTHER, 1), keys.pack_history(1, b"record"))
+    put(engine, "inbox", keys.inbox_key(ANN, 40), keys.pack_pointer(1, CONVERSATION, 1))
+    assert verify(engine).problems == []
+
+
+def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
+    put(engine, "outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(4))
+    assert verify(engine).is_sound
+
+
+@pytest.mark.parametrize(
+    ("family", "key", "value", "text"),
+    [
+        ("history", b"short", b"", "bad history key"),
+        ("history", keys.history_key(CONVERSATION, 5), keys.pack_history(1, b"r"), "4 was due"),
+        ("history", keys.history_key(OTHER, 2), keys.pack_history(1, b"r"), "1 was due"),
+        ("history", keys.history_key(CONVERSATION, 0), keys.pack_history(1, b"r"), "1 was due"),
+        ("history", keys.history_key(CONVERSATION, 2), b"", "bad history value"),
+        ("history", keys.history_key(CONVERSATION, 2), keys.pack_history(1, b""), "empty"),
+        ("inbox", b"short", b"", "bad inbox key"),
+        ("inbox", keys.inbox_key(BOB, 8), b"short", "bad inbox value"),
+        ("inbox", keys.inbox_key(BOB, 10), keys.pack_pointer(1, CONVERSATION, 3), "9 was due"),
+        ("inbox", keys.inbox_key(ANN, 0), keys.pack_pointer(1, CONVERSATION, 3), "1 was due"),
+        ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 2), "after seq 2"),
+        ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 4), "not in history"),
+        ("sent", b"short", b"", "bad sent key"),
+        ("sent", keys.sent_key(CONVERSATION, b"\0", CID), b"short", "bad sent value"),
+        ("sent", keys.sent_key(CONVERSATION, b"\0", CID), sent(4), "seq 4 is not in history"),
+        ("outbox", b"short", b"", "bad outbox key"),
+        ("outbox", keys.outbox_key(CONVERSATION), b"short", "bad outbox value"),
+        ("outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(5), "owes seq 5"),
+        ("outbox", keys.outbox_key(OTHER), keys.pack_outbox(0), "owes seq 0"),
+        ("state", b"short", b"", "bad state key"),
+        ("state", keys.FORMAT_KEY, keys.pack_format(99), "layout version 99"),
+    ],
+)
+def test_what_does_not_hold_is_named_by_family_and_key(
+    engine: MemoryEngine, family: str, key: bytes, value: bytes, text: str
+) -> None:
+    put(engine, family, key, value)
+    report = verify(engine)
+    assert not report.is_sound
+    assert any(p.family == family and p.key == key and text in p.text for p in report.problems), [
+        str(problem) for problem in report.problems
+    ]
+
+
+def test_only_the_first_problems_are_kept_but_all_are_counted(engine: MemoryEngine) -> None:
+    for number in range(PROBLEMS_KEPT_MAX + 5):
+        put(engine, "state", b"bad" + number.to_bytes(2, "big"), b"")
+    report = verify(engine)
+    assert report.problem_count == PROBLEMS_KEPT_MAX + 5
+    assert len(report.problems) == PROBLEMS_KEPT_MAX
+
+
+def test_a_family_that_can_not_be_read_is_a_problem_and_the_others_go_on() -> None:
+    class Damaged(MemoryEngine):
+        is_damaged = False
+
+        def scan(
+            self,
+            family: Family,
+            start: bytes,
+            stop: bytes,
+            limit: int | None = None,
+            reverse: bool = False,
+        ) -> list[Row]:
+            if self.is_damaged and family is self.family("inbox"):
+                raise StoreCorrupt("block checksum mismatch in 000009.sst", "000009.sst")
+            return super().scan(family, start, stop, limit, reverse)
+
+    engine = Damaged()
+    engine.is_damaged = True
+    report = verify(engine)
+    assert [(p.family, p.key) for p in report.problems] == [("inbox", b"")]
+    assert "000009.sst" in str(report.problems[0])
+    assert report.rows["state"] == 1
+
+
+def test_a_problem_reads_as_one_line() -> None:
+    assert str(Problem("sent", b"\1\2", "odd")) == "sent 0102: odd"
+    assert str(Problem("sent", b"", "odd")) == "sent -: odd"
+
+
+def test_stats_count_rows_owners_and_bytes(engine: MemoryEngine) -> None:
+    put(engine, "history", keys.history_key(OTHER, 1), keys.pack_history(1, b"record"))
+    found = stats(engine)
+    assert tuple(found) == FAMILIES
+    assert found["history"] == FamilyStats(rows=4, owners=2, key_bytes=4 * 26, value_bytes=4 * 10)
+    assert (found["inbox"].owners, found["state"].owners) == (1, 2)
