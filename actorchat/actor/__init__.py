@@ -1,0 +1,49 @@
+"""Knows how actors run: mailboxes, scheduling, supervision.
+
+Must not know chat, bytes, sockets, nodes.
+"""
+
+from actorchat.actor.behaviour import Actor
+from actorchat.actor.compat import CompatActor
+from actorchat.actor.deadletter import DeadLetter, DeadLetters
+from actorchat.actor.dispatcher import Dispatcher, LoopDispatcher
+from actorchat.actor.dynamic import DynamicSupervisor
+from actorchat.actor.future import Reply
+from actorchat.actor.info import Info, Tree
+from actorchat.actor.mailbox import Mailbox
+from actorchat.actor.monitor import Down
+from actorchat.actor.pinned import PinnedDispatcher
+from actorchat.actor.reason import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, Escalated
+from actorchat.actor.ref import LocalRef, Ref
+from actorchat.actor.seeded import SeededDispatcher, VirtualClock
+from actorchat.actor.supervisor import Child, Supervisor
+from actorchat.actor.system import ActorSystem
+
+__all__ = [
+    "KILLED",
+    "NOPROC",
+    "NORMAL",
+    "SHUTDOWN",
+    "Actor",
+    "ActorSystem",
+    "Child",
+    "CompatActor",
+    "Crash",
+    "DeadLetter",
+    "DeadLetters",
+    "Dispatcher",
+    "Down",
+    "DynamicSupervisor",
+    "Escalated",
+    "Info",
+    "LocalRef",
+    "LoopDispatcher",
+    "Mailbox",
+    "PinnedDispatcher",
+    "Ref",
+    "Reply",
+    "SeededDispatcher",
+    "Supervisor",
+    "Tree",
+    "VirtualClock",
+]
