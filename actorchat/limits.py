@@ -33,7 +33,8 @@ OVERLOAD_SPREAD_MS = 30_000  # and those of a node that is full over this
 
 # -- delivery ---------------------------------------------------------------------------------
 DELIVERY_WINDOW_UPDATES = 1_024  # pushed and unacked updates of a device; beyond: wait for acks
-CATCH_UP_PAGE_UPDATES = 256  # rows read at once for a device that is behind
+CATCH_UP_PAGE_UPDATES = 256  # rows read at once for a device that is behind ...
+CATCH_UP_PAGE_BYTES_MAX = 131_072  # ... and bytes; a window of pages must fit into the outbox
 ACK_EVERY_UPDATES = 32  # the client acks at least this often ...
 ACK_DELAY_S = 0.05  # ... and at the latest so long after an update; marks are coalesced as long
 MARK_DELAY_S = 0.05
@@ -55,6 +56,8 @@ DEAD_AFTER_PINGS = 2.5  # silence of so many ping intervals: two pings went unan
 
 # -- conversations ----------------------------------------------------------------------------
 IDEMPOTENCE_WINDOW = 64  # client ids kept in memory, in two generations; the store has the rest
+FAN_OUT_SWEEP_S = 2.0  # how often the log is searched for debts that nobody sees to ...
+FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, at 1 µs each
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
 
 # -- actors -----------------------------------------------------------------------------------

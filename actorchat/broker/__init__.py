@@ -1,0 +1,3 @@
+"""Knows how to do what the machines decide: the actors.
+Must not know sockets, key bytes, CBOR's details or files.
+"""

@@ -1,0 +1,124 @@
+"""Knows how to do what the sign-in desk decides: look up, hash, keep.
+Must not know ops or connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from actorchat.actor import Actor, Mailbox
+from actorchat.chat.account import Device, token_digest
+from actorchat.chat.event import Answer, DeviceRevoked, SignedIn
+from actorchat.chat.signin import (
+    Attempt,
+    DropDevice,
+    Hashed,
+    HashPassword,
+    IssueToken,
+    KeepAccount,
+    Provisioning,
+    Revocation,
+    SignInDesk,
+    Tell,
+    Verify,
+)
+from actorchat.limits import ENTITY_MAILBOX_MAX
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+
+AUTHENTICATOR = "authenticator"
+
+
+class AuthenticatorActor(Actor):
+    """The sign-in desk of a node. One a node, under the name `authenticator`.
+
+    Args:
+        operator_key: As in `SignInDesk`.
+        hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
+    """
+
+    mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
+
+    def __init__(self, context: Context, operator_key: str, hashers: list[Any]) -> None:
+        super().__init__()
+        self._context = context
+        self._desk = SignInDesk(operator_key)
+        self._hashers = hashers
+        self._next_hasher = 0
+
+    def on_start(self) -> None:
+        """Take the name."""
+        self.system.names.register(AUTHENTICATOR, self.ref)
+
+    def on_receive(self, event: Any) -> None:
+        """Look up what the desk must know, feed it, perform its effects."""
+        self._look_up(event)
+        for effect in self._desk.handle(event, self._context.clock.wall_ms()):
+            self._PERFORM[type(effect)](self, effect)
+
+    def _look_up(self, event: Any) -> None:
+        archive = self._context.archive
+        kind = type(event)
+        if kind is Attempt:
+            if event.mech == "token":
+                event.known_device = archive.device(event.user, event.device)
+            elif event.mech == "password":
+                event.account = archive.account(event.user)
+        elif kind is Revocation:
+            self._context.log.apply()
+            event.known_device = archive.device(event.user, event.device)
+        elif kind is Provisioning or kind is Hashed:
+            # An account that was made a moment ago may not have been written yet.
+            self._context.log.apply()
+            asked = event if kind is Provisioning else event.provisioning
+            asked.account = archive.account(asked.user)
+
+    # -- effects -----------------------------------------------------------------------------------
+    def _tell(self, effect: Tell) -> None:
+        effect.session.tell(effect.event)
+
+    def _hash(self, effect: Verify | HashPassword) -> None:
+        hasher = self._hashers[self._next_hasher]
+        self._next_hasher = (self._next_hasher + 1) % len(self._hashers)
+        hasher.tell((effect, self.ref))
+
+    def _issue_token(self, effect: IssueToken) -> None:
+        context, user = self._context, effect.user
+        token = context.token_source()
+        device = Device(effect.device, token_digest(token), context.clock.wall_ms())
+        changes = [context.rows.device(user, device)]
+        if effect.account is not None:
+            changes.append(context.rows.account(effect.account))
+        done: SignedIn | Answer
+        if effect.rid is None:
+            done = SignedIn(user, effect.device, token)
+        else:
+            done = Answer(effect.rid, {"user": user, "device": effect.device, "token": token})
+        context.log.append(changes, effect.session.tell, done)
+
+    def _keep_account(self, effect: KeepAccount) -> None:
+        context = self._context
+        done = Answer(effect.rid, {"user": effect.account.user})
+        context.log.append((context.rows.account(effect.account),), effect.session.tell, done)
+
+    def _drop_device(self, effect: DropDevice) -> None:
+        context = self._context
+        home = context.router.user(effect.user)
+        context.log.append(
+            (context.rows.no_device(effect.user, effect.device),),
+            home.tell,
+            DeviceRevoked(effect.device),
+            effect.session.tell,
+            Answer(effect.rid, {}),
+        )
+
+    _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        Tell: _tell,
+        Verify: _hash,
+        HashPassword: _hash,
+        IssueToken: _issue_token,
+        KeepAccount: _keep_account,
+        DropDevice: _drop_device,
+    }

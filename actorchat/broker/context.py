@@ -1,0 +1,34 @@
+"""Knows what every actor of a node is given. Must not know how any of it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actorchat.actor import ActorSystem
+    from actorchat.broker.archive import Archive
+    from actorchat.broker.log_writer import LogWriter
+    from actorchat.broker.router import Router
+    from actorchat.broker.rows import Rows
+    from actorchat.clock import Clock
+
+
+@dataclass(slots=True)
+class Context:
+    """The parts of one node that its actors share. One a node; many nodes fit in one process.
+
+    `token_source` returns a new, unguessable token. `report` returns the node's counters.
+    """
+
+    system: ActorSystem
+    clock: Clock
+    log: LogWriter
+    archive: Archive
+    rows: Rows
+    token_source: Callable[[], str]
+    entity_idle_s: float
+    router: Router = field(init=False)
+    report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

@@ -1,0 +1,238 @@
+"""Knows how to do what a conversation decides.
+Must not know how anything is stored or delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from actorchat.broker.entity import IDLE_CHECK, EntityActor
+from actorchat.broker.log_writer import store_full
+from actorchat.chat.conversation import Conversation
+from actorchat.chat.effect import (
+    AnswerAgain,
+    AskFanOut,
+    MoveMarker,
+    ReadPage,
+    Redrive,
+    Refuse,
+    Restart,
+    SaveMarks,
+    StartTimer,
+    Store,
+    TellMarks,
+)
+from actorchat.chat.event import (
+    Accepted,
+    Confirm,
+    Deliver,
+    Page,
+    Pair,
+    Post,
+    Record,
+    Redriven,
+    Refused,
+    Relay,
+    Repeat,
+)
+from actorchat.limits import CATCH_UP_PAGE_UPDATES, HISTORY_PAGE_BYTES_MAX
+from actorchat.protocol import codec
+from actorchat.store import keys
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+
+
+class ConversationActor(EntityActor):
+    """One direct conversation, in the slot of the first user of its pair."""
+
+    def __init__(self, context: Context, pair: Pair) -> None:
+        super().__init__(context, context.router.conversation(pair))
+        self._pair = pair
+        self._key = keys.conversation_key(*pair)
+        self._home = context.router.user(pair[0])
+        self._away = context.router.user(pair[1])
+        self._archive = context.archive
+        self._rows = context.rows
+        self._me = self.ref
+        self._names = {user: codec.encode(user) for user in pair}
+        self._wall_ms = context.clock.wall_ms
+        self._has_members = False
+        self._machine: Conversation
+
+    def on_receive(self, event: Any) -> None:
+        """Feed the machine; perform its effects."""
+        if event is IDLE_CHECK:
+            self._check_idle()
+            return
+        self._is_active = True
+        if self._generation != self._log.generation:
+            self._rebuild()
+        machine = self._machine
+        if type(event) is Post and not self._may_post(event, machine):
+            return
+        perform = self._PERFORM
+        for effect in machine.handle(event, self._wall_ms()):
+            perform[type(effect)](self, effect)
+
+    def on_stop(self, reason: object) -> None:
+        """Give up the place in the router."""
+        self._context.router.forget_conversation(self._pair, self.ref)
+
+    # -- the machine -------------------------------------------------------------------------------
+    def _build(self) -> None:
+        archive, key = self._archive, self._key
+        seq = archive.last_seq(key)
+        machine = Conversation(self._pair, seq, archive.owed(key))
+        for user, marks in machine.marks.items():
+            marks.delivered, marks.read = archive.marks(key, user)
+        self._machine = machine
+        self._has_members = seq > 0
+        for effect in machine.start():
+            self._PERFORM[type(effect)](self, effect)
+
+    def _is_settled(self) -> bool:
+        return self._machine.is_settled
+
+    def _may_post(self, post: Post, machine: Conversation) -> bool:
+        """Look up what the machine may need; say whether it may be asked at all."""
+        if not self._has_members:
+            has_account = self._archive.has_account
+            if not all(map(has_account, self._pair)):
+                refused = Refused(post.rid, "no_such_user", "there is no such user")
+                post.session.tell(refused)
+                self._passivate()  # names that somebody tries must not fill the memory
+                return False
+            self._has_members = True
+        key = machine.key_to_look_up(post)
+        if key is not None:
+            post.prior = self._archive.prior(self._key, key)
+        if self._log.is_full and post.prior is None:
+            post.session.tell(store_full(post.rid))
+            return False
+        return True
+
+    # -- effects -----------------------------------------------------------------------------------
+    def _store(self, effect: Store) -> None:
+        post, seq, ts = effect.post, effect.seq, effect.ts
+        key, pair, me = self._key, self._pair, self._me
+        record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
+        ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        if seq == 1:
+            ops = (*ops, self._rows.members(key, pair))
+        ack = Accepted(post.rid, seq, ts)
+        recipient = deliver = None
+        if effect.is_away:
+            recipient = self._away
+            deliver = Deliver(pair, key, me, seq, effect.prev, record)
+        self._home.tell(
+            Record(
+                pair,
+                key,
+                me,
+                seq,
+                record,
+                ops,
+                post.session,
+                ack,
+                recipient,
+                deliver,
+                effect.wants_durable,
+            )
+        )
+
+    def _answer_again(self, effect: AnswerAgain) -> None:
+        # The first copy may still be on its way to the log, or lost on it with an earlier home.
+        again = Accepted(effect.rid, effect.seq, effect.ts, True)
+        self._home.tell(
+            Repeat(self._pair, self._key, self._me, effect.seq, effect.session, again)
+        )
+
+    def _refuse(self, effect: Refuse) -> None:
+        effect.session.tell(effect.refused)
+
+    def _move_marker(self, effect: MoveMarker) -> None:
+        self._log.append_lazily(self._rows.marker(self._key, effect.seq))
+
+    def _ask_fan_out(self, effect: AskFanOut) -> None:
+        confirm = Confirm(self._pair, self._key, self._me, effect.seq)
+        self._home.tell(Relay(self._away, confirm))
+
+    def _redrive(self, effect: Redrive) -> None:
+        """Deliver again what history has for the user elsewhere; it drops what it has."""
+        after, prev = effect.after, effect.prev
+        end = self._machine.seq + 1
+        last = 0
+        while True:
+            page = self._archive.records(
+                self._key, after, end, CATCH_UP_PAGE_UPDATES, False
+            )
+            for seq, record in page:
+                if codec.record_sender(record) != effect.user:
+                    deliver = Deliver(self._pair, self._key, self._me, seq, prev, record)
+                    self._home.tell(Relay(self._away, deliver))
+                    last = prev = seq
+            if len(page) < CATCH_UP_PAGE_UPDATES:
+                break
+            after = page[-1][0]
+        self._me.tell(Redriven(last))
+
+    def _save_marks(self, effect: SaveMarks) -> None:
+        self._log.append_lazily(
+            self._rows.marks(self._key, effect.user, effect.delivered, effect.read)
+        )
+
+    def _tell_marks(self, effect: TellMarks) -> None:
+        (self._home if effect.to == self._pair[0] else self._away).tell(effect.marked)
+
+    def _read_page(self, effect: ReadPage) -> None:
+        # Behind a barrier, so that nobody reads what is not durable.
+        self._log.apply()
+        limit = effect.limit
+        found = self._archive.records(
+            self._key, effect.after, effect.before, limit + 1, effect.newest
+        )
+        more = len(found) > limit
+        if more:
+            found = found[1:] if effect.newest else found[:limit]
+        records, fits = _within_budget([record for _, record in found], effect.newest)
+        machine = self._machine
+        marks = {
+            user: {"delivered": m.delivered, "read": m.read} for user, m in machine.marks.items()
+        }
+        page = Page(effect.rid, records, machine.seq, more or not fits, marks)
+        self._log.append((), effect.session.tell, page)
+
+    def _start_timer(self, effect: StartTimer) -> None:
+        self.send_after(effect.delay_s, effect.event, key=type(effect.event))
+
+    def _restart(self, effect: Restart) -> None:
+        self._rebuild()
+
+    _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        Store: _store,
+        AnswerAgain: _answer_again,
+        Refuse: _refuse,
+        MoveMarker: _move_marker,
+        AskFanOut: _ask_fan_out,
+        Redrive: _redrive,
+        SaveMarks: _save_marks,
+        TellMarks: _tell_marks,
+        ReadPage: _read_page,
+        StartTimer: _start_timer,
+        Restart: _restart,
+    }
+
+
+def _within_budget(records: list[bytes], newest: bool) -> tuple[list[bytes], bool]:
+    """Return the records that fit into a page, from its open end, and whether all did."""
+    budget = HISTORY_PAGE_BYTES_MAX
+    kept: list[bytes] = []
+    for record in reversed(records) if newest else records:
+        budget -= len(record)
+        if budget < 0 and kept:
+            break
+        kept.append(record)
+    fits = len(kept) == len(records)
+    return (kept[::-1] if newest else kept), fits

@@ -1,0 +1,101 @@
+"""Knows what users and conversations have in common as actors.
+Must not know what either decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from actorchat.actor import Actor, Mailbox
+from actorchat.chat.event import Attach, Event, Fetch, HomeLost, Post, Record, Refused, Repeat
+from actorchat.limits import ENTITY_MAILBOX_MAX
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+    from actorchat.broker.router import Place
+
+
+class IdleCheck(Event):
+    """Time to see whether this entity has had nothing to do."""
+
+
+IDLE_CHECK = IdleCheck()
+
+
+class EntityActor(Actor):
+    """An actor for something that lives in the log: built from it, and put away when idle.
+
+    A subclass has a machine that `_build` makes from the log. If the log has lost what the machine
+    knows, because a batch could not be written, the machine is built anew before the next event.
+    """
+
+    mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
+
+    def __init__(self, context: Context, place: Place) -> None:
+        super().__init__()
+        self._context = context
+        self._log = context.log
+        self._place = place
+        self._generation = -1
+        self._is_active = False
+        self._is_passivated = False
+
+    def on_start(self) -> None:
+        """Build the machine from the log, and start looking whether it is used."""
+        self._rebuild()
+        self._watch_idle()
+
+    def failed(self, error: BaseException, reply: Any, message: Any) -> None:
+        """Let the error end the actor; who waits for an answer to `message` gets one."""
+        super().failed(error, reply, message)
+        self.discarded(message)
+
+    def discarded(self, message: object) -> None:
+        """Bring a message to the next actor, or say that its outcome is unknown.
+
+        Messages that were waiting when the actor crashed are not told again: one of them may be
+        the cause. Who waits for an answer gets one; what conversations and homes tell each other
+        is found missing and told again.
+        """
+        if message is IDLE_CHECK:
+            return
+        if self._is_passivated:
+            self._place.tell(message)
+        elif isinstance(message, Post | Fetch):
+            message.session.tell(_recovering(message.rid))
+        elif isinstance(message, Record | Repeat):
+            message.session.tell(_recovering(message.ack.rid))
+        elif isinstance(message, Attach):
+            message.session.tell(HomeLost())
+
+    def _rebuild(self) -> None:
+        # What was appended but not written yet must be seen by the reads that follow.
+        self._log.apply()
+        self._generation = self._log.generation
+        self._build()
+
+    def _build(self) -> None:
+        raise NotImplementedError
+
+    def _is_settled(self) -> bool:
+        raise NotImplementedError
+
+    def _passivate(self) -> None:
+        """End; what waits in the mailbox goes to the next actor behind the same place."""
+        self._is_passivated = True
+        self.stop("idle")
+
+    def _watch_idle(self) -> None:
+        self.send_after(self._context.entity_idle_s, IDLE_CHECK, key=IdleCheck)
+
+    def _check_idle(self) -> None:
+        if not self._is_active and self._is_settled():
+            self._passivate()
+            return
+        self._is_active = False
+        self._watch_idle()
+
+
+def _recovering(rid: int) -> Refused:
+    reason = "the server is recovering; send again"
+    return Refused(rid, "unavailable", reason, "now", "unknown")

@@ -1,0 +1,126 @@
+"""Knows which rows each change of the chat is. Must not know how rows are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actorchat.chat.account import Account, Device
+from actorchat.chat.event import Pair
+from actorchat.limits import INBOX_INLINE_BYTES_MAX
+from actorchat.protocol import codec
+from actorchat.store import keys
+from actorchat.store.engine import Engine, Op
+
+# The epoch of the leader that writes; one node leads all slots for ever.
+EPOCH = 1
+
+
+class Rows:
+    """The write side of one node's store: changes in the chat's words to rows of the engine."""
+
+    __slots__ = ("_history", "_inbox", "_outbox", "_sent", "_state")
+
+    def __init__(self, engine: Engine) -> None:
+        self._history = engine.family("history")
+        self._inbox = engine.family("inbox")
+        self._sent = engine.family("sent")
+        self._outbox = engine.family("outbox")
+        self._state = engine.family("state")
+
+    def message(
+        self, conversation: bytes, seq: int, record: bytes, id_key: bytes, ts: int, owes: bool
+    ) -> tuple[Op, ...]:
+        """Return the rows of a message: itself, its client id, and the marker if it is owed."""
+        history = (
+            self._history,
+            keys.history_key(conversation, seq),
+            keys.pack_history(EPOCH, record),
+        )
+        sent = (self._sent, conversation + id_key, keys.pack_sent(seq, ts))
+        if not owes:
+            return (history, sent)
+        outbox = (self._outbox, keys.outbox_key(conversation), keys.pack_outbox(seq))
+        return (history, sent, outbox)
+
+    def members(self, conversation: bytes, pair: Pair) -> Op:
+        """Return the row that names a conversation's users, which its key does not."""
+        return (self._state, keys.state_key(conversation, keys.MEMBERS), keys.pack_members(pair))
+
+    def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
+        """Return the row of an update: inline, or a pointer where the record is long."""
+        if len(record) <= INBOX_INLINE_BYTES_MAX:
+            value = keys.pack_inline(EPOCH, conversation, seq, record)
+        else:
+            value = keys.pack_pointer(EPOCH, conversation, seq)
+        return (self._inbox, keys.inbox_key(owner, upd), value)
+
+    def marker(self, conversation: bytes, seq: int | None) -> tuple[Op, ...]:
+        """Return the fan-out marker's row; None deletes it."""
+        value = None if seq is None else keys.pack_outbox(seq)
+        return ((self._outbox, keys.outbox_key(conversation), value),)
+
+    def marks(
+        self, conversation: bytes, user: str, delivered: int, read: int
+    ) -> tuple[Op, ...]:
+        """Return the row of a member's marks."""
+        key = keys.state_key(conversation, keys.MARKS, user.encode())
+        return ((self._state, key, keys.pack_positions(delivered, read)),)
+
+    def checkpoint(
+        self,
+        owner: bytes,
+        head: int,
+        trimmed: int,
+        received: dict[Pair, int],
+        conversation_key: Callable[[Pair], bytes],
+    ) -> tuple[Op, ...]:
+        """Return the rows from which a user's machine is built without reading its whole log."""
+        rows: list[Op] = [
+            (
+                self._state,
+                keys.state_key(owner, keys.RECEIVED, conversation_key(pair)),
+                keys.pack_position(seq),
+            )
+            for pair, seq in received.items()
+        ]
+        log_key = keys.state_key(owner, keys.USER_LOG)
+        rows.append((self._state, log_key, keys.pack_positions(head, trimmed)))
+        return tuple(rows)
+
+    def cursor(self, owner: bytes, device: str, upd: int | None) -> tuple[Op, ...]:
+        """Return the row of a device's position; None deletes it."""
+        value = None if upd is None else keys.pack_position(upd)
+        return ((self._state, keys.state_key(owner, keys.CURSOR, device.encode()), value),)
+
+    def trimmed(self, owner: bytes, after: int, upto: int) -> tuple[object, bytes, bytes]:
+        """Return (family, start, stop) of the updates (after, upto]."""
+        return (self._inbox, keys.inbox_key(owner, after + 1), keys.inbox_key(owner, upto + 1))
+
+    def account(self, account: Account) -> Op:
+        """Return the row of an account."""
+        key = keys.state_key(keys.user_key(account.user), keys.ACCOUNT)
+        value = codec.encode(
+            {
+                "user": account.user,
+                "created_at_wall_ms": account.created_at_wall_ms,
+                "password_hash": account.password_hash,
+            }
+        )
+        return (self._state, key, value)
+
+    def device(self, user: str, device: Device) -> Op:
+        """Return the row of a device's right to sign in."""
+        key = keys.state_key(keys.user_key(user), keys.DEVICE, device.device.encode())
+        value = codec.encode(
+            {
+                "device": device.device,
+                "token_sha256": device.token_sha256,
+                "created_at_wall_ms": device.created_at_wall_ms,
+            }
+        )
+        return (self._state, key, value)
+
+    def no_device(self, user: str, device: str) -> Op:
+        """Return the change that takes a device's right to sign in away."""
+        key = keys.state_key(keys.user_key(user), keys.DEVICE, device.encode())
+        return (self._state, key, None)

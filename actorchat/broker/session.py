@@ -1,0 +1,285 @@
+"""Knows how to do what a session decides: between a connection and the actors behind it.
+Must not know transports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from actorchat.actor import Actor, Mailbox
+from actorchat.broker.authenticator import AUTHENTICATOR
+from actorchat.chat.effect import (
+    Admit,
+    AttachHome,
+    CheckSecret,
+    DetachHome,
+    Hangup,
+    Pong,
+    Stop,
+    Welcome,
+)
+from actorchat.chat.event import (
+    Accepted,
+    Acked,
+    Answer,
+    Attach,
+    Detach,
+    Disconnected,
+    Fetch,
+    Marked,
+    Page,
+    Post,
+    Reached,
+    Refused,
+    SignInRefused,
+    Update,
+)
+from actorchat.chat.session import Session
+from actorchat.chat.signin import Attempt, Provisioning, Revocation
+from actorchat.errors import MailboxFull
+from actorchat.limits import (
+    BODY_CHARS_MAX,
+    FRAME_BYTES_MAX,
+    PING_INTERVAL_S,
+    REQUESTS_IN_FLIGHT_MAX,
+    SESSION_MAILBOX_MAX,
+)
+from actorchat.protocol import codec, ops
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+    from actorchat.broker.router import Place
+
+DISCONNECTED = "disconnected"
+BUSY = "too much at once; send again a little later"
+
+
+class Connection(Protocol):
+    """What a session needs of its connection; the gateways' `Outlet`."""
+
+    def push(self, payload: bytes) -> None:
+        """Send what answers nothing."""
+        ...
+
+    def reply(self, payload: bytes) -> None:
+        """Send the answer to one request."""
+        ...
+
+    def admit(self) -> None:
+        """Lift the limits for strangers."""
+        ...
+
+    def close(self, payload: bytes | None = None) -> None:
+        """Send `payload` last, and close."""
+        ...
+
+
+class SessionActor(Actor):
+    """One device's live session. It lives beside its connection and ends with it."""
+
+    mailbox: ClassVar[Mailbox] = Mailbox(limit=SESSION_MAILBOX_MAX, overflow="fail")
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__()
+        self._context = context
+        self._connection = connection
+        self._machine = Session()
+        self._me = self.ref
+        self._home: Place | None = None
+        self._conversations: dict[str, Place] | None = None
+
+    def on_receive(self, event: Any) -> None:
+        """Feed the machine; perform its effects."""
+        perform = self._PERFORM
+        for effect in self._machine.handle(event, 0):
+            perform[type(effect)](self, effect)
+
+    def on_stop(self, reason: object) -> None:
+        """Close the connection, if this actor ends before it does; leave the home after a crash."""
+        self._connection.close()
+        if self._home is not None and reason != DISCONNECTED:
+            self._home.tell(Detach(self._machine.device, self.ref))
+
+    def _conversation(self, peer: str) -> Place:
+        places = self._conversations
+        if places is None:
+            places = self._conversations = {}
+        place = places.get(peer)
+        if place is None:
+            if len(places) >= REQUESTS_IN_FLIGHT_MAX:
+                places.clear()
+            router = self._context.router
+            place = places[peer] = router.conversation_between(self._machine.user, peer)
+        return place
+
+    # -- requests ----------------------------------------------------------------------------------
+    def _send(self, op: ops.Send) -> None:
+        places, to = self._conversations, op.to
+        place = None if places is None else places.get(to)
+        if place is None:
+            place = self._conversation(to)
+        try:
+            place.tell(Post(self._machine.user, self._me, op.id, op.cid, op.body))
+        except MailboxFull as error:
+            self._refused(Refused(op.id, error.code, BUSY, error.retry, "none", 1_000))
+
+    def _ask(self, place: Place, event: object, rid: int) -> None:
+        try:
+            place.tell(event)
+        except MailboxFull as error:
+            self._refused(Refused(rid, error.code, BUSY, error.retry, "none", 1_000))
+
+    def _ack(self, op: ops.Ack) -> None:
+        assert self._home is not None
+        self._home.tell(Acked(self._machine.device, op.upd))
+
+    def _mark(self, op: ops.Mark) -> None:
+        self._conversation(op.conv).tell(Reached(self._machine.user, 0, op.read))
+
+    def _history(self, op: ops.History) -> None:
+        user = self._machine.user
+        fetch = Fetch(user, self.ref, op.id, op.after, op.before, op.limit)
+        self._ask(self._conversation(op.conv), fetch, op.id)
+
+    def _revoke(self, op: ops.Revoke) -> None:
+        user = self._machine.user
+        self._tell_authenticator(Revocation(self.ref, op.id, user, op.device), op.id)
+
+    def _provision(self, op: ops.Provision) -> None:
+        asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
+        self._tell_authenticator(asked, op.id)
+
+    def _status(self, op: ops.Status) -> None:
+        self._answer(Answer(op.id, dict(self._context.report())))
+
+    def _check_secret(self, effect: CheckSecret) -> None:
+        attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
+        if not self._reach_authenticator(attempt):
+            self.ref.tell(SignInRefused("busy", BUSY, "after", 1_000))
+
+    def _tell_authenticator(self, event: object, rid: int) -> None:
+        if not self._reach_authenticator(event):
+            self._refused(Refused(rid, "busy", BUSY, "after", "none", 1_000))
+
+    def _reach_authenticator(self, event: object) -> bool:
+        desk = self._context.system.names.whereis(AUTHENTICATOR)
+        if desk is None:
+            return False
+        try:
+            desk.tell(event)
+        except MailboxFull:
+            return False
+        return True
+
+    # -- home --------------------------------------------------------------------------------------
+    def _attach_home(self, effect: AttachHome) -> None:
+        if self._home is None:
+            self._home = self._context.router.user(effect.user)
+        self._home.tell(Attach(effect.device, self.ref, effect.resume))
+
+    def _detach_home(self, effect: DetachHome) -> None:
+        if self._home is not None:
+            self._home.tell(Detach(effect.device, self.ref))
+
+    # -- what the client is told -------------------------------------------------------------------
+    def _accepted(self, event: Accepted) -> None:
+        if event.dup:
+            again: dict[str, object] = {"seq": event.seq, "ts": event.ts, "dup": True}
+            self._connection.reply(codec.encode_reply(event.rid, again))
+        else:
+            self._connection.reply(codec.encode_accepted(event.rid, event.seq, event.ts))
+
+    def _refused(self, event: Refused) -> None:
+        error = codec.encode_error(
+            event.rid, event.code, event.reason, event.retry, event.outcome, event.after_ms
+        )
+        self._connection.reply(error)
+
+    def _update(self, event: Update) -> None:
+        self._connection.push(event.payload)
+
+    def _marked(self, event: Marked) -> None:
+        push = ops.MarkPush(event.conv, event.user, event.delivered, event.read)
+        self._connection.push(codec.encode_push(push))
+
+    def _page(self, event: Page) -> None:
+        payload = codec.encode_page(event.rid, event.records, event.head, event.more, event.marks)
+        self._connection.reply(payload)
+
+    def _answer(self, event: Answer) -> None:
+        self._connection.reply(codec.encode_reply(event.rid, event.ok))
+
+    def _welcome(self, effect: Welcome) -> None:
+        ok: dict[str, object] = {
+            "user": effect.user,
+            "device": effect.device,
+            "head": effect.head,
+            "cursor": effect.cursor,
+            "ping_s": PING_INTERVAL_S,
+            "time_ms": self._context.clock.wall_ms(),
+            "durability": "fsync",
+            "limits": {
+                "frame_bytes": FRAME_BYTES_MAX,
+                "body_chars": BODY_CHARS_MAX,
+                "in_flight": REQUESTS_IN_FLIGHT_MAX,
+            },
+        }
+        if effect.token is not None:
+            ok["token"] = effect.token
+        self._connection.reply(codec.encode_reply(effect.rid, ok))
+
+    def _pong(self, effect: Pong) -> None:
+        self._connection.push(codec.encode_push(ops.Pong()))
+
+    def _admit(self, effect: Admit) -> None:
+        self._connection.admit()
+
+    def _hang_up(self, effect: Hangup) -> None:
+        if effect.code:
+            bye = ops.Bye(effect.code, effect.reconnect)
+            self._connection.close(codec.encode_push(bye))
+        else:
+            self._connection.close()
+
+    def _end(self, effect: Stop) -> None:
+        self.stop(DISCONNECTED)
+
+    _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        ops.Send: _send,
+        ops.Ack: _ack,
+        ops.Mark: _mark,
+        ops.History: _history,
+        ops.Revoke: _revoke,
+        ops.Provision: _provision,
+        ops.Status: _status,
+        Accepted: _accepted,
+        Refused: _refused,
+        Update: _update,
+        Marked: _marked,
+        Page: _page,
+        Answer: _answer,
+        CheckSecret: _check_secret,
+        AttachHome: _attach_home,
+        DetachHome: _detach_home,
+        Welcome: _welcome,
+        Pong: _pong,
+        Admit: _admit,
+        Hangup: _hang_up,
+        Stop: _end,
+    }
+
+
+class SessionInlet:
+    """A session as its connection sees it; the gateways' `Inlet`."""
+
+    __slots__ = ("_ref", "receive")
+
+    def __init__(self, ref: Any) -> None:
+        self._ref = ref
+        self.receive = ref.tell
+
+    def closed(self, reason: str) -> None:
+        """Tell the session that its connection is over."""
+        if self._ref.is_alive():
+            self._ref.tell(Disconnected(reason))

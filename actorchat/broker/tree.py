@@ -1,0 +1,154 @@
+"""Knows which actors a chat node runs, and who restarts whom. Must not know settings or roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from actorchat.actor import Actor, Child, Dispatcher, DynamicSupervisor, Supervisor
+from actorchat.broker.archive import Archive
+from actorchat.broker.authenticator import AuthenticatorActor
+from actorchat.broker.context import Context
+from actorchat.broker.conversation import ConversationActor
+from actorchat.broker.fan_out import FanOutKeeper
+from actorchat.broker.hasher import HasherActor, Hashing
+from actorchat.broker.log_writer import LogWriter
+from actorchat.broker.router import Router
+from actorchat.broker.rows import Rows
+from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.user import UserActor
+from actorchat.chat.event import Event, Pair
+from actorchat.limits import STORE_TICK_S
+
+if TYPE_CHECKING:
+    from actorchat.actor import ActorSystem
+    from actorchat.clock import Clock
+    from actorchat.store.committer import Syncer
+    from actorchat.store.engine import Engine
+
+SESSIONS = "sessions"
+ENTITIES = "entities"
+
+
+class Tick(Event):
+    """Time for the log's small chores."""
+
+
+TICK = Tick()
+
+
+class LogKeeper(Actor):
+    """Gives the log its beat: lazy appends reach the engine, a full store is probed."""
+
+    def __init__(self, log: LogWriter) -> None:
+        super().__init__()
+        self._log = log
+
+    def on_start(self) -> None:
+        """Begin the beat."""
+        self.send_after(STORE_TICK_S, TICK, key=Tick)
+
+    def on_receive(self, message: object) -> None:
+        """Do the chores; go on."""
+        self._log.tick()
+        self.send_after(STORE_TICK_S, TICK, key=Tick)
+
+
+class NamedSupervisor(DynamicSupervisor):
+    """A dynamic supervisor that is found by name, also after it was restarted itself."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def on_start(self) -> None:
+        """Take the name."""
+        self.system.names.register(self._name, self.ref)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a broker is built on: the seams between it and the world.
+
+    `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
+    which nothing may be acked any more.
+    """
+
+    system: ActorSystem
+    clock: Clock
+    engine: Engine
+    syncer: Syncer
+    call_soon: Callable[[Callable[[], None]], object]
+    hashing: Hashing
+    hash_dispatchers: list[Dispatcher]
+    operator_key: str
+    token_source: Callable[[], str]
+    entity_idle_s: float
+    on_fatal: Callable[[Exception], None]
+
+
+class Broker:
+    """The actors of one chat node."""
+
+    def __init__(self, parts: Parts) -> None:
+        system = parts.system
+        log = LogWriter(parts.engine, parts.syncer, parts.call_soon, parts.on_fatal)
+        self.context = context = Context(
+            system,
+            parts.clock,
+            log,
+            Archive(parts.engine),
+            Rows(parts.engine),
+            parts.token_source,
+            parts.entity_idle_s,
+        )
+        context.router = Router(self._spawn_user, self._spawn_conversation)
+        self._system = system
+        self._parts = parts
+
+    def start(self) -> Any:
+        """Start the tree; returns the ref of its top, whose end is the broker's."""
+        parts, context = self._parts, self.context
+        hashers = [
+            self._system.spawn(HasherActor, parts.hashing, dispatcher=dispatcher)
+            for dispatcher in parts.hash_dispatchers
+        ]
+        desk = (context, parts.operator_key, hashers)
+        # Users and conversations are built from the log and sessions attach to them, so each may
+        # be restarted alone.
+        children = [
+            Child("log-keeper", LogKeeper, (context.log,)),
+            Child("authenticator", AuthenticatorActor, desk),
+            Child(ENTITIES, NamedSupervisor, (ENTITIES,)),
+            Child("fan-out-keeper", FanOutKeeper, (context,)),
+            Child(SESSIONS, NamedSupervisor, (SESSIONS,)),
+        ]
+        return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
+
+    def open_session(self, connection: Connection) -> SessionInlet:
+        """Start the session of a new connection; the gateways' `OpenSession`."""
+        return SessionInlet(self._spawn(SESSIONS, SessionActor, self.context, connection))
+
+    def counts(self) -> dict[str, int]:
+        """Return the broker's counters."""
+        log = self.context.log
+        committer = log.committer
+        return {
+            **self.context.router.counts(),
+            "log_batches": committer.batches,
+            "log_appends": committer.items,
+            "log_bytes": committer.bytes,
+            "log_failed_batches": committer.failed,
+            "log_full": int(committer.is_full),
+            "log_generation": log.generation,
+        }
+
+    def _spawn_user(self, user: str) -> Any:
+        return self._spawn(ENTITIES, UserActor, self.context, user)
+
+    def _spawn_conversation(self, pair: Pair) -> Any:
+        return self._spawn(ENTITIES, ConversationActor, self.context, pair)
+
+    def _spawn(self, supervisor: str, cls: type[Actor], *args: Any) -> Any:
+        return self._system.names.whereis(supervisor).spawn(cls, *args)  # type: ignore[union-attr]

@@ -1,0 +1,415 @@
+"""Knows a user's update log: positions, devices, what was delivered.
+Must not know rows, sockets or tokens.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from actorchat.chat.delivery import Delivery
+from actorchat.chat.effect import (
+    AppendRecord,
+    AppendUpdate,
+    Barrier,
+    Checkpoint,
+    Effect,
+    ForgetDevice,
+    Push,
+    ReadRows,
+    ReadUnmarked,
+    SaveCursor,
+    StartTimer,
+    TellReached,
+    Trim,
+)
+from actorchat.chat.event import (
+    Acked,
+    Address,
+    Attach,
+    Attached,
+    Confirm,
+    Deliver,
+    Detach,
+    DeviceRevoked,
+    Ended,
+    Event,
+    FannedOut,
+    Marked,
+    MarksDue,
+    Missing,
+    OutOfOrder,
+    Pair,
+    Record,
+    Refused,
+    Relay,
+    Repeat,
+    Rows,
+    Stored,
+    Unmarked,
+    Update,
+)
+from actorchat.limits import (
+    CHECKPOINT_EVERY_UPDATES,
+    DELIVERY_WINDOW_UPDATES,
+    MARK_DELAY_S,
+    TRIM_EVERY_UPDATES,
+)
+
+
+class Inbox:
+    """The home of one user: every update has a dense position `upd`; each device has a cursor.
+
+    A record of a conversation that lives here is appended with its inbox row (`Record`); one from
+    elsewhere is a `Deliver`, which is appended once however often it comes. Updates are shown to
+    devices when they are synced and not before. With one device that is up to date the update goes
+    straight from the log to its session (`_direct`); otherwise by way of this machine.
+
+    Args:
+        user: Whose home it is.
+        head: The last update of the last checkpoint; what follows in the log is recalled.
+        trimmed: Everything up to here is gone from the log.
+        cursors: Each device's last acked update.
+    """
+
+    __slots__ = (
+        "_checkpoint_due",
+        "_direct",
+        "_durable",
+        "_flying",
+        "_landed",
+        "_marks",
+        "_received_since",
+        "_told",
+        "devices",
+        "head",
+        "received",
+        "recorded",
+        "trimmed",
+        "user",
+    )
+
+    def __init__(
+        self, user: str, head: int = 0, trimmed: int = 0, cursors: dict[str, int] | None = None
+    ) -> None:
+        self.user = user
+        self.head = head
+        self.trimmed = trimmed
+        self.devices = {name: Delivery(name, acked) for name, acked in (cursors or {}).items()}
+        self.recorded: dict[Pair, int] = {}  # conversations that live here: their last seq
+        self.received: dict[Pair, int] = {}  # conversations elsewhere: the last seq delivered
+        self._received_since: dict[Pair, int] | None = None
+        self._checkpoint_due = head + CHECKPOINT_EVERY_UPDATES
+        self._durable = 0
+        self._direct: Delivery | None = None
+        self._flying: deque[tuple[int, Pair, int]] | None = None
+        self._marks: dict[Pair, int] | None = None
+        self._landed = max((d.acked for d in self.devices.values()), default=0)
+        self._told = trimmed  # what landed and was told to its conversations a round ago
+
+    def start(self) -> list[Effect]:
+        """Return what must be done first: tell again what landed and may not have been marked."""
+        out = self._recheck(self.trimmed, self._landed)
+        self._go_on_trimming(out)
+        return out
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody is attached and nothing is under way, so that the home may be put away."""
+        return self._marks is None and not self.sessions()
+
+    def sessions(self) -> list[Address]:
+        """Return the sessions that are attached, or about to be."""
+        found = (d.session or d.coming for d in self.devices.values())
+        return [session for session in found if session is not None]
+
+    def recall(self, upd: int, pair: Pair, seq: int) -> None:
+        """Take in a row behind the last checkpoint, when the machine is built from the log."""
+        self.head = upd
+        self._receive(pair, seq)
+
+    def handle(self, event: Event, now_wall_ms: int) -> list[Effect]:
+        """Take `event` in; return what must be done, in this order."""
+        return self._HANDLERS[type(event)](self, event, now_wall_ms)
+
+    # -- appending -------------------------------------------------------------------------------
+    def _on_record(self, event: Record, now_wall_ms: int) -> list[Effect]:
+        pair, seq = event.pair, event.seq
+        have = self.recorded[pair]  # the shell has filled it in from the log
+        if seq != have + 1:
+            # A crash has swallowed a record in between: nothing may be stored behind a hole.
+            return self._out_of_order(event, have)
+        self.recorded[pair] = seq
+        if event.recipient is not None:
+            return [AppendRecord(event, 0, None, False)]
+        self.head = upd = self.head + 1
+        session, notify = self._route(upd, pair, seq)
+        append = AppendRecord(event, upd, session, notify)
+        return [append] if upd < self._checkpoint_due else [append, self._make_checkpoint()]
+
+    def _on_repeat(self, event: Repeat, now_wall_ms: int) -> list[Effect]:
+        have = self.recorded[event.pair]  # the shell has filled it in from the log
+        if event.seq > have:
+            return self._out_of_order(event, have)
+        return [Barrier(event.session, event.ack)]
+
+    def _out_of_order(self, event: Record | Repeat, have: int) -> list[Effect]:
+        reason = "the conversation is being rebuilt; send again"
+        refused = Refused(event.ack.rid, "unavailable", reason, "now", "unknown")
+        return [Push(event.session, refused), Push(event.conversation, OutOfOrder(have))]
+
+    def _on_deliver(self, event: Deliver, now_wall_ms: int) -> list[Effect]:
+        pair, seq = event.pair, event.seq
+        have = self.received[pair]  # the shell has filled it in from the log
+        if seq <= have:
+            return []
+        if event.prev > have:
+            return [Push(event.conversation, Missing(self.user, have))]
+        self._receive(pair, seq)
+        self.head = upd = self.head + 1
+        session, notify = self._route(upd, pair, seq)
+        append = AppendUpdate(event, upd, session, notify)
+        return [append] if upd < self._checkpoint_due else [append, self._make_checkpoint()]
+
+    def _receive(self, pair: Pair, seq: int) -> None:
+        self.received[pair] = seq
+        since = self._received_since
+        if since is None:
+            since = self._received_since = {}
+        since[pair] = seq
+
+    def _make_checkpoint(self) -> Effect:
+        self._checkpoint_due = self.head + CHECKPOINT_EVERY_UPDATES
+        since, self._received_since = self._received_since, None
+        return Checkpoint(self.head, self.trimmed, since or {})
+
+    def _route(self, upd: int, pair: Pair, seq: int) -> tuple[Address | None, bool]:
+        """Say who is told when `upd` is synced: a session at once, or this machine."""
+        direct = self._direct
+        if direct is None:
+            return None, any(d.session is not None for d in self.devices.values())
+        if not direct.has_room():
+            self._direct = None
+            return None, True
+        direct.sent = upd
+        self._fly(upd, pair, seq)
+        return direct.session, False
+
+    # -- delivering ------------------------------------------------------------------------------
+    def _on_stored(self, event: Stored, now_wall_ms: int) -> list[Effect]:
+        upd = event.upd
+        if upd > self._durable:
+            self._durable = upd
+        out: list[Effect] = []
+        for delivery in self.devices.values():
+            session = delivery.session
+            if session is None:
+                continue
+            if event.pair is not None and delivery.sent == upd - 1 and delivery.has_room():
+                if not delivery.is_reading:
+                    delivery.sent = upd
+                    self._fly(upd, event.pair, event.seq)
+                    out.append(Push(session, Update(event.payload)))
+                    continue
+            self._pump(delivery, out)
+        self._choose_direct()
+        return out
+
+    def _pump(self, delivery: Delivery, out: list[Effect]) -> None:
+        page = delivery.next_page(self._durable)
+        if page is not None:
+            delivery.is_reading = True
+            out.append(ReadRows(delivery.device, *page))
+
+    def _on_rows(self, event: Rows, now_wall_ms: int) -> list[Effect]:
+        delivery = self.devices.get(event.device)
+        if delivery is None or not delivery.is_reading:
+            return []
+        delivery.is_reading = False
+        if delivery.session is None:
+            return []
+        out: list[Effect] = []
+        for row in event.rows:
+            if row.upd == delivery.sent + 1:
+                delivery.sent = row.upd
+                self._fly(row.upd, row.pair, row.seq)
+                out.append(Push(delivery.session, Update(row.payload)))
+        if event.is_cut:
+            delivery.wanted = delivery.sent
+        self._pump(delivery, out)
+        self._choose_direct()
+        return out
+
+    def _choose_direct(self) -> None:
+        """Take the short way when one device alone is attached and nothing at all is under way."""
+        attached = [d for d in self.devices.values() if d.session is not None]
+        if len(attached) == 1 and attached[0].sent == self.head == self._durable:
+            self._direct = attached[0]
+
+    def _fly(self, upd: int, pair: Pair, seq: int) -> None:
+        if upd <= self._landed:
+            return  # another device has it already; its mark must not take a later one's place
+        flying = self._flying
+        if flying is None:
+            flying = self._flying = deque()
+        if not flying or flying[-1][0] < upd:
+            flying.append((upd, pair, seq))
+
+    # -- acks ------------------------------------------------------------------------------------
+    def _on_acked(self, event: Acked, now_wall_ms: int) -> list[Effect]:
+        delivery = self.devices.get(event.device)
+        if delivery is None or not delivery.acked < event.upd <= self.head:
+            return []
+        out: list[Effect] = [SaveCursor(event.device, event.upd)]
+        if event.upd > delivery.sent:
+            # It was sent before this machine was built, and the log had lost the device's place.
+            delivery.sent = event.upd
+            out += self._recheck(delivery.acked, event.upd)
+        delivery.acked = event.upd
+        self._land(event.upd, out)
+        if delivery is not self._direct:
+            self._pump(delivery, out)
+            self._choose_direct()
+        return out
+
+    def _land(self, upto: int, out: list[Effect]) -> None:
+        """Note what has been delivered, to be told to the conversations a little later."""
+        if upto > self._landed:
+            self._landed = upto
+        marks = self._marks
+        if marks is None:
+            marks = self._marks = {}
+            out.append(StartTimer(MARK_DELAY_S, MarksDue()))
+        flying = self._flying
+        while flying and flying[0][0] <= upto:
+            _, pair, seq = flying.popleft()
+            marks[pair] = seq
+
+    def _recheck(self, after: int, upto: int) -> list[Effect]:
+        """Have the marks looked up that may not have been kept, of updates in (after, upto]."""
+        after = max(after, upto - DELIVERY_WINDOW_UPDATES)
+        return [ReadUnmarked(after + 1, upto)] if upto > after else []
+
+    def _on_unmarked(self, event: Unmarked, now_wall_ms: int) -> list[Effect]:
+        return [TellReached(pair, seq) for pair, seq in event.marks.items()]
+
+    def _on_marks_due(self, event: MarksDue, now_wall_ms: int) -> list[Effect]:
+        marks, self._marks = self._marks or {}, None
+        out: list[Effect] = [TellReached(pair, seq) for pair, seq in marks.items()]
+        # What leaves the log can't be marked again, so it stays until its marks had a round's
+        # time to be kept: hints of both kinds go into the one log in that order.
+        self._trim(out)
+        self._told = self._landed
+        self._go_on_trimming(out)
+        return out
+
+    def _go_on_trimming(self, out: list[Effect]) -> None:
+        low = min((d.acked for d in self.devices.values()), default=0)
+        if low - self.trimmed >= TRIM_EVERY_UPDATES:
+            self._marks = {}
+            out.append(StartTimer(MARK_DELAY_S, MarksDue()))
+
+    def _trimmable(self) -> int:
+        low = min((d.acked for d in self.devices.values()), default=self.trimmed)
+        return min(low, self._told)
+
+    def _trim(self, out: list[Effect]) -> None:
+        low = self._trimmable()
+        if low - self.trimmed < TRIM_EVERY_UPDATES:
+            return
+        after, self.trimmed = self.trimmed, low
+        # What a trim deletes must stand in the checkpoint of the same batch.
+        out.append(self._make_checkpoint())
+        out.append(Trim(after, low))
+
+    def _on_marked(self, event: Marked, now_wall_ms: int) -> list[Effect]:
+        return [Push(session, event) for session in self.sessions()]
+
+    # -- devices ---------------------------------------------------------------------------------
+    def _on_attach(self, event: Attach, now_wall_ms: int) -> list[Effect]:
+        out: list[Effect] = []
+        delivery = self.devices.get(event.device)
+        if delivery is None:
+            delivery = self.devices[event.device] = Delivery(event.device, self.trimmed)
+            delivery.is_kept = False
+            out.append(SaveCursor(event.device, self.trimmed))
+        if not delivery.is_kept:
+            if not event.is_kept:
+                # Until a new device's place is synced, a crash could let the log be trimmed past
+                # what the device was promised; so it comes in behind a barrier.
+                if delivery.coming is not None and delivery.coming is not event.session:
+                    out.append(Push(delivery.coming, Ended("takeover", "never")))
+                delivery.coming = event.session
+                again = Attach(event.device, event.session, event.resume, is_kept=True)
+                return [*out, Barrier(None, again)]
+            if delivery.coming is not event.session:
+                return []  # it went meanwhile, or another one came
+            delivery.is_kept, delivery.coming = True, None
+        if delivery.session is not None and delivery.session is not event.session:
+            out.append(Push(delivery.session, Ended("takeover", "never")))
+        self._direct = None
+        delivery.session = event.session
+        delivery.is_reading = False
+        if event.resume is not None and delivery.acked < event.resume <= self.head:
+            out.append(SaveCursor(event.device, event.resume))
+            out += self._recheck(delivery.acked, event.resume)
+            delivery.acked = event.resume
+            self._land(event.resume, out)
+        delivery.sent = delivery.wanted = delivery.acked
+        out.append(Push(event.session, Attached(self.head, delivery.acked)))
+        # What is in the log now may not be synced yet; delivery begins behind this barrier.
+        out.append(Barrier(None, Stored(self.head)))
+        return out
+
+    def _on_detach(self, event: Detach, now_wall_ms: int) -> list[Effect]:
+        delivery = self.devices.get(event.device)
+        if delivery is None:
+            return []
+        if delivery.coming is event.session:
+            delivery.coming = None
+        if delivery.session is not event.session:
+            return []
+        delivery.session = None
+        delivery.is_reading = False
+        if delivery is self._direct:
+            self._direct = None
+        return []
+
+    def _on_device_revoked(self, event: DeviceRevoked, now_wall_ms: int) -> list[Effect]:
+        delivery = self.devices.pop(event.device, None)
+        if delivery is None:
+            return []
+        if delivery is self._direct:
+            self._direct = None
+        # Its sessions first: should the rest fail, the next home sees that its right is gone.
+        sessions = filter(None, (delivery.session, delivery.coming))
+        out: list[Effect] = [Push(session, Ended("revoked", "never")) for session in sessions]
+        return [*out, ForgetDevice(event.device)]
+
+    # -- in the name of conversations --------------------------------------------------------------
+    def _on_relay(self, event: Relay, now_wall_ms: int) -> list[Effect]:
+        return [Barrier(event.to, event.event)]
+
+    def _on_confirm(self, event: Confirm, now_wall_ms: int) -> list[Effect]:
+        have = self.received[event.pair]  # the shell has filled it in from the log
+        if have < event.seq:
+            return [Push(event.conversation, Missing(self.user, have))]
+        return [Barrier(event.conversation, FannedOut(self.user, event.seq))]
+
+    _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
+        Record: _on_record,
+        Repeat: _on_repeat,
+        Deliver: _on_deliver,
+        Stored: _on_stored,
+        Rows: _on_rows,
+        Unmarked: _on_unmarked,
+        Acked: _on_acked,
+        MarksDue: _on_marks_due,
+        Marked: _on_marked,
+        Attach: _on_attach,
+        Detach: _on_detach,
+        DeviceRevoked: _on_device_revoked,
+        Relay: _on_relay,
+        Confirm: _on_confirm,
+    }

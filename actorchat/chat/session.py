@@ -1,0 +1,219 @@
+"""Knows one device's live session: what it may ask in which state.
+Must not know bytes, sockets or stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from actorchat.chat.effect import (
+    Admit,
+    AttachHome,
+    CheckSecret,
+    DetachHome,
+    Hangup,
+    Pong,
+    Stop,
+    Welcome,
+)
+from actorchat.chat.event import (
+    Accepted,
+    Answer,
+    Attached,
+    Disconnected,
+    Ended,
+    HomeLost,
+    Marked,
+    Page,
+    Refused,
+    SignedIn,
+    SignedInOperator,
+    SignInRefused,
+    Update,
+)
+from actorchat.limits import PROTOCOL_VERSION
+from actorchat.protocol.ops import (
+    Ack,
+    Hello,
+    History,
+    Invalid,
+    Mark,
+    Ping,
+    Provision,
+    Reconnect,
+    Revoke,
+    Send,
+    Status,
+)
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    NEW = "waits for hello"
+    CHECKING = "its secret is being checked"
+    ATTACHING = "its home is being told"
+    OPEN = "signed in"
+    OPERATOR = "signed in as operator"
+    CLOSED = "over"
+
+
+class Session:
+    """The session of one device: a table of what is accepted in each state (`ACCEPTS`).
+
+    What a state does not accept from the client is refused if it can be answered and otherwise
+    ignored; what it does not accept from inside came too late and is dropped.
+    """
+
+    __slots__ = ("_accepts", "_resume", "_rid", "_token", "device", "state", "user")
+
+    def __init__(self) -> None:
+        self.state = State.NEW
+        self.user = ""
+        self.device = ""
+        self._rid = 0
+        self._resume: int | None = None
+        self._token: str | None = None
+        self._accepts = self.ACCEPTS[State.NEW]
+
+    def handle(self, event: object, now_wall_ms: int) -> list[object]:
+        """Take an op or event in; return what must be done, in this order."""
+        method = self._accepts.get(type(event))
+        if method is None:
+            return self._unexpected(event)
+        return method(self, event)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._accepts = self.ACCEPTS[state]
+
+    def _unexpected(self, event: object) -> list[object]:
+        rid = getattr(event, "id", None)
+        if rid is None:
+            return []
+        if self.state in (State.NEW, State.CHECKING, State.ATTACHING):
+            return [Refused(rid, "unauthenticated", "sign in first", "reconnect")]
+        name = type(event).__name__.lower()
+        return [Refused(rid, "unexpected_op", f"{name} is not allowed here")]
+
+    # -- signing in --------------------------------------------------------------------------------
+    def _on_hello(self, op: Hello) -> list[object]:
+        if op.version != PROTOCOL_VERSION:
+            reason = f"this server speaks version {PROTOCOL_VERSION}, not {op.version}"
+            return [Refused(op.id, "version", reason), *self._hang_up("protocol", "never")]
+        self._rid = op.id
+        self._resume = op.resume
+        self._enter(State.CHECKING)
+        return [CheckSecret(op.user, op.device, op.mech, op.secret)]
+
+    def _on_signed_in(self, event: SignedIn) -> list[object]:
+        self.user, self.device, self._token = event.user, event.device, event.token
+        self._enter(State.ATTACHING)
+        return [AttachHome(event.user, event.device, self._resume)]
+
+    def _on_operator(self, event: SignedInOperator) -> list[object]:
+        self._enter(State.OPERATOR)
+        return [Admit(), Welcome(self._rid, "", "", None, 0, 0)]
+
+    def _on_sign_in_refused(self, event: SignInRefused) -> list[object]:
+        refused = Refused(
+            self._rid, event.code, event.reason, event.retry, "none", event.after_ms
+        )
+        return [refused, *self._hang_up("", "never")]
+
+    def _on_attached(self, event: Attached) -> list[object]:
+        self._enter(State.OPEN)
+        token, self._token = self._token, None
+        return [
+            Admit(),
+            Welcome(self._rid, self.user, self.device, token, event.head, event.cursor),
+        ]
+
+    # -- signed in -------------------------------------------------------------------------------
+    def _pass(self, event: object) -> list[object]:
+        return [event]
+
+    def _ignore(self, event: object) -> list[object]:
+        return []
+
+    def _on_ping(self, op: Ping) -> list[object]:
+        return [Pong()]
+
+    def _on_invalid(self, op: Invalid) -> list[object]:
+        return [Refused(op.id, op.code, op.reason)]
+
+    def _on_home_lost(self, event: HomeLost) -> list[object]:
+        # The home is rebuilt from the log when it is told something; it delivers again from this
+        # device's cursor on, and the device drops what it has.
+        return [AttachHome(self.user, self.device, None)]
+
+    # -- the end ---------------------------------------------------------------------------------
+    def _hang_up(self, code: str, reconnect: Reconnect) -> list[object]:
+        self._enter(State.CLOSED)
+        return [Hangup(code, reconnect)]
+
+    def _on_ended(self, event: Ended) -> list[object]:
+        return self._hang_up(event.code, event.reconnect)
+
+    def _on_disconnected(self, event: Disconnected) -> list[object]:
+        is_attached = self.state in (State.ATTACHING, State.OPEN)
+        self._enter(State.CLOSED)
+        return [DetachHome(self.user, self.device), Stop()] if is_attached else [Stop()]
+
+    ACCEPTS: dict[State, dict[type, Callable[[Any, Any], list[object]]]] = {
+        State.NEW: {
+            Hello: _on_hello,
+            Invalid: _on_invalid,
+            Disconnected: _on_disconnected,
+        },
+        State.CHECKING: {
+            SignedIn: _on_signed_in,
+            SignedInOperator: _on_operator,
+            SignInRefused: _on_sign_in_refused,
+            Invalid: _on_invalid,
+            Ping: _on_ping,
+            Disconnected: _on_disconnected,
+        },
+        State.ATTACHING: {
+            Attached: _on_attached,
+            HomeLost: _on_home_lost,
+            Invalid: _on_invalid,
+            Ping: _on_ping,
+            Ended: _on_ended,
+            Disconnected: _on_disconnected,
+        },
+        State.OPEN: {
+            Send: _pass,
+            Ack: _pass,
+            Mark: _pass,
+            History: _pass,
+            Revoke: _pass,
+            Ping: _on_ping,
+            Invalid: _on_invalid,
+            Accepted: _pass,
+            Refused: _pass,
+            Update: _pass,
+            Marked: _pass,
+            Page: _pass,
+            Answer: _pass,
+            Attached: _ignore,
+            HomeLost: _on_home_lost,
+            Ended: _on_ended,
+            Disconnected: _on_disconnected,
+        },
+        State.OPERATOR: {
+            Provision: _pass,
+            Status: _pass,
+            Ping: _on_ping,
+            Invalid: _on_invalid,
+            Answer: _pass,
+            Refused: _pass,
+            Ended: _on_ended,
+            Disconnected: _on_disconnected,
+        },
+        State.CLOSED: {
+            Disconnected: _on_disconnected,
+        },
+    }

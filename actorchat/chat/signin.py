@@ -1,0 +1,254 @@
+"""Knows who may sign in and who may make accounts.
+Must not know hashing, randomness, rows or threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hmac import compare_digest
+from typing import Any
+
+import msgspec
+
+from actorchat.chat.account import Account, Device, token_fits
+from actorchat.chat.event import (
+    Address,
+    Answer,
+    Refused,
+    SignedIn,
+    SignedInOperator,
+    SignInRefused,
+)
+from actorchat.chat.throttle import Throttle
+from actorchat.ids import is_name
+from actorchat.limits import (
+    HASHES_QUEUED_MAX,
+    SIGN_IN_BUCKETS_MAX,
+    SIGN_IN_FAILURES_PER_MINUTE,
+)
+
+WRONG = SignInRefused("unauthenticated", "wrong user, device or secret", "never")
+
+
+class Attempt(msgspec.Struct, gc=False):
+    """A session asks to sign in; the shell fills in `account` and `known_device` from the store."""
+
+    session: Address
+    user: str
+    device: str
+    mech: str
+    secret: str
+    account: Account | None = None
+    known_device: Device | None = None
+
+
+class Provisioning(msgspec.Struct, gc=False):
+    """An operator asks for an account, or for a device's token; `account` as in `Attempt`."""
+
+    session: Address
+    rid: int
+    user: str
+    password: str | None
+    device: str | None
+    account: Account | None = None
+
+
+class Revocation(msgspec.Struct, gc=False):
+    """A user asks that `device` may sign in no more; `known_device` as in `Attempt`."""
+
+    session: Address
+    rid: int
+    user: str
+    device: str
+    known_device: Device | None = None
+
+
+class Verified(msgspec.Struct, gc=False):
+    """The hasher has compared an attempt's password."""
+
+    attempt: Attempt
+    fits: bool
+
+
+class Hashed(msgspec.Struct, gc=False):
+    """The hasher has hashed a new account's password; the shell looks up `account` once more."""
+
+    provisioning: Provisioning
+    password_hash: str
+
+
+class HasherLost(msgspec.Struct, gc=False):
+    """The hasher failed at a job; nothing was done."""
+
+    job: Attempt | Provisioning
+
+
+class Tell(msgspec.Struct, gc=False):
+    """Effect: tell `event` to a session."""
+
+    session: Address
+    event: object
+
+
+class Verify(msgspec.Struct, gc=False):
+    """Effect: compare the attempt's password with `password_hash`; "" stands for a dummy."""
+
+    attempt: Attempt
+    password_hash: str
+
+
+class HashPassword(msgspec.Struct, gc=False):
+    """Effect: hash the password of a new account."""
+
+    provisioning: Provisioning
+
+
+class IssueToken(msgspec.Struct, gc=False):
+    """Effect: make a token for `device`, keep its digest, and when synced tell the session.
+
+    With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too.
+    """
+
+    session: Address
+    user: str
+    device: str
+    rid: int | None
+    account: Account | None
+
+
+class KeepAccount(msgspec.Struct, gc=False):
+    """Effect: keep `account`, and when synced answer the request."""
+
+    session: Address
+    rid: int
+    account: Account
+
+
+class DropDevice(msgspec.Struct, gc=False):
+    """Effect: delete a device's row, answer when synced, and tell the user's home."""
+
+    session: Address
+    rid: int
+    user: str
+    device: str
+
+
+class SignInDesk:
+    """Checks secrets: tokens at once, passwords through a bounded queue of hashes.
+
+    Unknown user, unknown device and wrong secret get the same answer in the same time: a password
+    is compared with a dummy hash when there is no account, and a failure is counted for a name
+    whether or not somebody has it.
+
+    Args:
+        operator_key: The secret of the `operator` mechanism; empty: nobody is operator.
+    """
+
+    __slots__ = ("_failures", "_hashing", "_operator_key")
+
+    def __init__(self, operator_key: str) -> None:
+        self._operator_key = operator_key
+        self._failures = Throttle(SIGN_IN_FAILURES_PER_MINUTE, SIGN_IN_BUCKETS_MAX)
+        self._hashing = 0
+
+    @property
+    def hashes_under_way(self) -> int:
+        """How many passwords are queued or being hashed."""
+        return self._hashing
+
+    def handle(self, event: object, now_wall_ms: int) -> list[object]:
+        """Take `event` in; return what must be done, in this order."""
+        return self._HANDLERS[type(event)](self, event, now_wall_ms)
+
+    def _on_attempt(self, event: Attempt, now_wall_ms: int) -> list[object]:
+        if event.mech == "operator":
+            return self._operator(event, now_wall_ms)
+        if not (is_name(event.user) and is_name(event.device)):
+            return [Tell(event.session, WRONG)]
+        if event.mech == "token":
+            if token_fits(event.known_device, event.secret):
+                return [Tell(event.session, SignedIn(event.user, event.device))]
+            return [Tell(event.session, WRONG)]
+        wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
+        if wait_ms:
+            reason = "too many wrong passwords for this user"
+            refused = SignInRefused("rate_limited", reason, "after", wait_ms)
+            return [Tell(event.session, refused)]
+        if self._hashing >= HASHES_QUEUED_MAX:
+            refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
+            return [Tell(event.session, refused)]
+        self._hashing += 1
+        account = event.account
+        return [Verify(event, account.password_hash if account is not None else "")]
+
+    def _operator(self, event: Attempt, now_wall_ms: int) -> list[object]:
+        key = self._operator_key
+        fits = compare_digest(key.encode(), event.secret.encode("utf-8", "surrogatepass"))
+        return [Tell(event.session, SignedInOperator() if fits and key else WRONG)]
+
+    def _on_verified(self, event: Verified, now_wall_ms: int) -> list[object]:
+        self._hashing -= 1
+        attempt = event.attempt
+        account = attempt.account
+        if not event.fits or account is None or not account.password_hash:
+            self._failures.failed(attempt.user, now_wall_ms)
+            return [Tell(attempt.session, WRONG)]
+        self._failures.succeeded(attempt.user)
+        return [IssueToken(attempt.session, attempt.user, attempt.device, None, None)]
+
+    def _on_provisioning(self, event: Provisioning, now_wall_ms: int) -> list[object]:
+        if not is_name(event.user) or (event.device is not None and not is_name(event.device)):
+            reason = "a name is 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
+            return [Tell(event.session, Refused(event.rid, "bad_request", reason))]
+        if event.password is not None:
+            if event.account is not None:
+                return [self._exists(event)]
+            if self._hashing >= HASHES_QUEUED_MAX:
+                reason = "too many passwords to hash"
+                busy = Refused(event.rid, "busy", reason, "after", "none", 1_000)
+                return [Tell(event.session, busy)]
+            self._hashing += 1
+            return [HashPassword(event)]
+        return self._provide(event, Account(event.user, now_wall_ms))
+
+    def _on_hashed(self, event: Hashed, now_wall_ms: int) -> list[object]:
+        self._hashing -= 1
+        provisioning = event.provisioning
+        if provisioning.account is not None:  # made by somebody else while this one was hashed
+            return [self._exists(provisioning)]
+        account = Account(provisioning.user, now_wall_ms, event.password_hash)
+        return self._provide(provisioning, account)
+
+    def _exists(self, event: Provisioning) -> object:
+        return Tell(event.session, Refused(event.rid, "exists", "there is such a user"))
+
+    def _provide(self, event: Provisioning, account: Account) -> list[object]:
+        fresh = account if event.account is None else None
+        if event.device is not None:
+            return [IssueToken(event.session, event.user, event.device, event.rid, fresh)]
+        if fresh is not None:
+            return [KeepAccount(event.session, event.rid, fresh)]
+        return [Tell(event.session, Answer(event.rid, {"user": event.user}))]
+
+    def _on_hasher_lost(self, event: HasherLost, now_wall_ms: int) -> list[object]:
+        self._hashing -= 1
+        job = event.job
+        reason = "the password could not be checked"
+        if isinstance(job, Attempt):
+            refused = SignInRefused("unavailable", reason, "after", 1_000)
+            return [Tell(job.session, refused)]
+        return [Tell(job.session, Refused(job.rid, "unavailable", reason, "after"))]
+
+    def _on_revocation(self, event: Revocation, now_wall_ms: int) -> list[object]:
+        if event.known_device is None:
+            return [Tell(event.session, Answer(event.rid, {}))]
+        return [DropDevice(event.session, event.rid, event.user, event.device)]
+
+    _HANDLERS: dict[type, Callable[[Any, Any, int], list[object]]] = {
+        Attempt: _on_attempt,
+        Verified: _on_verified,
+        Provisioning: _on_provisioning,
+        Hashed: _on_hashed,
+        HasherLost: _on_hasher_lost,
+        Revocation: _on_revocation,
+    }

@@ -1,0 +1,49 @@
+"""Knows how often something failed lately. Must not know what failed, or the time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+
+class Throttle:
+    """A token bucket a key, in a table of fixed size: the key unused for longest is forgotten.
+
+    Args:
+        per_minute: How many failures a minute a key may have; also the burst.
+        keys_max: How many keys are remembered.
+    """
+
+    __slots__ = ("_buckets", "_keys_max", "_per_minute")
+
+    def __init__(self, per_minute: int, keys_max: int) -> None:
+        self._per_minute = per_minute
+        self._keys_max = keys_max
+        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def wait_ms(self, key: str, now_wall_ms: int) -> int:
+        """Return 0 if `key` may try now, else after how many ms it may."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return 0
+        left = self._left(bucket, now_wall_ms)
+        return 0 if left >= 1.0 else int((1.0 - left) * 60_000 / self._per_minute) + 1
+
+    def failed(self, key: str, now_wall_ms: int) -> None:
+        """Take one from the bucket of `key`."""
+        bucket = self._buckets.pop(key, (float(self._per_minute), now_wall_ms))
+        self._buckets[key] = (self._left(bucket, now_wall_ms) - 1.0, now_wall_ms)
+        if len(self._buckets) > self._keys_max:
+            self._buckets.popitem(last=False)
+
+    def succeeded(self, key: str) -> None:
+        """Forget the failures of `key`."""
+        self._buckets.pop(key, None)
+
+    def __len__(self) -> int:
+        """Return how many keys are remembered."""
+        return len(self._buckets)
+
+    def _left(self, bucket: tuple[float, int], now_wall_ms: int) -> float:
+        tokens, at_wall_ms = bucket
+        gained = max(0, now_wall_ms - at_wall_ms) * self._per_minute / 60_000
+        return min(float(self._per_minute), tokens + gained)

@@ -1,0 +1,44 @@
+"""Knows which bounds of the node are made so small that a short run meets them. Must not know why.
+
+With the bounds of production a world of a hundred messages would never trim, page or forget. Each
+seed draws its own, production's among them. Source: FoundationDB's buggified knobs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from actorchat.broker import conversation as broker_conversation
+from actorchat.broker import rows
+from actorchat.chat import conversation, delivery, inbox, window
+
+_KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
+    (window, "IDEMPOTENCE_WINDOW", (1, 3, 64)),
+    (inbox, "CHECKPOINT_EVERY_UPDATES", (1, 5, 64)),
+    (inbox, "TRIM_EVERY_UPDATES", (1, 6, 64)),
+    (inbox, "MARK_DELAY_S", (0.0, 0.05, 0.5)),
+    (delivery, "DELIVERY_WINDOW_UPDATES", (2, 10, 1_024)),
+    (delivery, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
+    (broker_conversation, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
+    (broker_conversation, "HISTORY_PAGE_BYTES_MAX", (600, 131_072)),
+    (rows, "INBOX_INLINE_BYTES_MAX", (90, 512)),
+    (conversation, "FAN_OUT_CONFIRM_S", (0.1, 1.0)),
+)
+
+
+@contextmanager
+def tight_bounds(rng: random.Random) -> Iterator[dict[str, float]]:
+    """Draw each knob, and put all back in the end; yields what was drawn."""
+    before = [(module, name, getattr(module, name)) for module, name, _ in _KNOBS]
+    drawn = {}
+    try:
+        for module, name, choices in _KNOBS:
+            drawn[f"{module.__name__}.{name}"] = choice = rng.choice(choices)
+            setattr(module, name, choice)
+        yield drawn
+    finally:
+        for module, name, kept in before:
+            setattr(module, name, kept)

@@ -1,0 +1,27 @@
+"""Knows the benches by name: `python -m bench NAME [OPTIONS]`.
+Must not know how any of them works.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+BENCHES = {
+    "direct": "CPU, latency and memory of durable direct messages, beside the ceiling server",
+}
+
+
+def main() -> int:
+    """Run the bench that is named first."""
+    if len(sys.argv) < 2 or sys.argv[1] not in BENCHES:
+        print("usage: python -m bench NAME [--help]\n")
+        for name, what in BENCHES.items():
+            print(f"  {name:10} {what}")
+        return 2
+    name = sys.argv[1]
+    return int(import_module(f"bench.{name}").main(sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

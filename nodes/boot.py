@@ -1,0 +1,161 @@
+"""Knows how a node's process starts, ends and exits. Must not know what the node does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import gc
+import json
+import os
+import resource
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+import actorchat
+from actorchat import logs
+from actorchat.errors import ActorchatError, Fatal, SettingsError, StoreBusy, StoreFull
+from actorchat.settings import Settings
+from nodes.roles.standalone import Standalone
+
+log = logs.logger(__name__)
+
+# sysexits.h, where it has one.
+EXIT_OK = 0
+EXIT_CANT_LISTEN = 71
+EXIT_CRASH = 70
+EXIT_BUSY = 75
+EXIT_CONFIG = 78
+
+_GC_THRESHOLD = 50_000  # of the default 700 the collector took 4 µs a message
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """Where a running node is found."""
+
+    tcp: str
+    data: Path
+    pid: int
+
+
+def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = None) -> int:
+    """Run a node until SIGINT or SIGTERM; return the exit status of its process.
+
+    0 after a clean stop, 78 if the store is corrupt or the settings can't be used, 74 after an I/O
+    error of the store, 75 if another process has the store open, 71 if an address can't be bound.
+    """
+    logs.configure(settings.log.level, settings.log.format)
+    raise_file_limit()
+    if not faulthandler.is_enabled():
+        faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings, on_ready))
+    except Fatal as error:
+        path = getattr(error, "path", None)
+        log.critical("node can't go on", code=error.code, reason=str(error), path=path)
+        return error.exit_status
+    except StoreBusy as error:
+        log.critical("store is in use", reason=str(error))
+        return EXIT_BUSY
+    except SettingsError as error:
+        log.critical("settings can't be used", reason=str(error))
+        return EXIT_CONFIG
+    except StoreFull as error:
+        log.critical("no space to start", reason=str(error))
+        return Fatal.exit_status
+    except ActorchatError as error:
+        log.critical("node failed", code=error.code, reason=str(error))
+        return EXIT_CRASH
+    except OSError as error:
+        log.critical("node can't start", reason=str(error))
+        return EXIT_CANT_LISTEN
+
+
+async def _serve(settings: Settings, on_ready: Callable[[NodeInfo], None] | None) -> int:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def end(status: int) -> None:
+        if not ended.done():
+            ended.set_result(status)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, EXIT_OK)
+    data = Path(settings.node.data_dir).expanduser()
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    node = Standalone(settings, data, operator_key(data), on_end=end)
+    await node.start()
+    info = NodeInfo(node.tcp_address, data, os.getpid())
+    describe(info)
+    tune_collector()
+    log.info("node is ready", tcp=info.tcp, data=str(data), pid=info.pid)
+    if on_ready is not None:
+        on_ready(info)
+    try:
+        status = await ended
+        log.info("node stops", status=status)
+    finally:
+        await node.stop()
+    if node.failure is not None:
+        raise node.failure
+    with contextlib.suppress(FileNotFoundError):
+        (data / "node.json").unlink()
+    return status
+
+
+def operator_key(data: Path) -> str:
+    """Return the operator's secret of this data directory; made at the first start, mode 0600."""
+    path = data / "operator.key"
+    with contextlib.suppress(FileNotFoundError):
+        key = path.read_text(encoding="ascii").strip()
+        if key:
+            return key
+    key = secrets.token_urlsafe(32)
+    write_private(path, key + "\n")
+    return key
+
+
+def describe(info: NodeInfo) -> None:
+    """Write `node.json`, by which programs on this machine find the node."""
+    described = {
+        "pid": info.pid,
+        "tcp": info.tcp,
+        "started_at_wall_ms": time.time_ns() // 1_000_000,
+        "version": actorchat.__version__,
+    }
+    write_private(info.data / "node.json", json.dumps(described) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the system lets this process have: one a connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def tune_collector() -> None:
+    """Take what was built at start out of the collector's sight, and let it look less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD, 20, 50)

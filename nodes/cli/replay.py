@@ -1,0 +1,217 @@
+"""Knows the command that plays a recording through a node. Must not know how it is played."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from actorchat.errors import ActorchatError
+from nodes.cli.failure import Exit
+from nodes.cli.option import Data, Json, Server
+from nodes.cli.place import operator_key, server_address
+from nodes.cli.terminal import note, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from nodes.replay.run import Outcome, Plan
+
+SHOWN_DIFFERENCES = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "replay",
+        epilog="Example: actorchat replay traffic.jsonl.gz --self-contained --check --kill 3",
+    )(replay)
+
+
+def replay(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help='JSON Lines {"from", "to", "text"}, maybe gzipped.'),
+    ],
+    self_contained: Annotated[
+        bool, typer.Option("--self-contained", help="Start a node for it, on scratch data.")
+    ] = False,
+    offline: Annotated[
+        float,
+        typer.Option(
+            "--offline",
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Share of the recipients that stay away until everything was sent; of those "
+            "who send nothing themselves.",
+        ),
+    ] = 0.5,
+    check: Annotated[
+        bool, typer.Option("--check", help="Also read back and check every conversation's history.")
+    ] = False,
+    kill: Annotated[
+        int,
+        typer.Option("--kill", metavar="N", min=0, help="Kill the node N times on the way."),
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Who stays away.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Play the first N messages.")
+    ] = None,
+    window: Annotated[
+        int,
+        typer.Option("--window", metavar="N", min=1, max=256, help="Sends under way, of each."),
+    ] = 64,
+    server: Server = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Play recorded messages through a node, by one real client for each person, and check them.
+
+    Each message must be acked, and be delivered once, to whom it was for, unaltered, in the order
+    in which its sender sent. Exit status: 0 if all were, 1 if there is any difference.
+    """
+    from nodes.boot import raise_file_limit
+    from nodes.replay import traffic
+    from nodes.replay.run import Plan
+
+    if self_contained and (server or data):
+        raise typer.BadParameter("--self-contained goes without --server and --data")
+    if kill and not self_contained:
+        raise typer.BadParameter("--kill kills only a node of our own: add --self-contained")
+    address, key = (None, "") if self_contained else _find_node(server, data)
+    plan = Plan(
+        traffic=traffic.read(file, limit),
+        address=address,
+        operator_key=key,
+        offline=offline,
+        check=check,
+        kills=kill,
+        seed=seed,
+        window=window,
+    )
+    raise_file_limit()
+    outcome = _play(plan)
+    _tell(outcome, is_checked=check, json=json)
+    if outcome.ledger.difference_count:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _find_node(server: str | None, data: Path | None) -> tuple[str, str]:
+    """Return the address and the operator's key of a node that is there."""
+    from nodes.cli.wire import TIMEOUT_S, reach
+
+    address = server_address(server, data)
+    reach(address, TIMEOUT_S)
+    return address, operator_key(data)
+
+
+def _play(plan: Plan) -> Outcome:
+    import asyncio
+
+    import uvloop
+
+    from nodes.replay.run import Replay
+
+    with _progress() as show, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(Replay(plan, show).run())
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error that the others followed from."""
+    known, _ = group.split(ActorchatError)
+    error: BaseException = known or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _tell(outcome: Outcome, *, is_checked: bool, json: bool) -> None:
+    summary = summarize(outcome, is_checked=is_checked)
+    shown = [str(one) for one in outcome.ledger.differences[:SHOWN_DIFFERENCES]]
+    if json:
+        say_json({**summary, "shown": shown, "node_log": outcome.node_words})
+    else:
+        say_table(("", ""), [row for key, value in summary.items() for row in _rows(key, value)])
+        for line in shown:
+            note(line)
+        if outcome.ledger.difference_count > len(shown):
+            note(f"… and {outcome.ledger.difference_count - len(shown)} more")
+        if outcome.node_words:
+            note(f"the node logged: {outcome.node_words}")
+        _say_verdict(outcome, is_checked=is_checked)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Give what shows the progress: bars where standard error is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda phase, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:>9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total)
+            bars.update(tasks[phase], completed=done)
+
+        yield show
+
+
+def summarize(outcome: Outcome, *, is_checked: bool) -> dict[str, Any]:
+    """Return the figures of a run, by name."""
+    ledger = outcome.ledger
+    busy_s = outcome.seconds.get("send", 0.0) + outcome.seconds.get("drain", 0.0)
+    return {
+        "messages": ledger.acked + ledger.failed,
+        "people": outcome.people,
+        "people_offline": outcome.people_offline,
+        "conversations": outcome.conversations,
+        "acked": ledger.acked,
+        "delivered": ledger.delivered,
+        "seconds": {
+            **{phase: round(seconds, 3) for phase, seconds in outcome.seconds.items()},
+            "all": round(sum(outcome.seconds.values()), 3),
+        },
+        "messages_per_s": round(ledger.delivered / busy_s) if busy_s else 0,
+        "histories_read": outcome.histories if is_checked else 0,
+        "kills": outcome.kills,
+        "reconnects": outcome.reconnects,
+        "wire_duplicates": outcome.wire_duplicates,
+        "log_duplicates": outcome.log_duplicates,
+        "updates_skipped": outcome.updates_skipped,
+        "foreign": ledger.foreign,
+        "difference_count": ledger.difference_count,
+        "differences": dict(ledger.counts),
+    }
+
+
+def _rows(key: str, value: Any) -> list[tuple[str, str]]:
+    name = key.replace("_", " ")
+    if not isinstance(value, dict):
+        return [(name, f"{value:,}")]
+    return [(f"{name}, {inner}", f"{number:,}") for inner, number in value.items()]
+
+
+def _say_verdict(outcome: Outcome, *, is_checked: bool) -> None:
+    count = outcome.ledger.difference_count
+    if count:
+        say(typer.style(f"{count} differences", fg="red", bold=True))
+    else:
+        what = "acks, deliveries and histories" if is_checked else "acks and deliveries"
+        say(typer.style(f"no difference in {what}", fg="green", bold=True))

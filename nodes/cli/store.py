@@ -1,0 +1,93 @@
+"""Knows the commands that look into the store of a stopped node. Must not know its layout."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from nodes.cli.failure import CommandFailed, Exit
+from nodes.cli.option import Data, Json
+from nodes.cli.place import data_dir, running_node
+from nodes.cli.terminal import is_terminal, note, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from actorchat.store.rocks import RocksEngine
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    store = typer.Typer(help="Look into the store of a stopped node.", no_args_is_help=True)
+    store.command("verify", epilog="Example: actorchat store verify --data ./data")(verify)
+    store.command("stats", epilog="Example: actorchat store stats --json")(stats)
+    app.add_typer(store, name="store")
+
+
+def verify(data: Data = None, json: Json = False) -> None:
+    """Read everything and check what must hold. Exit status: 0 sound, 78 corrupt, 75 in use."""
+    from actorchat.store.verify import verify as check
+
+    engine, path = _open(data)
+    try:
+        report = check(engine)
+    finally:
+        engine.close()
+    problems = [str(problem) for problem in report.problems]
+    if json:
+        say_json(
+            {
+                "store": str(path),
+                "sound": report.is_sound,
+                "rows": report.rows,
+                "problem_count": report.problem_count,
+                "problems": problems,
+            }
+        )
+    else:
+        say_table(("family", "rows"), report.rows.items())
+        for problem in problems:
+            note(problem)
+        if report.is_sound:
+            say(f"{path}: sound") if is_terminal() else None
+        else:
+            note(f"{path}: {report.problem_count} problems")
+    if not report.is_sound:
+        raise typer.Exit(Exit.CONFIG)
+
+
+def stats(data: Data = None, json: Json = False) -> None:
+    """Count rows, owners and bytes of each family of the store, by reading everything once."""
+    from actorchat.store.verify import stats as count
+
+    engine, path = _open(data)
+    try:
+        found = {name: asdict(family) for name, family in count(engine).items()}
+    finally:
+        engine.close()
+    if json:
+        say_json({"store": str(path), "families": found})
+        return
+    headings = ("family", *next(iter(found.values())))
+    say_table(headings, [(name, *family.values()) for name, family in found.items()])
+
+
+def _open(data: Path | None) -> tuple[RocksEngine, Path]:
+    directory = data_dir(data)
+    path = directory / "store"
+    node = running_node(directory)
+    if node is not None:
+        raise CommandFailed(
+            Exit.BUSY,
+            "store_busy",
+            f"{path} is open in the node with process id {node['pid']}",
+            "stop that node first",
+        )
+    if not path.is_dir():
+        raise CommandFailed(
+            Exit.IO, "no_store", f"{path}: no such directory", "name the node's with --data DIR"
+        )
+    from actorchat.store.rocks import RocksEngine
+
+    return RocksEngine(path), path

@@ -1,0 +1,91 @@
+"""Knows how a command reaches a server, and as whom. Must not know what it wants there."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nodes.cli.failure import CommandFailed, Exit
+from nodes.cli.place import operator_key, server_address
+
+if TYPE_CHECKING:
+    from actorchat.client import AckMode, Chat
+
+Result = TypeVar("Result")
+
+TIMEOUT_S = 10.0
+AGENT = "actorchat-cli"
+
+
+def run_async(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run `work` on a loop of its own."""
+    return asyncio.run(work)
+
+
+def reach(address: str, timeout_s: float) -> None:
+    """See whether anybody listens: at once, where a client would go on trying.
+
+    Raises:
+        CommandFailed: The address is none, or nobody is there.
+    """
+    from actorchat.client.link import parse_address
+
+    try:
+        parsed = parse_address(address)
+    except ValueError as error:
+        raise CommandFailed(Exit.USAGE, "address", str(error)) from None
+    try:
+        socket.create_connection((parsed.host, parsed.port), timeout_s).close()
+    except (OSError, UnicodeError) as error:
+        text = f"{address}: {getattr(error, 'strerror', None) or error}"
+        hint = "start a node with: actorchat up"
+        raise CommandFailed(Exit.UNREACHABLE, "unreachable", text, hint) from None
+
+
+def as_operator(server: str | None, data: Path | None, timeout_s: float = TIMEOUT_S) -> Chat:
+    """Return a client that signs in as the node's operator."""
+    from actorchat.client import connect
+
+    address = server_address(server, data)
+    reach(address, timeout_s)  # a node that is away explains more than a key that is missing
+    key = operator_key(data)
+    return connect(
+        address,
+        user="operator",
+        device="cli",
+        operator=key,
+        sign_in_timeout_s=timeout_s,
+        timeout_s=timeout_s,
+        agent=AGENT,
+    )
+
+
+def as_user(
+    server: str | None,
+    data: Path | None,
+    user: str | None,
+    *,
+    listens: bool = False,
+    ack: AckMode = "auto",
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[str, Chat]:
+    """Return the chosen user, and a client of its device: one that listens, or runs an errand."""
+    from actorchat.client import connect
+    from nodes.cli.credential import Credentials
+
+    address = server_address(server, data)
+    reach(address, timeout_s)  # before anything is said of who is signed in there
+    name, login = Credentials(address).choose(user)
+    return name, connect(
+        address,
+        user=name,
+        device=login.device if listens else login.errand_device,
+        token=login.token if listens else login.errand_token,
+        ack=ack,
+        sign_in_timeout_s=timeout_s,
+        timeout_s=timeout_s,
+        agent=AGENT,
+    )

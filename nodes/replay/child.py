@@ -1,0 +1,118 @@
+"""Knows a node in a process of its own, to be killed and started again. Must not know chat."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from actorchat.errors import Unavailable
+
+START_TIMEOUT_S = 60.0  # a node that was killed replays its log first
+STOP_TIMEOUT_S = 30.0
+_TAIL_BYTES = 2_000
+
+
+class NodeFailed(Unavailable):
+    """The child did not start, or did not stop, as it should; the text has its last words."""
+
+    code = "node_failed"
+
+
+class ChildNode:
+    """A standalone node as a child process. All calls block; thread: any, one at a time."""
+
+    def __init__(self, data: Path, tcp: str = "127.0.0.1:0") -> None:
+        self.data = data
+        self.address = ""  # tcp://host:port, once it is known
+        self.kills = 0
+        self._tcp = tcp
+        self._words = data.parent / f"{data.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process's id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the node; return when it listens. From the second start on, where it did before.
+
+        Raises:
+            NodeFailed: It ended, or is not ready in `START_TIMEOUT_S`.
+        """
+        assert self._process is None
+        listen = self.address.removeprefix("tcp://") or self._tcp
+        command = [sys.executable, "-m", "nodes.cli", "up", "--json"]
+        command += ["--data", str(self.data), "--tcp", listen]
+        with self._words.open("ab") as words:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program and made-up paths
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                cwd=Path(__file__).resolve().parents[2],
+                env={**os.environ, "ACTORCHAT_LOG__LEVEL": "warning"},
+                process_group=0,  # Ctrl-C is for the one who started it
+            )
+        try:
+            self.address = self._wait_ready(self._process)
+        except BaseException:
+            self._end(self._process)
+            raise
+
+    def _wait_ready(self, process: subprocess.Popen[bytes]) -> str:
+        assert process.stdout is not None
+        line = b""
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(max(0.0, deadline_s - time.monotonic())):
+                    raise NodeFailed(f"not ready in {START_TIMEOUT_S:g} s{self._last_words()}")
+                read = os.read(process.stdout.fileno(), 4096)
+                if not read:
+                    status = process.wait(STOP_TIMEOUT_S)
+                    raise NodeFailed(f"ended with status {status}{self._last_words()}")
+                line += read
+        return str(json.loads(line)["tcp"])
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            words = self._words.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
+            if words:
+                return f": {words}"
+        return ""
+
+    def kill(self) -> None:
+        """End the node by SIGKILL, as a power cut would, and wait until it is gone."""
+        assert self._process is not None
+        self.kills += 1
+        self._end(self._process)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        self._process = None
+
+    def stop(self) -> int | None:
+        """Stop the node in order, by force if it takes too long; return its status, if it ran."""
+        process = self._process
+        if process is None:
+            return None
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_TIMEOUT_S)
+        self._end(process)
+        return process.returncode
+
+    def words(self) -> str:
+        """Return the end of what the node logged."""
+        return self._last_words().removeprefix(": ")

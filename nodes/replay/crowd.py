@@ -1,0 +1,151 @@
+"""Knows the people of a recording as real clients over TCP. Must not know what is right."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection, Iterable
+
+from actorchat.client import Chat, Message, connect
+from actorchat.client.incoming import Incoming, Verdict
+from actorchat.errors import ActorchatError
+
+DEVICE = "replay"
+AT_ONCE = 64  # sign-ins, questions and goodbyes under way together
+SIGN_IN_TIMEOUT_S = 60.0
+RECONNECT_SHARE = 0.2  # of the waits between tries to connect
+CLOSE_FLUSH_S = 0.0  # whatever is unanswered at the end was judged already
+
+Failed = Callable[[str, ActorchatError], None]
+Read = Callable[[str, Message], None]
+
+
+class WireCount:
+    """What came over the wire more than once, and was kept from the applications."""
+
+    def __init__(self) -> None:
+        self.resent = 0  # an update that the client had
+        self.rewritten = 0  # a message that the client had, as a new update
+
+
+class CountingIncoming(Incoming):
+    """A client's place in its log that also counts what it passes over."""
+
+    __slots__ = ("_count",)
+
+    def __init__(self, count: WireCount) -> None:
+        super().__init__(None)
+        self._count = count
+
+    def accept(self, upd: int, sender: str, seq: int, now: float) -> Verdict:
+        """Judge an update as any client does, and count it when it is not new."""
+        verdict = super().accept(upd, sender, seq, now)
+        if verdict is Verdict.OLD:
+            self._count.resent += 1
+        elif verdict is Verdict.REPEAT:
+            self._count.rewritten += 1
+        return verdict
+
+
+def _prepare(chat: Chat, count: WireCount) -> None:
+    """Put in what only a replay wants of a client: duplicates counted, and short waits.
+
+    The server is one's own and comes back at once, so a wait of up to `RECONNECT_CAP_S` after a
+    few restarts would only make the run longer.
+    """
+    machine = chat._shell.machine
+    machine.incoming = CountingIncoming(count)
+    machine._line._jitter = lambda: random.random() * RECONNECT_SHARE
+
+
+async def each(users: Iterable[str], do: Callable[[str], Awaitable[None]]) -> None:
+    """Do something for every user, for `AT_ONCE` of them at a time."""
+    rest = iter(users)
+
+    async def work() -> None:
+        for user in rest:
+            await do(user)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(work())
+
+
+class Crowd:
+    """Everybody who takes part; each has one device. Thread: the loop's."""
+
+    def __init__(self, address: str, *, window: int, on_read: Read, on_ended: Failed) -> None:
+        self._address = address
+        self._window = window
+        self._on_read = on_read
+        self._on_ended = on_ended
+        self._tokens: dict[str, str] = {}
+        self._chats: dict[str, Chat] = {}
+        self._readers: list[asyncio.Task[None]] = []
+        self.wire = WireCount()
+
+    def chat(self, user: str) -> Chat:
+        """Return the client of a user who is signed in."""
+        return self._chats[user]
+
+    @property
+    def reconnects(self) -> int:
+        """How often sessions were taken up again."""
+        return sum(chat.reconnects for chat in self._chats.values())
+
+    @property
+    def updates_skipped(self) -> int:
+        """How many updates the server had no more when somebody came back."""
+        return sum(chat.updates_skipped for chat in self._chats.values())
+
+    async def provision(
+        self, operator: Chat, users: Collection[str], on_done: Callable[[], None]
+    ) -> None:
+        """Make the accounts, and a token for a device of each."""
+
+        async def make(user: str) -> None:
+            token = await operator.provision(user, device=DEVICE)
+            assert token is not None
+            self._tokens[user] = token
+            on_done()
+
+        await each(sorted(users), make)
+
+    async def sign_in(self, users: Collection[str], on_done: Callable[[], None]) -> None:
+        """Connect users, and read what they get."""
+
+        async def enter(user: str) -> None:
+            chat = connect(
+                self._address,
+                user=user,
+                device=DEVICE,
+                token=self._tokens[user],
+                window=self._window,
+                unsent_max=2**31,  # the run bounds how many are under way
+                sign_in_timeout_s=SIGN_IN_TIMEOUT_S,
+                agent="actorchat-replay",
+            )
+            _prepare(chat, self.wire)
+            self._chats[user] = await chat.__aenter__()
+            name = f"reader of {user}"
+            self._readers.append(asyncio.create_task(self._read(user, chat), name=name))
+            on_done()
+
+        await each(sorted(users), enter)
+
+    async def _read(self, user: str, chat: Chat) -> None:
+        on_read = self._on_read
+        try:
+            async for message in chat.messages():
+                on_read(user, message)
+        except ActorchatError as error:
+            self._on_ended(user, error)
+
+    async def close(self) -> None:
+        """Sign everybody out."""
+
+        async def leave(user: str) -> None:
+            await self._chats[user].close(CLOSE_FLUSH_S)
+
+        await each(list(self._chats), leave)
+        await asyncio.gather(*self._readers)

@@ -1,0 +1,324 @@
+"""Knows the course of a replay, phase by phase. Must not know how it is asked for or shown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct
+
+from actorchat.client import Chat, Message, Sent, connect
+from actorchat.errors import ActorchatError
+from nodes.history import stretches
+from nodes.replay.child import ChildNode
+from nodes.replay.crowd import Crowd, each
+from nodes.replay.disaster import Disaster
+from nodes.replay.ledger import RUN_BYTES, Ledger, Seen
+from nodes.replay.traffic import Traffic
+
+STALL_S = 15.0  # without any progress for so long a phase is given up, and the rest is lost
+SENDS_UNDER_WAY_MAX = 4_096  # of all senders together
+
+Progress = Callable[[str, int, int], None]  # phase, done, of how many
+PHASES = ("provision", "sign in", "send", "drain", "check")
+
+
+class Plan(Struct, frozen=True):
+    """What to do with a recording.
+
+    `offline` is the share of the recipients, of those who never send, that stay away until
+    everything was sent. `address` and `operator_key` are those of a running node; without, a node
+    is started for the run, and then `kills` says how often it is killed.
+    """
+
+    traffic: Traffic
+    address: str | None = None
+    operator_key: str = ""
+    offline: float = 0.5
+    check: bool = False
+    kills: int = 0
+    seed: int = 0
+    window: int = 64
+
+
+class Outcome(Struct, frozen=True):
+    """What came of it; `seconds` by phase."""
+
+    ledger: Ledger
+    seconds: dict[str, float]
+    people: int
+    people_offline: int
+    conversations: int
+    histories: int  # read back
+    wire_duplicates: int  # updates that came again over the wire
+    log_duplicates: int  # messages that came again as another update
+    updates_skipped: int
+    reconnects: int
+    kills: int
+    node_words: str  # what a node of our own logged, which is nothing if all is well
+
+
+def choose_absent(traffic: Traffic, share: float, rng: random.Random) -> frozenset[str]:
+    """Return who stays away at first: a share of the recipients, who must have nothing to send."""
+    free = sorted(traffic.recipients - traffic.senders)
+    return frozenset(rng.sample(free, min(len(free), round(share * len(traffic.recipients)))))
+
+
+class Replay:
+    """One run. Use it once."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._plan = plan
+        self._lines = plan.traffic.lines
+        self._progress = progress
+        self._rng = random.Random(plan.seed)
+        self._absent = choose_absent(plan.traffic, plan.offline, self._rng)
+        self._owed = sum(line.to in self._absent for line in self._lines)
+        self._drained = 0
+        self._ledger = Ledger(self._lines, os.urandom(RUN_BYTES))
+        self._heads: dict[tuple[str, str], int] = {}  # before the run, where they are not 0
+        self._seconds: dict[str, float] = {}
+        self._moved: asyncio.Event
+        self._under_way = 0
+        self._histories = 0
+        self._disaster: Disaster | None = None
+
+    async def run(self) -> Outcome:
+        """Play everything; return what came of it.
+
+        Raises:
+            ActorchatError: The node can't be reached, started or started again.
+        """
+        self._moved = asyncio.Event()
+        plan = self._plan
+        async with self._node() as (address, key, child):
+            crowd = Crowd(
+                address, window=plan.window, on_read=self._on_read, on_ended=self._on_ended
+            )
+            if child is not None and plan.kills:
+                self._disaster = Disaster(child, plan.kills, has_drain=self._owed > 0)
+                self._disaster.start()
+            try:
+                await self._play(crowd, address, key)
+            finally:
+                if self._disaster is not None:
+                    await self._disaster.cancel()
+                with self._timed("sign out"):
+                    await crowd.close()
+            kills = child.kills if child is not None else 0
+            if kills < plan.kills:
+                self._ledger.note_unkilled(plan.kills, kills)
+            return self._outcome(crowd, child)
+
+    def _outcome(self, crowd: Crowd, child: ChildNode | None) -> Outcome:
+        return Outcome(
+            ledger=self._ledger,
+            seconds=self._seconds,
+            people=len(self._plan.traffic.people),
+            people_offline=len(self._absent),
+            conversations=len(self._plan.traffic.conversations),
+            histories=self._histories,
+            wire_duplicates=crowd.wire.resent,
+            log_duplicates=crowd.wire.rewritten,
+            updates_skipped=crowd.updates_skipped,
+            reconnects=crowd.reconnects,
+            kills=child.kills if child is not None else 0,
+            node_words=child.words() if child is not None else "",
+        )
+
+    @contextlib.asynccontextmanager
+    async def _node(self) -> AsyncIterator[tuple[str, str, ChildNode | None]]:
+        """Give the address and the operator's key of the node, and the node if it is our own."""
+        if self._plan.address is not None:
+            yield self._plan.address, self._plan.operator_key, None
+            return
+        scratch = Path(tempfile.mkdtemp(prefix="actorchat-replay-"))
+        child = ChildNode(scratch / "node")
+        try:
+            with self._timed("start"):
+                await asyncio.to_thread(child.start)
+            key = (child.data / "operator.key").read_text(encoding="ascii").strip()
+            yield child.address, key, child
+        finally:
+            # Not in a thread: it must also happen when the run is cancelled.
+            child.stop()
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    # -- the phases --------------------------------------------------------------------------------
+    async def _play(self, crowd: Crowd, address: str, key: str) -> None:
+        people = self._plan.traffic.people
+        with self._timed("provision"):
+            operator = connect(address, user="operator", device="cli", operator=key)
+            async with operator:
+                tick = self._ticker("provision", len(people))
+                await crowd.provision(operator, people, tick)
+        present = people - self._absent
+        with self._timed("sign in"):
+            await crowd.sign_in(present, self._ticker("sign in", len(present)))
+            if self._plan.check and self._plan.address is not None:
+                await self._note_heads(crowd)
+        with self._timed("send"):
+            await self._send(crowd)
+        with self._timed("drain"):
+            await crowd.sign_in(self._absent, _nothing)
+            await self._settle(lambda: self._ledger.delivered, len(self._lines), "drain")
+        # Before anything is asked: a question could be what wakes a delivery that was forgotten.
+        self._ledger.judge_ends()
+        if self._disaster is not None:
+            await self._disaster.end()
+        if self._plan.check:
+            with self._timed("check"):
+                await self._read_back(crowd)
+
+    async def _note_heads(self, crowd: Crowd) -> None:
+        """Ask where each conversation ends now: a running node may have known it before."""
+        sides = {line.sender: set[str]() for line in self._lines}
+        for line in self._lines:
+            if line.pair not in self._heads:
+                self._heads[line.pair] = 0
+                sides[line.sender].add(line.to)
+
+        async def ask(user: str) -> None:
+            for other in sides[user]:
+                page = await crowd.chat(user).history(other, limit=1)
+                self._heads[(user, other) if user <= other else (other, user)] = page.head
+
+        await each(sides, ask)
+
+    async def _send(self, crowd: Crowd) -> None:
+        total = len(self._lines)
+        for index, line in enumerate(self._lines):
+            while self._under_way >= SENDS_UNDER_WAY_MAX:
+                if not await self._wait_move():
+                    return
+            self._under_way += 1
+            try:
+                future = crowd.chat(line.sender).post(
+                    line.to, line.text, cid=self._ledger.cid(index)
+                )
+            except ActorchatError as error:
+                self._on_refused(index, error)
+            else:
+                future.add_done_callback(partial(self._on_answer, index))
+            if not index % 64:
+                await asyncio.sleep(0)  # bytes must flow while we fill the windows
+                self._progress("send", self._ledger.acked, total)
+        await self._settle(lambda: total - self._under_way, total, "send")
+
+    def _on_answer(self, index: int, future: asyncio.Future[Sent]) -> None:
+        self._under_way -= 1
+        self._moved.set()
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None:
+            self._ledger.on_failed(index, str(error))
+            return
+        self._ledger.on_acked(index, future.result().seq)
+        if self._disaster is not None:
+            self._disaster.on_acked(self._ledger.acked / len(self._lines))
+
+    def _on_refused(self, index: int, error: ActorchatError) -> None:
+        self._under_way -= 1
+        self._ledger.on_failed(index, str(error))
+
+    def _on_read(self, user: str, message: Message) -> None:
+        seen = Seen(message.sender, message.seq, message.cid, message.text)
+        if self._ledger.on_delivered(user, seen) is None:
+            return
+        self._moved.set()
+        if user in self._absent:
+            self._drained += 1
+            if self._disaster is not None:
+                self._disaster.on_drained(self._drained / self._owed)
+
+    def _on_ended(self, user: str, error: ActorchatError) -> None:
+        self._ledger.note_ended(user, str(error))
+
+    async def _settle(self, done: Callable[[], int], total: int, phase: str) -> None:
+        """Wait until all is done, or nothing more comes."""
+        while done() + (self._ledger.failed if phase == "drain" else 0) < total:
+            self._progress(phase, done(), total)
+            if not await self._wait_move():
+                return
+        self._progress(phase, done(), total)
+
+    async def _wait_move(self) -> bool:
+        """Return when something happened; False if nothing does for `STALL_S`."""
+        self._moved.clear()
+        while True:
+            try:
+                async with asyncio.timeout(STALL_S):
+                    await self._moved.wait()
+            except TimeoutError:
+                if self._disaster is None or not self._disaster.is_striking:
+                    return False
+            if self._disaster is not None and self._disaster.error is not None:
+                raise self._disaster.error
+            if self._moved.is_set():
+                await asyncio.sleep(0.01)  # a hundred looks a second are enough
+                return True
+
+    async def _read_back(self, crowd: Crowd) -> None:
+        """Read every conversation from both ends.
+
+        What the node still owes a client comes before the answer, so this also catches what is
+        delivered once too often at the end.
+        """
+        others: dict[str, list[str]] = {}
+        for one, other in sorted(self._plan.traffic.conversations):
+            others.setdefault(one, []).append(other)
+            if other != one:
+                others.setdefault(other, []).append(one)
+        tick = self._ticker("check", sum(map(len, others.values())))
+
+        async def read(user: str) -> None:
+            for other in others[user]:
+                try:
+                    await self._read_conversation(crowd.chat(user), user, other)
+                except ActorchatError as error:
+                    self._ledger.note_unread(user, other, str(error))
+                self._histories += 1
+                tick()
+
+        await each(others, read)
+
+    async def _read_conversation(self, chat: Chat, user: str, other: str) -> None:
+        before = head = self._heads.get((user, other) if user <= other else (other, user), 0)
+        seen: list[Seen] = []
+        async for entries, newest in stretches(chat, other, before):
+            head = newest
+            seen += [Seen(entry.sender, entry.seq, entry.cid, entry.text) for entry in entries]
+        self._ledger.judge_history(user, other, before, head, seen)
+
+    # -- the time ----------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[phase] = time.monotonic() - began_s
+
+    def _ticker(self, phase: str, total: int) -> Callable[[], None]:
+        done = 0
+        self._progress(phase, 0, total)
+
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            self._progress(phase, done, total)
+
+        return tick
+
+
+def _nothing() -> None:
+    """Take no notice."""

@@ -1,0 +1,158 @@
+"""Knows a node that does everything in one process. Must not know processes, signals or flags."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from actorchat import logs
+from actorchat.actor import ActorSystem, LoopDispatcher, PinnedDispatcher
+from actorchat.broker.hasher import Argon2
+from actorchat.broker.tree import SESSIONS, Broker, Parts
+from actorchat.chat.account import TOKEN_BYTES
+from actorchat.clock import SystemClock
+from actorchat.errors import Fatal, StoreIO
+from actorchat.gateway.base import Bounds
+from actorchat.gateway.tcp import TcpGateway
+from actorchat.gateway.tls import tls_context
+from actorchat.settings import Settings, parse_address
+from actorchat.store.committer import ThreadSyncer
+from actorchat.store.rocks import RocksEngine
+
+log = logs.logger(__name__)
+
+EXIT_CRASH = 70
+
+
+class Standalone:
+    """Store, broker and gateways of one node, on the running loop.
+
+    `failure` is the error after which it could not go on. `on_end` is called with the exit status
+    when the node must end by itself.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: Path,
+        operator_key: str,
+        on_end: Callable[[int], None],
+    ) -> None:
+        self.failure: Fatal | None = None
+        self._settings = settings
+        self._on_end = on_end
+        self._started_s = time.monotonic()
+        loop = asyncio.get_running_loop()
+        store = settings.store
+        self._engine = RocksEngine(
+            data / "store",
+            write_buffer_bytes=store.write_buffer_bytes,
+            write_buffer_total_bytes=store.write_buffer_total_bytes,
+            block_cache_bytes=store.block_cache_bytes,
+            wal_bytes_max=store.wal_bytes_max,
+        )
+        sync = self._engine.sync if store.sync else _no_sync
+        self._syncer = ThreadSyncer(sync, loop.call_soon_threadsafe)
+        dispatcher = LoopDispatcher(loop)
+        self._system = ActorSystem(dispatcher)
+        self._system.on_crash(self._crashed)
+        self._system.on_terminated(self._terminated)
+        auth = settings.auth
+        self._broker = Broker(
+            Parts(
+                system=self._system,
+                clock=SystemClock(),
+                engine=self._engine,
+                syncer=self._syncer,
+                call_soon=loop.call_soon,
+                hashing=Argon2(
+                    auth.argon2_memory_kib, auth.argon2_time_cost, auth.argon2_parallelism
+                ),
+                hash_dispatchers=[
+                    PinnedDispatcher(f"hash-{number}") for number in range(auth.hash_threads)
+                ],
+                operator_key=operator_key,
+                token_source=lambda: secrets.token_urlsafe(TOKEN_BYTES),
+                entity_idle_s=settings.chat.entity_idle_s,
+                on_fatal=self._fatal,
+            )
+        )
+        self._broker.context.report = self.report
+        self._gateway = self._make_gateway()
+
+    @property
+    def tcp_address(self) -> str:
+        """Where the TCP gateway listens, as `tcp://host:port`."""
+        return self._gateway.address
+
+    async def start(self) -> None:
+        """Start the actors, then listen."""
+        await self._broker.start().started()
+        await self._gateway.start()
+
+    async def stop(self) -> None:
+        """Send clients away, let what is under way be stored, close the store."""
+        if self.failure is None:
+            await self._gateway.drain()
+        else:
+            await self._gateway.stop()
+        await self._system.stop()
+        if self.failure is None:
+            self._broker.context.log.apply()
+            await asyncio.to_thread(self._engine.sync)
+        self._syncer.close()
+        self._engine.close()
+
+    def report(self) -> dict[str, int | str]:
+        """Return the node's counters, as an operator sees them."""
+        sessions = self._system.names.whereis(SESSIONS)
+        children = getattr(sessions._actor, "children", ()) if sessions is not None else ()
+        gateway = self._gateway.counters.as_dict()
+        actors = self._system.counts()
+        return {
+            "node": self._settings.node.name,
+            "uptime_s": int(time.monotonic() - self._started_s),
+            "sessions": len(children),
+            **self._broker.counts(),
+            **{f"tcp_{name}": count for name, count in gateway.items()},
+            **{f"actor_{name}": count for name, count in _flat(actors).items()},
+            **{f"store_{name}": count for name, count in self._engine.stats().items()},
+        }
+
+    def _make_gateway(self) -> TcpGateway:
+        tcp, limits = self._settings.gateway.tcp, self._settings.limits
+        host, port = parse_address(tcp.listen)
+        context = tls_context(tcp.tls_cert, tcp.tls_key) if tcp.tls_cert else None
+        bounds = Bounds(
+            outbox_bytes_max=limits.outbox_bytes_max,
+            in_flight_max=limits.requests_in_flight_max,
+            connections_max=limits.connections_max,
+            handshake_timeout_s=limits.handshake_timeout_s,
+            idle_timeout_s=limits.idle_timeout_s,
+        )
+        return TcpGateway(self._broker.open_session, host, port, context, bounds)
+
+    # -- when something breaks ---------------------------------------------------------------------
+    def _fatal(self, error: Exception) -> None:
+        self.failure = error if isinstance(error, Fatal) else StoreIO(repr(error))
+        self._on_end(self.failure.exit_status)
+
+    def _crashed(self, ref: Any, reason: Any, traceback: str) -> None:
+        log.error("actor crashed", actor=ref.label, reason=str(reason), traceback=traceback)
+        if isinstance(reason.error, Fatal):
+            self._fatal(reason.error)
+
+    def _terminated(self, ref: Any, reason: object) -> None:
+        self._on_end(EXIT_CRASH)
+
+
+def _flat(counts: Any) -> dict[str, int]:
+    return {name: value for name, value in dict(counts).items() if isinstance(value, int)}
+
+
+def _no_sync() -> None:
+    """Stand in for the sync when the settings switch it off."""

@@ -1,0 +1,194 @@
+"""Planted bugs: a checker that never fails proves nothing, so each of these must be caught.
+
+Each mutation breaks one rule of the node in one place. It has so many seeds to be noticed, and the
+rule that notices it is the one that was broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actorchat.broker.rows import Rows
+from actorchat.broker.session import SessionActor
+from actorchat.broker.user import UserActor
+from actorchat.chat.conversation import Conversation
+from actorchat.chat.effect import Trim
+from actorchat.chat.event import Accepted, Repeat
+from actorchat.chat.inbox import Inbox
+from actorchat.chat.receipt import Marks
+from actorchat.chat.window import Window
+from actorchat.store.committer import Committer
+from actorchat.testing.world import World
+
+SEEDS = range(60)
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def ack_before_sync(patch: pytest.MonkeyPatch) -> None:
+    append = Committer.append
+
+    def hasty(self: Any, ops: Any, fn1: Any = None, arg1: Any = None, *rest: Any) -> None:
+        if isinstance(arg1, Accepted):
+            fn1(arg1)
+            fn1 = None
+        append(self, ops, fn1, arg1, *rest)
+
+    patch.setattr(Committer, "append", hasty)
+    # The log writer took the method when it was made; it is looked up on the class then.
+
+
+def push_before_sync(patch: pytest.MonkeyPatch) -> None:
+    shown = UserActor._shown
+
+    def hasty(self: Any, effect: Any, upd: int, event: Any) -> Any:
+        then, update = shown(self, effect, upd, event)
+        if effect.session is not None and then is not None:
+            then(update)
+            return None, None
+        return then, update
+
+    patch.setattr(UserActor, "_shown", hasty)
+
+
+def forget_idempotence(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Conversation, "key_to_look_up", lambda self, event: None)
+
+
+def forget_window(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Window, "get", lambda self, key: None)
+
+
+def skip_marker(patch: pytest.MonkeyPatch) -> None:
+    message = Rows.message
+
+    def debtless(self: Any, *args: Any) -> Any:
+        return message(self, *args[:-1], False)
+
+    patch.setattr(Rows, "message", debtless)
+
+
+def drop_received_check(patch: pytest.MonkeyPatch) -> None:
+    on_deliver = Inbox._on_deliver
+
+    def credulous(self: Any, event: Any, now_wall_ms: int) -> Any:
+        self.received[event.pair] = min(self.received[event.pair], event.seq - 1)
+        return on_deliver(self, event, now_wall_ms)
+
+    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_deliver), credulous)
+
+
+def drop_gap_check(patch: pytest.MonkeyPatch) -> None:
+    on_deliver = Inbox._on_deliver
+
+    def credulous(self: Any, event: Any, now_wall_ms: int) -> Any:
+        event.prev = 0
+        return on_deliver(self, event, now_wall_ms)
+
+    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_deliver), credulous)
+
+
+def trim_too_far(patch: pytest.MonkeyPatch) -> None:
+    trim = UserActor._trim
+
+    def greedy(self: Any, effect: Any) -> None:
+        trim(self, Trim(effect.after, effect.upto + 2))
+
+    patch.setitem(UserActor._PERFORM, Trim, greedy)
+
+
+def reorder_inbox(patch: pytest.MonkeyPatch) -> None:
+    send = SessionActor._update
+    held: dict[int, list[Any]] = {}
+
+    def swapped(self: Any, event: Any) -> None:
+        kept = held.setdefault(id(self), [])
+        kept.append(event)
+        if len(kept) > 1 or event.payload[-1] & 1:
+            for late in reversed(kept):
+                send(self, late)
+            kept.clear()
+
+    patch.setitem(SessionActor._PERFORM, _type_of(SessionActor, send), swapped)
+
+
+def accept_holes(patch: pytest.MonkeyPatch) -> None:
+    on_record = Inbox._on_record
+
+    def careless(self: Any, event: Any, now_wall_ms: int) -> Any:
+        self.recorded[event.pair] = event.seq - 1
+        return on_record(self, event, now_wall_ms)
+
+    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_record), careless)
+
+
+def trust_repeats(patch: pytest.MonkeyPatch) -> None:
+    on_repeat = Inbox._on_repeat
+
+    def credulous(self: Any, event: Any, now_wall_ms: int) -> Any:
+        event.seq = 0
+        return on_repeat(self, event, now_wall_ms)
+
+    patch.setitem(Inbox._HANDLERS, Repeat, credulous)
+
+
+def marks_beyond_head(patch: pytest.MonkeyPatch) -> None:
+    advance = Marks.advance
+    patch.setattr(Marks, "advance", lambda self, d, r, head: advance(self, d, r, 10**6))
+
+
+def never_detach(patch: pytest.MonkeyPatch) -> None:
+    on_detach = Inbox._on_detach
+    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_detach), lambda *_: [])
+
+
+def show_others(patch: pytest.MonkeyPatch) -> None:
+    """Send everybody a copy of what anybody gets."""
+    update = SessionActor._update
+    sessions: list[Any] = []
+
+    def loose(self: Any, event: Any) -> None:
+        if self not in sessions:
+            sessions.append(self)
+        for session in sessions:
+            update(session, event)
+
+    patch.setitem(SessionActor._PERFORM, _type_of(SessionActor, update), loose)
+
+
+def _type_of(owner: Any, method: Any) -> type:
+    table = owner._HANDLERS if hasattr(owner, "_HANDLERS") else owner._PERFORM
+    return next(kind for kind, found in table.items() if found is method)
+
+
+MUTATIONS: dict[Plant, set[str]] = {
+    ack_before_sync: {"I1", "I6"},
+    push_before_sync: {"I3", "I4", "I6"},
+    forget_idempotence: {"ids", "I2"},
+    forget_window: {"ids", "I2", "I6"},
+    skip_marker: {"rest", "I3"},
+    drop_received_check: {"I6", "store", "rest"},
+    drop_gap_check: {"I3", "I6", "rest"},
+    trim_too_far: {"I3", "rest", "store", "I6"},
+    reorder_inbox: {"rest", "I3"},
+    accept_holes: {"I2", "store"},
+    trust_repeats: {"I1", "I6"},
+    marks_beyond_head: {"I5"},
+    never_detach: {"leak"},
+    show_others: {"I7", "I6"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plant", MUTATIONS, ids=lambda plant: plant.__name__)
+def test_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    for seed in SEEDS:
+        report = World(seed).run()
+        found = {text.split(" ")[0] for text in report.violations}
+        if found & MUTATIONS[plant]:
+            return
+        assert not found, f"caught by {found} only:\n{report}"
+    pytest.fail(f"{plant.__name__} was not caught in {len(SEEDS)} worlds")

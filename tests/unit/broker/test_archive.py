@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+
+from actorchat.broker.archive import Archive
+from actorchat.broker.rows import Rows
+from actorchat.chat.account import Account, Device
+from actorchat.errors import StoreCorrupt
+from actorchat.protocol import codec
+from actorchat.store import keys
+from actorchat.store.memory import MemoryEngine
+
+CONVERSATION = keys.conversation_key("ann", "bob")
+ANN = keys.user_key("ann")
+CID = bytes(16)
+
+
+@pytest.fixture
+def engine() -> MemoryEngine:
+    return MemoryEngine()
+
+
+def write(engine: MemoryEngine, *ops: tuple[object, bytes, bytes | None]) -> None:
+    batch = engine.batch()
+    for family, key, value in ops:
+        if value is None:
+            batch.delete(key, family)
+        else:
+            batch.put(key, value, family)
+    engine.write(batch)
+
+
+def record(sender: str, seq: int, body: str) -> bytes:
+    return codec.encode_record(codec.encode(sender), seq, 1_000 + seq, CID, body)
+
+
+def put_message(engine: MemoryEngine, seq: int, body: str, owes: bool = False) -> None:
+    rows = Rows(engine)
+    id_key = b"\0" + seq.to_bytes(16, "big")
+    write(engine, *rows.message(CONVERSATION, seq, record("ann", seq, body), id_key, seq, owes))
+
+
+def test_empty_store_knows_nothing(engine: MemoryEngine) -> None:
+    archive = Archive(engine)
+    assert archive.last_seq(CONVERSATION) == 0
+    assert archive.owed(CONVERSATION) is None
+    assert archive.marks(CONVERSATION, "ann") == (0, 0)
+    assert archive.prior(CONVERSATION, b"\0" + CID) is None
+    assert archive.user_log(ANN) == (0, 0)
+    assert archive.cursors(ANN) == {}
+    assert archive.received(ANN, CONVERSATION) == 0
+    assert archive.rows("ann", ANN, 1) == []
+    assert archive.account("ann") is None
+    assert archive.device("ann", "phone") is None
+    assert not archive.has_account("ann")
+
+
+def test_messages_are_found_by_seq_by_page_and_by_id(engine: MemoryEngine) -> None:
+    for seq in range(1, 6):
+        put_message(engine, seq, f"m{seq}", owes=seq == 4)
+    archive = Archive(engine)
+    assert archive.last_seq(CONVERSATION) == 5
+    assert archive.owed(CONVERSATION) == 4
+    newest = archive.records(CONVERSATION, 0, 5, 2, True)
+    assert [seq for seq, _ in newest] == [3, 4]
+    oldest = archive.records(CONVERSATION, 1, 6, 2, False)
+    assert [seq for seq, _ in oldest] == [2, 3]
+    prior = archive.prior(CONVERSATION, b"\0" + (3).to_bytes(16, "big"))
+    assert prior is not None
+    assert (prior.seq, prior.ts, prior.digest) == (3, 3, hash("m3"))
+
+
+def test_missing_history_is_corruption(engine: MemoryEngine) -> None:
+    with pytest.raises(StoreCorrupt, match="lacks seq 7"):
+        Archive(engine).record(CONVERSATION, 7)
+
+
+def test_inbox_rows_come_back_inline_and_by_pointer(engine: MemoryEngine) -> None:
+    rows = Rows(engine)
+    put_message(engine, 1, "short")
+    put_message(engine, 2, "long" * 1_000)
+    for seq, body in ((1, "short"), (2, "long" * 1_000)):
+        write(engine, rows.update(ANN, 10 + seq, CONVERSATION, seq, record("ann", seq, body)))
+    found = Archive(engine).rows("bob", ANN, 11)
+    assert [(row.upd, row.pair, row.seq) for row in found] == [
+        (11, ("ann", "bob"), 1),
+        (12, ("ann", "bob"), 2),
+    ]
+    assert codec.decode(found[1].payload)["msg"]["body"] == "long" * 1_000
+    assert [row.upd for row in Archive(engine).rows("bob", ANN, 11, 11)] == [11]
+
+
+def test_state_rows_come_back(engine: MemoryEngine) -> None:
+    rows = Rows(engine)
+    write(engine, *rows.cursor(ANN, "phone", 7), *rows.cursor(ANN, "laptop", 3))
+    write(engine, *rows.marks(CONVERSATION, "bob", 5, 4))
+    checkpoint = rows.checkpoint(
+        ANN, 9, 2, {("ann", "bob"): 6}, lambda pair: keys.conversation_key(*pair)
+    )
+    write(engine, *checkpoint)
+    archive = Archive(engine)
+    assert archive.cursors(ANN) == {"phone": 7, "laptop": 3}
+    assert archive.marks(CONVERSATION, "bob") == (5, 4)
+    assert archive.user_log(ANN) == (9, 2)
+    assert archive.received(ANN, CONVERSATION) == 6
+    write(engine, *rows.cursor(ANN, "laptop", None), *rows.marker(CONVERSATION, 3))
+    assert archive.cursors(ANN) == {"phone": 7}
+    assert archive.owed(CONVERSATION) == 3
+    write(engine, *rows.marker(CONVERSATION, None))
+    assert archive.owed(CONVERSATION) is None
+
+
+def test_accounts_and_devices_come_back(engine: MemoryEngine) -> None:
+    rows = Rows(engine)
+    account, device = Account("ann", 5, "hash"), Device("phone", bytes(32), 6)
+    write(engine, rows.account(account), rows.device("ann", device))
+    archive = Archive(engine)
+    assert archive.account("ann") == account
+    assert archive.device("ann", "phone") == device
+    assert archive.has_account("ann")
+    write(engine, rows.no_device("ann", "phone"))
+    assert archive.device("ann", "phone") is None
+
+
+def test_row_that_is_no_account_is_corruption(engine: MemoryEngine) -> None:
+    key = keys.state_key(ANN, keys.ACCOUNT)
+    for value in (b"\xff", codec.encode({"user": 5})):
+        write(engine, (engine.family("state"), key, value))
+        with pytest.raises(StoreCorrupt, match="bad account row"):
+            Archive(engine).account("ann")

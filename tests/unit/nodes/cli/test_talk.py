@@ -1,0 +1,211 @@
+"""A conversation in lines shows what comes, sends what is typed, and tells how far it got."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from actorchat.client import Chat, Entry, Message, Page, Progress, Sent, State
+from actorchat.client.feed import Inbox, ProgressBoard
+from actorchat.errors import InvalidOp, Refusal, TakenOver
+from nodes.cli import talk
+from nodes.cli.talk import Talk
+
+
+class FakeChat:
+    """A server at which ann talks; `stored` are her conversations."""
+
+    state = State.OPEN
+
+    def __init__(self) -> None:
+        self.stored: dict[str, list[Entry]] = {"bob": [], "cat": []}
+        self.inbox = Inbox(100, lambda: None)
+        self.board = ProgressBoard()
+        self.acked: list[int] = []
+        self.read: list[tuple[str, int]] = []
+        self.refuses: Exception | None = None
+        self.flushed = False
+
+    def messages(self) -> Inbox:
+        return self.inbox
+
+    def marks(self) -> ProgressBoard:
+        return self.board
+
+    def mark_read(self, conv: str, seq: int) -> None:
+        self.read.append((conv, seq))
+
+    async def history(self, conv: str, *, before: int, limit: int = 50, after: int = 0) -> Page:
+        if conv not in self.stored:
+            raise Refusal("no_such_user", f"there is no {conv}")
+        entries = [one for one in self.stored[conv] if one.seq < before][-limit:]
+        return Page(entries, len(self.stored[conv]), False, {})
+
+    def post(self, to: str, text: str) -> asyncio.Future[Sent]:
+        if text == "too long":
+            raise InvalidOp("it is too long")
+        future: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        if self.refuses is not None:
+            future.set_exception(self.refuses)
+        else:
+            seq = len(self.stored[to]) + 1
+            self.stored[to].append(Entry("ann", seq, 0, bytes(16), text))
+            future.set_result(Sent(seq, 0))
+        return future
+
+    async def flush(self, timeout_s: float) -> None:
+        self.flushed = True
+        await settle()
+
+    def deliver(self, sender: str, seq: int, text: str, upd: int) -> None:
+        self.inbox.put(Message(sender, seq, 0, bytes(16), text, upd, self.acked.append))
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class Scene:
+    """A talk whose lines come when the test says so."""
+
+    def __init__(self) -> None:
+        self.fake = FakeChat()
+        self.said: list[str] = []
+        self.typed: asyncio.Queue[str | None] = asyncio.Queue()
+        self.talk = Talk(cast(Chat, self.fake), "ann", self.said.append)
+
+    async def lines(self) -> AsyncIterator[str]:
+        while (line := await self.typed.get()) is not None:
+            yield line
+
+    def start(self, other: str | None = "bob") -> asyncio.Task[bool]:
+        return asyncio.create_task(self.talk.run(other, self.lines()))
+
+    async def type(self, *lines: str | None) -> None:
+        for line in lines:
+            self.typed.put_nowait(line)
+        await settle()
+
+    def saw(self, words: str) -> bool:
+        return any(words in line for line in self.said)
+
+
+async def test_lines_are_sent_and_ticked_until_the_input_ends() -> None:
+    scene = Scene()
+    task = scene.start()
+    await scene.type("hello", "", "  ", "//not a command", None)
+    assert await task
+    assert [entry.text for entry in scene.fake.stored["bob"]] == ["hello", "/not a command"]
+    assert scene.saw("✓ #1")
+    assert scene.saw("✓ #2")
+    assert scene.fake.flushed
+
+
+async def test_the_last_of_the_history_is_shown_first() -> None:
+    scene = Scene()
+    scene.fake.stored["bob"] = [Entry("bob", n, 0, bytes(16), f"old {n}") for n in range(1, 30)]
+    task = scene.start()
+    await scene.type("/history 12", "/quit")
+    assert await task
+    assert not scene.saw("old 17")
+    assert scene.saw("old 18")
+    assert scene.fake.read[0] == ("bob", 29)
+
+
+async def test_what_comes_is_shown_acked_and_marked_as_read() -> None:
+    scene = Scene()
+    task = scene.start()
+    await settle()
+    scene.fake.deliver("bob", 1, "knock \x1b[2J", upd=5)
+    scene.fake.deliver("cat", 1, "me too", upd=6)
+    await settle()
+    await scene.type("/quit")
+    assert await task
+    assert scene.saw("knock \\x1b[2J")
+    assert scene.saw("me too")
+    assert scene.saw("/with cat")
+    assert scene.fake.acked == [5, 6]
+    assert scene.fake.read == [("bob", 1)]
+
+
+async def test_what_the_history_showed_is_not_shown_again() -> None:
+    scene = Scene()
+    scene.fake.stored["bob"] = [Entry("bob", 1, 0, bytes(16), "once")]
+    scene.fake.deliver("bob", 1, "once", upd=1)
+    task = scene.start()
+    await scene.type("/quit")
+    assert await task
+    assert sum("once" in line for line in scene.said) == 1
+    assert scene.fake.acked == [1]
+
+
+async def test_ticks_tell_what_arrived_and_what_was_read() -> None:
+    scene = Scene()
+    task = scene.start()
+    await scene.type("one", "two")
+    scene.fake.board.put(Progress("bob", "bob", 2, 0))
+    await settle()
+    scene.fake.board.put(Progress("bob", "bob", 2, 1))
+    await settle()
+    scene.fake.board.put(Progress("bob", "ann", 9, 9))  # one's own marks are no news
+    await scene.type("/quit")
+    assert await task
+    assert sum("delivered to bob up to #2" in line for line in scene.said) == 1
+    assert scene.saw("read by bob up to #1")
+    assert not scene.saw("ann up to")
+
+
+async def test_one_can_turn_to_another() -> None:
+    scene = Scene()
+    task = scene.start(None)
+    await scene.type("lost words", "/history", "/with cat", "hi cat", "/who", "/help", "/quit")
+    assert not await task  # the first line went nowhere
+    assert [entry.text for entry in scene.fake.stored["cat"]] == ["hi cat"]
+    assert scene.saw("ann talks with cat; open")
+    assert scene.saw("/quit")
+
+
+async def test_to_turn_to_nobody_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    scene = Scene()
+    task = scene.start()
+    await scene.type("/with nobody", "still here", "/nonsense", "/with", "/quit")
+    assert not await task
+    assert "no_such_user" in capsys.readouterr().err
+    assert scene.fake.stored["bob"][0].text == "still here"
+    assert scene.saw("/nonsense: no such command")
+
+
+@pytest.mark.parametrize("text", ["refused", "too long"])
+async def test_a_message_that_is_not_stored_is_told(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    scene = Scene()
+    scene.fake.refuses = Refusal("busy", "later", "after")
+    task = scene.start()
+    await scene.type(text, None)
+    assert not await task
+    assert capsys.readouterr().err.startswith(("busy: later", "bad_request: it is too long"))
+
+
+async def test_the_end_of_the_session_ends_the_talk() -> None:
+    scene = Scene()
+    task = scene.start()
+    await settle()
+    scene.fake.inbox.close(TakenOver("takeover", "elsewhere"))
+    with pytest.raises(TakenOver):
+        await task
+
+
+async def test_standard_input_is_read_by_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as stdin, os.fdopen(theirs, "wb") as typing:
+        monkeypatch.setattr(talk.sys, "stdin", cast(Any, stdin))
+        typing.write("one\nzwö\r\n\xff\nrest".encode("latin-1").replace(b"\xf6", "ö".encode()))
+        typing.close()
+        lines = [line async for line in talk.lines_of_stdin()]
+    assert lines == ["one", "zwö", "�", "rest"]

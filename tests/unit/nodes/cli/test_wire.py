@@ -1,0 +1,63 @@
+"""A command finds out at once whether anybody is there, before it says who it is."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from nodes.cli import wire
+from nodes.cli.failure import CommandFailed, Exit
+
+
+@pytest.fixture(autouse=True)
+def nobody_signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTORCHAT_CONFIG_DIR", str(tmp_path / "config"))
+
+
+def test_where_somebody_listens_there_is_nothing_to_say() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wire.reach(f"tcp://127.0.0.1:{server.getsockname()[1]}", 5.0)
+
+
+def test_where_nobody_listens_the_address_is_named() -> None:
+    with socket.socket() as deaf:  # bound, so that nobody else listens there
+        deaf.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{deaf.getsockname()[1]}"
+        with pytest.raises(CommandFailed, match=address) as caught:
+            wire.reach(address, 5.0)
+    assert caught.value.status == Exit.UNREACHABLE
+    assert "actorchat up" in caught.value.hint
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "tcp://127.0.0.1", "tcp://"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        wire.reach(address, 5.0)
+    assert caught.value.status == Exit.USAGE
+
+
+def test_a_server_that_is_away_is_told_before_a_missing_key_or_login(tmp_path: Path) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{deaf.getsockname()[1]}"
+        with pytest.raises(CommandFailed) as of_operator:
+            wire.as_operator(address, tmp_path)
+        with pytest.raises(CommandFailed) as of_user:
+            wire.as_user(address, tmp_path, "ann")
+    assert of_operator.value.status == of_user.value.status == Exit.UNREACHABLE
+
+
+def test_a_missing_key_and_a_missing_login_are_told_where_the_server_is_there(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(CommandFailed) as of_operator:
+            wire.as_operator(address, tmp_path)
+        with pytest.raises(CommandFailed) as of_user:
+            wire.as_user(address, tmp_path, "ann")
+    assert of_operator.value.code == "no_operator_key"
+    assert of_user.value.code == "not_signed_in"
+    assert of_operator.value.status == of_user.value.status == Exit.REFUSED
