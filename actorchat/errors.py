@@ -19,7 +19,7 @@
     │   ├── ConnectionLost        connection_lost
     │   └── ActorDead             gone
     ├── Refusal                   a refusal by the rules, as a client sees it (`err` of a reply)
-    ├── SessionEnded              a client's session is over for good: closed, or ended by the server
+    ├── SessionEnded              a client's session is over for good: closed, or ended there
     │   ├── TakenOver             takeover
     │   └── Revoked               revoked
     ├── NameTaken                 a local name is registered for another actor

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from actorchat.chat.account import Account, Device
-from actorchat.chat.event import Prior, Row
+from actorchat.chat.event import Pair, Prior, Row
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import direct_pair
 from actorchat.protocol import codec
@@ -132,7 +132,7 @@ class Archive:
         left = maxsize if bytes_max is None else bytes_max
         start = keys.inbox_key(owner, first)
         stop = keys.inbox_key(owner, _SEQ_END if last is None else last + 1)
-        found = []
+        found: list[Row] = []
         for key, value in self._scan(self._inbox, start, stop):
             upd = keys.parse_inbox_key(key)[1]
             row = keys.unpack_inbox(value)

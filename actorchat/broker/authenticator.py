@@ -35,16 +35,18 @@ class AuthenticatorActor(Actor):
     """The sign-in desk of a node. One a node, under the name `authenticator`.
 
     Args:
-        operator_key: As in `SignInDesk`.
+        operator_key, hashes_queued_max: As in `SignInDesk`.
         hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
     """
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
 
-    def __init__(self, context: Context, operator_key: str, hashers: list[Any]) -> None:
+    def __init__(
+        self, context: Context, operator_key: str, hashes_queued_max: int, hashers: list[Any]
+    ) -> None:
         super().__init__()
         self._context = context
-        self._desk = SignInDesk(operator_key)
+        self._desk = SignInDesk(operator_key, hashes_queued_max)
         self._hashers = hashers
         self._next_hasher = 0
 

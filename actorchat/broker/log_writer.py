@@ -35,8 +35,8 @@ class LogWriter:
 
     A batch that could not be written leaves machines behind that know more than the log. So
     `generation` is counted up, and every machine built before is built anew from the log before it
-    takes its next event. Until a probe succeeds sends are refused at the door and hints are dropped,
-    so that barriers pass and reading goes on; then every machine is built anew once more.
+    takes its next event. Until a probe succeeds sends are refused at the door and hints are
+    dropped, so that barriers pass and reading goes on; then every machine is built anew once more.
 
     Thread: the loop's only.
     """

@@ -19,7 +19,7 @@ from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Event, Pair
-from actorchat.limits import STORE_TICK_S
+from actorchat.limits import HASHES_QUEUED_MAX, STORE_TICK_S
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
@@ -83,6 +83,7 @@ class Parts:
     hashing: Hashing
     hash_dispatchers: list[Dispatcher]
     operator_key: str
+    hashes_queued_max: int = HASHES_QUEUED_MAX
     token_source: Callable[[], str]
     entity_idle_s: float
     on_fatal: Callable[[Exception], None]
@@ -114,7 +115,7 @@ class Broker:
             self._system.spawn(HasherActor, parts.hashing, dispatcher=dispatcher)
             for dispatcher in parts.hash_dispatchers
         ]
-        desk = (context, parts.operator_key, hashers)
+        desk = (context, parts.operator_key, parts.hashes_queued_max, hashers)
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone.
         children = [

@@ -4,7 +4,6 @@ Must not know rows, sockets or tokens.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +49,7 @@ from actorchat.chat.event import (
     Unmarked,
     Update,
 )
+from actorchat.chat.landing import Landing
 from actorchat.limits import (
     CHECKPOINT_EVERY_UPDATES,
     DELIVERY_WINDOW_UPDATES,
@@ -77,11 +77,8 @@ class Inbox:
         "_checkpoint_due",
         "_direct",
         "_durable",
-        "_flying",
-        "_landed",
-        "_marks",
+        "_landing",
         "_received_since",
-        "_told",
         "devices",
         "head",
         "received",
@@ -103,21 +100,19 @@ class Inbox:
         self._checkpoint_due = head + CHECKPOINT_EVERY_UPDATES
         self._durable = 0
         self._direct: Delivery | None = None
-        self._flying: deque[tuple[int, Pair, int]] | None = None
-        self._marks: dict[Pair, int] | None = None
-        self._landed = max((d.acked for d in self.devices.values()), default=0)
-        self._told = trimmed  # what landed and was told to its conversations a round ago
+        landed = max((d.acked for d in self.devices.values()), default=0)
+        self._landing = Landing(landed, told=trimmed)
 
     def start(self) -> list[Effect]:
         """Return what must be done first: tell again what landed and may not have been marked."""
-        out = self._recheck(self.trimmed, self._landed)
+        out = self._recheck(self.trimmed, self._landing.landed)
         self._go_on_trimming(out)
         return out
 
     @property
     def is_quiet(self) -> bool:
         """Whether nobody is attached and nothing is under way, so that the home may be put away."""
-        return self._marks is None and not self.sessions()
+        return not self._landing.is_under_way and not self.sessions()
 
     def sessions(self) -> list[Address]:
         """Return the sessions that are attached, or about to be."""
@@ -193,7 +188,7 @@ class Inbox:
             self._direct = None
             return None, True
         direct.sent = upd
-        self._fly(upd, pair, seq)
+        self._landing.fly(upd, pair, seq)
         return direct.session, False
 
     # -- delivering ------------------------------------------------------------------------------
@@ -209,7 +204,7 @@ class Inbox:
             if event.pair is not None and delivery.sent == upd - 1 and delivery.has_room():
                 if not delivery.is_reading:
                     delivery.sent = upd
-                    self._fly(upd, event.pair, event.seq)
+                    self._landing.fly(upd, event.pair, event.seq)
                     out.append(Push(session, Update(event.payload)))
                     continue
             self._pump(delivery, out)
@@ -233,7 +228,7 @@ class Inbox:
         for row in event.rows:
             if row.upd == delivery.sent + 1:
                 delivery.sent = row.upd
-                self._fly(row.upd, row.pair, row.seq)
+                self._landing.fly(row.upd, row.pair, row.seq)
                 out.append(Push(delivery.session, Update(row.payload)))
         if event.is_cut:
             delivery.wanted = delivery.sent
@@ -246,15 +241,6 @@ class Inbox:
         attached = [d for d in self.devices.values() if d.session is not None]
         if len(attached) == 1 and attached[0].sent == self.head == self._durable:
             self._direct = attached[0]
-
-    def _fly(self, upd: int, pair: Pair, seq: int) -> None:
-        if upd <= self._landed:
-            return  # another device has it already; its mark must not take a later one's place
-        flying = self._flying
-        if flying is None:
-            flying = self._flying = deque()
-        if not flying or flying[-1][0] < upd:
-            flying.append((upd, pair, seq))
 
     # -- acks ------------------------------------------------------------------------------------
     def _on_acked(self, event: Acked, now_wall_ms: int) -> list[Effect]:
@@ -274,17 +260,8 @@ class Inbox:
         return out
 
     def _land(self, upto: int, out: list[Effect]) -> None:
-        """Note what has been delivered, to be told to the conversations a little later."""
-        if upto > self._landed:
-            self._landed = upto
-        marks = self._marks
-        if marks is None:
-            marks = self._marks = {}
+        if self._landing.land(upto):
             out.append(StartTimer(MARK_DELAY_S, MarksDue()))
-        flying = self._flying
-        while flying and flying[0][0] <= upto:
-            _, pair, seq = flying.popleft()
-            marks[pair] = seq
 
     def _recheck(self, after: int, upto: int) -> list[Effect]:
         """Have the marks looked up that may not have been kept, of updates in (after, upto]."""
@@ -295,24 +272,24 @@ class Inbox:
         return [TellReached(pair, seq) for pair, seq in event.marks.items()]
 
     def _on_marks_due(self, event: MarksDue, now_wall_ms: int) -> list[Effect]:
-        marks, self._marks = self._marks or {}, None
+        landing = self._landing
+        marks = landing.end_round()
         out: list[Effect] = [TellReached(pair, seq) for pair, seq in marks.items()]
         # What leaves the log can't be marked again, so it stays until its marks had a round's
         # time to be kept: hints of both kinds go into the one log in that order.
         self._trim(out)
-        self._told = self._landed
+        landing.told = landing.landed
         self._go_on_trimming(out)
         return out
 
     def _go_on_trimming(self, out: list[Effect]) -> None:
         low = min((d.acked for d in self.devices.values()), default=0)
-        if low - self.trimmed >= TRIM_EVERY_UPDATES:
-            self._marks = {}
+        if low - self.trimmed >= TRIM_EVERY_UPDATES and self._landing.begin_round():
             out.append(StartTimer(MARK_DELAY_S, MarksDue()))
 
     def _trimmable(self) -> int:
         low = min((d.acked for d in self.devices.values()), default=self.trimmed)
-        return min(low, self._told)
+        return min(low, self._landing.told)
 
     def _trim(self, out: list[Effect]) -> None:
         low = self._trimmable()
@@ -387,7 +364,7 @@ class Inbox:
         out: list[Effect] = [Push(session, Ended("revoked", "never")) for session in sessions]
         return [*out, ForgetDevice(event.device)]
 
-    # -- in the name of conversations --------------------------------------------------------------
+    # -- in the name of conversations ------------------------------------------------------------
     def _on_relay(self, event: Relay, now_wall_ms: int) -> list[Effect]:
         return [Barrier(event.to, event.event)]
 

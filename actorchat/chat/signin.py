@@ -142,12 +142,16 @@ class SignInDesk:
 
     Args:
         operator_key: The secret of the `operator` mechanism; empty: nobody is operator.
+        hashes_queued_max: How many passwords may wait to be hashed; the next is told `busy`.
     """
 
-    __slots__ = ("_failures", "_hashing", "_operator_key")
+    __slots__ = ("_failures", "_hashes_queued_max", "_hashing", "_operator_key")
 
-    def __init__(self, operator_key: str) -> None:
+    def __init__(
+        self, operator_key: str, hashes_queued_max: int = HASHES_QUEUED_MAX
+    ) -> None:
         self._operator_key = operator_key
+        self._hashes_queued_max = hashes_queued_max
         self._failures = Throttle(SIGN_IN_FAILURES_PER_MINUTE, SIGN_IN_BUCKETS_MAX)
         self._hashing = 0
 
@@ -174,7 +178,7 @@ class SignInDesk:
             reason = "too many wrong passwords for this user"
             refused = SignInRefused("rate_limited", reason, "after", wait_ms)
             return [Tell(event.session, refused)]
-        if self._hashing >= HASHES_QUEUED_MAX:
+        if self._hashing >= self._hashes_queued_max:
             refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
             return [Tell(event.session, refused)]
         self._hashing += 1
@@ -203,7 +207,7 @@ class SignInDesk:
         if event.password is not None:
             if event.account is not None:
                 return [self._exists(event)]
-            if self._hashing >= HASHES_QUEUED_MAX:
+            if self._hashing >= self._hashes_queued_max:
                 reason = "too many passwords to hash"
                 busy = Refused(event.rid, "busy", reason, "after", "none", 1_000)
                 return [Tell(event.session, busy)]

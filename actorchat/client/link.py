@@ -130,9 +130,11 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         out = self._out
-        if out and self._transport is not None:
+        transport = self._transport
+        # The loop may have closed the transport before it says so to its protocol.
+        if out and transport is not None and not transport.is_closing():
             self._out = []
-            self._transport.writelines(out)
+            transport.writelines(out)
 
     def pause(self) -> None:
         """Stop reading."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
 from actorchat import limits
+from actorchat.metrics import counter, gauge
 
 
 class Outlet(Protocol):
@@ -130,21 +131,17 @@ class Bounds:
 class Counters:
     """What a gateway counts, as plain ints; `open` is a level, the others only grow."""
 
-    accepted: int = 0
-    open: int = 0
-    refused: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    frames_in: int = 0
-    frames_out: int = 0
-    slow_consumers: int = 0
-    protocol_errors: int = 0
-    idle_closed: int = 0
-    handshake_timeouts: int = 0
-    paused: int = 0
-    busy: int = 0
-    session_errors: int = 0
-
-    def as_dict(self) -> dict[str, int]:
-        """Return all counts by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    accepted: Annotated[int, counter("connections", "Connections accepted.")] = 0
+    open: Annotated[int, gauge("connections", "Connections open now.")] = 0
+    refused: Annotated[int, counter("connections", "Connections sent away for want of room.")] = 0
+    bytes_in: Annotated[int, counter("bytes", "Bytes received.")] = 0
+    bytes_out: Annotated[int, counter("bytes", "Bytes handed to the kernel.")] = 0
+    frames_in: Annotated[int, counter("frames", "Frames received.")] = 0
+    frames_out: Annotated[int, counter("frames", "Frames sent.")] = 0
+    slow_consumers: Annotated[int, counter("connections", "Closed because they did not read.")] = 0
+    protocol_errors: Annotated[int, counter("connections", "Closed because framing was lost.")] = 0
+    idle_closed: Annotated[int, counter("connections", "Closed because nothing came.")] = 0
+    handshake_timeouts: Annotated[int, counter("connections", "Closed before they signed in.")] = 0
+    paused: Annotated[int, counter("times", "Times that a connection was not read.")] = 0
+    busy: Annotated[int, counter("requests", "Requests refused because a session was behind.")] = 0
+    session_errors: Annotated[int, counter("connections", "Closed as their session failed.")] = 0

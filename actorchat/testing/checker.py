@@ -92,7 +92,8 @@ class Checker:
         return [
             f"{device.label} holds {device.ledger.taken} of {head}"
             for device in self._devices
-            if not device.is_revoking and device.ledger.taken != (head := len(self.due(device.user)))
+            if not device.is_revoking
+            and device.ledger.taken != (head := len(self.due(device.user)))
         ]
 
     def unacked(self) -> list[str]:
@@ -102,9 +103,11 @@ class Checker:
             head = len(self.due(user))
             cursors = self._archive.cursors(keys.user_key(user))
             here = {d.name for d in self._devices if d.user == user and not d.is_revoking}
-            for name in sorted(here):
-                if cursors.get(name, 0) != head:
-                    late.append(f"{user}/{name}: {cursors.get(name)} of {head}")
+            late += [
+                f"{user}/{name}: {cursors.get(name)} of {head}"
+                for name in sorted(here)
+                if cursors.get(name, 0) != head
+            ]
         return late
 
     # -- the rules -----------------------------------------------------------------------------
@@ -194,7 +197,8 @@ class Checker:
         if trimmed > low or (first and first[0] > low + 1):
             text = f"log of {user} is trimmed to {trimmed}, {first}, with a cursor at {low}"
             journal.violate("rest", text)
-        if low - trimmed >= inbox.TRIM_EVERY_UPDATES and not self._may_drop_hints:
+        every: int = inbox.TRIM_EVERY_UPDATES  # type: ignore[attr-defined]  # as the knob is
+        if low - trimmed >= every and not self._may_drop_hints:
             journal.violate("rest", f"log of {user} is trimmed to {trimmed} only: {cursors}")
         names = {d.name for d in self._devices if d.user == user and not d.is_revoking}
         if not set(cursors) <= names:

@@ -1,4 +1,4 @@
-"""Knows how a simulated disk is slow, full, broken or without power. Must not know what is on it."""
+"""Knows how a simulated disk is slow, full, broken or powerless. Must not know what is on it."""
 
 from __future__ import annotations
 

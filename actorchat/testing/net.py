@@ -90,8 +90,11 @@ class Stream:
             size = self._net.rng.randint(1, size)
         if size:
             self._arrive(size)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._is_over:
-            return
+            return  # what arrived has ended it
         if self._flying:
             self._schedule()
         elif self._on_end is not None:

@@ -108,8 +108,9 @@ class SimOutlet(FarSide):
                 self._inlet.receive(op)
             except MailboxFull as full:
                 if hasattr(op, "id"):
-                    payload = encode_error(op.id, full.code, "behind", full.retry, full.outcome, 100)
-                    self.reply(payload)
+                    self.reply(
+                        encode_error(op.id, full.code, "behind", full.retry, full.outcome, 100)
+                    )
         if (error := self._connection.error) is not None and not self._is_closing:
             self.reply(encode_error(None, error.code, str(error), error.retry, error.outcome))
             self._end("protocol", encode_push(Bye("protocol", "never")))

@@ -13,24 +13,24 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from actorchat.actor import SeededDispatcher
 from actorchat.broker.tree import ENTITIES, SESSIONS
 from actorchat.client import event
 from actorchat.client.signin import Identity
-from actorchat.protocol.ops import Provision, Revoke
+from actorchat.protocol.ops import Mechanism, Provision, Revoke
 from actorchat.testing.checker import Checker
-from actorchat.testing.device import Device, Habit, Process, Surroundings
+from actorchat.testing.device import Device, Surroundings
 from actorchat.testing.disk import Disk
 from actorchat.testing.fault import Chaos
 from actorchat.testing.journal import Journal
 from actorchat.testing.knob import tight_bounds
 from actorchat.testing.net import Net, Weather
 from actorchat.testing.node import OPERATOR_KEY, Node
+from actorchat.testing.process import Habit, Process
 from actorchat.testing.workload import PAIRS, PEERS, Pages, Workload
 
 SETUP_MAX_S = 60.0
@@ -234,7 +234,7 @@ class World:
 
         def appear(ok: dict[str, object]) -> None:
             secret = "password" if has_password else str(ok["token"])
-            mech = "password" if has_password else "token"
+            mech: Mechanism = "password" if has_password else "token"
             rng = self._rngs["habits"]
             habit = Habit(rng.choice((0.0, 0.0, 0.3)), rng.random() < 0.5, rng.choice((1, 4, 64)))
             device = Device(self.surroundings, Identity(user, name, mech, secret), habit)
@@ -333,10 +333,11 @@ class World:
             return ["a device is still being made or revoked"]
         active = [d for d in self.devices if not d.is_revoking]
         found = [f"{d.label} is not signed in" for d in active if not d.is_open]
-        found += [f"{d.label} has {len(d.ledger.outbox)} to send" for d in active if d.ledger.outbox]
+        found += [f"{d.label} owes {len(d.ledger.outbox)} sends" for d in active if d.ledger.outbox]
         if found:
             return found
-        found += [f"{d.label} is revoked and here" for d in self.devices if d.is_revoking and d.process]
+        revoked = [d for d in self.devices if d.is_revoking]
+        found += [f"{d.label} is revoked and here" for d in revoked if d.process]
         found += checker.unreceived()
         if not self._may_drop_hints():
             found += checker.unacked()

@@ -19,6 +19,7 @@ from actorchat.errors import Fatal, StoreIO
 from actorchat.gateway.base import Bounds
 from actorchat.gateway.tcp import TcpGateway
 from actorchat.gateway.tls import tls_context
+from actorchat.metrics import Exposition
 from actorchat.settings import Settings, parse_address
 from actorchat.store.committer import ThreadSyncer
 from actorchat.store.rocks import RocksEngine
@@ -76,6 +77,7 @@ class Standalone:
                     PinnedDispatcher(f"hash-{number}") for number in range(auth.hash_threads)
                 ],
                 operator_key=operator_key,
+                hashes_queued_max=auth.hashes_queued_max,
                 token_source=lambda: secrets.token_urlsafe(TOKEN_BYTES),
                 entity_idle_s=settings.chat.entity_idle_s,
                 on_fatal=self._fatal,
@@ -83,6 +85,8 @@ class Standalone:
         )
         self._broker.context.report = self.report
         self._gateway = self._make_gateway()
+        self._metrics = Exposition()
+        self._metrics.add("tcp", self._gateway.counters)
 
     @property
     def tcp_address(self) -> str:
@@ -111,14 +115,13 @@ class Standalone:
         """Return the node's counters, as an operator sees them."""
         sessions = self._system.names.whereis(SESSIONS)
         children = getattr(sessions._actor, "children", ()) if sessions is not None else ()
-        gateway = self._gateway.counters.as_dict()
         actors = self._system.counts()
         return {
             "node": self._settings.node.name,
             "uptime_s": int(time.monotonic() - self._started_s),
             "sessions": len(children),
             **self._broker.counts(),
-            **{f"tcp_{name}": count for name, count in gateway.items()},
+            **{name: int(count) for name, count in self._metrics.snapshot().items()},
             **{f"actor_{name}": count for name, count in _flat(actors).items()},
             **{f"store_{name}": count for name, count in self._engine.stats().items()},
         }

@@ -187,7 +187,8 @@ class Stage:
 
     def add_users(self, *users: str) -> None:
         """Make accounts with a token `token of NAME` for the device `phone`."""
-        from actorchat.chat.account import Account, Device as Known
+        from actorchat.chat.account import Account
+        from actorchat.chat.account import Device as Known
 
         rows = self.broker.context.rows
         changes = []

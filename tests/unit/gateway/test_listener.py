@@ -12,6 +12,7 @@ from actorchat.gateway.base import Bounds, Counters
 from actorchat.gateway.endpoint import Endpoint
 from actorchat.gateway.listener import Listener
 from actorchat.gateway.tcp import TcpGateway
+from actorchat.metrics import Exposition
 from actorchat.protocol.codec import decode
 from tests.unit.gateway.stage import FakeSession, Stage
 
@@ -87,9 +88,11 @@ async def test_byes_of_a_drain_are_said_in_batches(monkeypatch: pytest.MonkeyPat
 
 
 def test_counters_are_read_by_name() -> None:
-    counts = Counters(accepted=3).as_dict()
-    assert counts["accepted"] == 3 and counts["slow_consumers"] == 0
-    assert set(counts) >= {"open", "refused", "bytes_in", "frames_out", "protocol_errors", "paused"}
+    exposition = Exposition()
+    exposition.add("tcp", Counters(accepted=3))
+    counts = exposition.snapshot()
+    assert counts["tcp_accepted"] == 3 and counts["tcp_slow_consumers"] == 0
+    assert set(counts) >= {"tcp_open", "tcp_refused", "tcp_bytes_in", "tcp_frames_out", "tcp_busy"}
 
 
 def test_bounds_start_from_the_limits() -> None:
