@@ -101,7 +101,8 @@ class Chaos:
             else:
                 self._world.power_cycle()
 
-        self._world.disk.on_sync = lambda _: burn(steps)
+        # Never at once: whoever begins the sync is in the middle of its turn.
+        self._world.disk.on_sync = lambda _: self._world.dispatcher.call_soon(burn, steps)
 
     # -- the disk ------------------------------------------------------------------------------
     def _disk_full(self) -> None:

@@ -26,6 +26,7 @@ PEERS: dict[str, tuple[str, ...]] = {
 PAIRS = sorted({direct_pair(user, peer) for user, peers in PEERS.items() for peer in peers})
 _ALPHABET = "abcdefghij ÄÖÜ€😀"
 _WILD_SEQ = 1_000
+NOBODY = "nobody"
 
 
 class Workload:
@@ -57,6 +58,7 @@ class Workload:
             (self._mark_beyond, 1),
             (self._page, 6),
             (self._send_again, 6),
+            (self._send_twice, 4),
             (self._send_other_body, 2),
             (self._send_to_nobody, 1),
         ]
@@ -118,6 +120,13 @@ class Workload:
         if post is not None and device.process is not None:
             device.process.post(post, ("again", post.cid))
 
+    def _send_twice(self, device: Device) -> None:
+        # An impatient application: the first copy is still on its way.
+        waiting = [post for post in device.ledger.outbox.values() if post.to != NOBODY]
+        if waiting and device.process is not None:
+            post = self._rng.choice(waiting)
+            device.process.post(post, ("again", post.cid))
+
     def _send_other_body(self, device: Device) -> None:
         post = self._acked(device)
         if post is not None and device.process is not None:
@@ -125,7 +134,7 @@ class Workload:
             device.process.post(other, ("other body", post.cid))
 
     def _send_to_nobody(self, device: Device) -> None:
-        self._post(device, "nobody")
+        self._post(device, NOBODY)
 
     # -- marks and pages ---------------------------------------------------------------------
     def _mark(self, device: Device) -> None:

@@ -36,6 +36,8 @@ class Talker:
         """Say no more; return when all that was said is acked."""
         self._is_leaving = True
         await asyncio.gather(*self._tasks)
+        if self._keeper.done():
+            self._keeper.result()
 
     async def leave(self) -> None:
         for task in (self._keeper, *self._tasks):

@@ -188,7 +188,7 @@ class Wire:
         while (message := await self.read()) is not None:
             if "re" in message and message["re"] == op["id"]:
                 return message
-        raise AssertionError("the connection ended before the reply")
+        raise ConnectionError("the connection ended before the reply")
 
     async def sign_in(self, user: str, secret: str, mech: str = "token", **more: Any) -> Any:
         """Say hello for device `d`; return the reply."""

@@ -1,4 +1,4 @@
-"""A node is killed under load, or told to stop: what was acked is there, once, for everybody."""
+"""A node that is killed under load, or told to stop: what was acked is there, once, for all."""
 
 from __future__ import annotations
 

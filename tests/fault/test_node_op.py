@@ -295,7 +295,7 @@ async def test_fields_that_nobody_knows_are_ignored(mallory: Wire) -> None:
 async def test_a_request_id_that_is_used_twice_gets_two_answers(mallory: Wire) -> None:
     cids = [bytes((number,)) * 16 for number in range(1, 4)]
     mallory.write(*(send(7, "victim", "x", cid) for cid in cids))
-    seqs = []
+    seqs: list[int] = []
     while len(seqs) < 3:
         message = await mallory.read()
         assert message is not None

@@ -152,7 +152,10 @@ def test_a_wrong_operator_key_opens_nothing(node: Node) -> None:
 
 def test_an_unknown_user_and_a_wrong_password_look_and_last_the_same(tmp_path: Path) -> None:
     # With real hashes: what they cost is what would give the difference away.
-    settings = {"auth.argon2_memory_kib": 19_456, "auth.argon2_time_cost": 2}
+    settings: dict[str, object] = {
+        "auth.argon2_memory_kib": 19_456,
+        "auth.argon2_time_cost": 2,
+    }
     tries = SIGN_IN_FAILURES_PER_MINUTE - 2
     users = [f"user-{number}" for number in range(-(-TIMING_TRIES // tries))]
 
