@@ -5,10 +5,14 @@ Must not know how any of them works.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+
+from bench import direct
 
 BENCHES = {
-    "direct": "CPU, latency and memory of durable direct messages, beside the ceiling server",
+    "direct": (
+        direct.main,
+        "CPU, latency and memory of durable direct messages, beside the ceiling server",
+    ),
 }
 
 
@@ -16,11 +20,11 @@ def main() -> int:
     """Run the bench that is named first."""
     if len(sys.argv) < 2 or sys.argv[1] not in BENCHES:
         print("usage: python -m bench NAME [--help]\n")
-        for name, what in BENCHES.items():
+        for name, (_, what) in BENCHES.items():
             print(f"  {name:10} {what}")
         return 2
-    name = sys.argv[1]
-    return int(import_module(f"bench.{name}").main(sys.argv[2:]))
+    run, _ = BENCHES[sys.argv[1]]
+    return run(sys.argv[2:])
 
 
 if __name__ == "__main__":

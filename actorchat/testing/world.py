@@ -214,7 +214,10 @@ class World:
         self._run_for(self.node.entity_idle_s * 3 + 5.0)
         names = self.node.system.names
         for supervisor in (SESSIONS, ENTITIES):
-            left = [ref.label for ref in names.whereis(supervisor)._actor.orphans()]  # type: ignore[union-attr]
+            parent = names.whereis(supervisor)
+            assert parent is not None
+            assert parent._actor is not None
+            left = [ref.label for ref in parent._actor.orphans()]
             if left:
                 self.journal.violate("leak", f"{supervisor} left after everybody went: {left}")
         self.node.check_accounts()

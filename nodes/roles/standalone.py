@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actorchat import logs
-from actorchat.actor import ActorSystem, LoopDispatcher, PinnedDispatcher
+from actorchat.actor import ActorSystem, LoopDispatcher
 from actorchat.broker.hasher import Argon2
 from actorchat.broker.tree import SESSIONS, Broker, Parts
 from actorchat.chat.account import TOKEN_BYTES
@@ -74,7 +74,7 @@ class Standalone:
                     auth.argon2_memory_kib, auth.argon2_time_cost, auth.argon2_parallelism
                 ),
                 hash_dispatchers=[
-                    PinnedDispatcher(f"hash-{number}") for number in range(auth.hash_threads)
+                    self._system.pinned(f"hash-{number}") for number in range(auth.hash_threads)
                 ],
                 operator_key=operator_key,
                 hashes_queued_max=auth.hashes_queued_max,

@@ -21,7 +21,7 @@ from actorchat.chat.inbox import Inbox
 from actorchat.chat.receipt import Marks
 from actorchat.chat.window import Window
 from actorchat.store.committer import Committer
-from actorchat.testing.world import World
+from actorchat.testing.world import Options, World
 
 SEEDS = range(60)
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -101,10 +101,9 @@ def trim_too_far(patch: pytest.MonkeyPatch) -> None:
 
 def reorder_inbox(patch: pytest.MonkeyPatch) -> None:
     send = SessionActor._update
-    held: dict[int, list[Any]] = {}
 
     def swapped(self: Any, event: Any) -> None:
-        kept = held.setdefault(id(self), [])
+        kept = self.__dict__.setdefault("kept_back", [])
         kept.append(event)
         if len(kept) > 1 or event.payload[-1] & 1:
             for late in reversed(kept):
@@ -179,6 +178,11 @@ MUTATIONS: dict[Plant, set[str]] = {
     never_detach: {"leak"},
     show_others: {"I7", "I6"},
 }
+# Bugs that need a rare coincidence are looked for where it is likely.
+KINDS: dict[Plant, frozenset[str]] = {
+    forget_window: frozenset({"cut", "takeover", "disk_slow"}),
+    accept_holes: frozenset({"poison", "append_fails"}),
+}
 
 
 @pytest.mark.slow
@@ -186,7 +190,7 @@ MUTATIONS: dict[Plant, set[str]] = {
 def test_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     for seed in SEEDS:
-        report = World(seed).run()
+        report = World(seed, Options(kinds=KINDS.get(plant))).run()
         found = {text.split(" ")[0] for text in report.violations}
         if found & MUTATIONS[plant]:
             return

@@ -1,0 +1,233 @@
+"""What a session accepts in which state, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from actorchat.chat.effect import (
+    Admit,
+    AttachHome,
+    CheckSecret,
+    DetachHome,
+    Hangup,
+    Pong,
+    Stop,
+    Welcome,
+)
+from actorchat.chat.event import (
+    Accepted,
+    Answer,
+    Attached,
+    Disconnected,
+    Ended,
+    HomeLost,
+    Marked,
+    Page,
+    Refused,
+    SignedIn,
+    SignedInOperator,
+    SignInRefused,
+    Update,
+)
+from actorchat.chat.session import Session, State
+from actorchat.limits import PROTOCOL_VERSION
+from actorchat.protocol.ops import (
+    CLIENT_OPS,
+    Ack,
+    Hello,
+    History,
+    Invalid,
+    Mark,
+    Ping,
+    Provision,
+    Revoke,
+    Send,
+    Status,
+)
+from actorchat.testing.playbook import Playbook
+from tests.unit.chat.cast import cid
+
+HELLO = Hello(1, PROTOCOL_VERSION, "ann", "phone", "token", "secret", resume=7)
+CHECK = CheckSecret("ann", "phone", "token", "secret")
+USER_OPS = [
+    Send(2, "bob", cid(1), "hi"),
+    History(3, "bob"),
+    Revoke(4, "laptop"),
+    Ack(5),
+    Mark("bob", 6),
+]
+OPERATOR_OPS = [Provision(5, "eve"), Status(6)]
+ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
+DELIVERIES = [
+    Accepted(2, 1, 5),
+    Page(3, [], 0, False, {}),
+    Update(b"update"),
+    Marked("bob", "bob", 1, 0),
+]
+SIGN_IN_EVENTS = [
+    SignedIn("ann", "phone"),
+    SignedInOperator(),
+    SignInRefused("unauthenticated", "wrong"),
+]
+BEFORE_SIGN_IN = (State.NEW, State.CHECKING, State.ATTACHING)
+
+
+def at(state: State, token: str | None = None) -> Playbook:
+    """Return a play that stands in `state`."""
+    play = Playbook(Session())
+    if state is State.NEW:
+        return play
+    if state is State.CLOSED:
+        return at(State.OPEN, token) >> Ended("drain", "now") << Hangup("drain", "now")
+    play = play >> HELLO << CHECK
+    if state is State.CHECKING:
+        return play
+    if state is State.OPERATOR:
+        return play >> SignedInOperator() << Admit() << Welcome(1, "", "", None, 0, 0)
+    play = play >> SignedIn("ann", "phone", token) << AttachHome("ann", "phone", 7)
+    if state is State.ATTACHING:
+        return play
+    play = play >> Attached(9, 7) << Admit()
+    return play << Welcome(1, "ann", "phone", token, 9, 7)
+
+
+def refusal(op: object, state: State) -> Refused:
+    if state in BEFORE_SIGN_IN:
+        return Refused(op.id, "unauthenticated", "sign in first", "reconnect")
+    name = type(op).__name__.lower()
+    return Refused(op.id, "unexpected_op", f"{name} is not allowed here")
+
+
+@pytest.mark.parametrize("state", State)
+def test_each_state_is_reached(state: State) -> None:
+    play = at(state)
+    assert play
+    assert play.machine.state is state
+
+
+# -- signing in --------------------------------------------------------------------------------
+def test_token_of_a_sign_in_by_password_is_shown_in_the_welcome() -> None:
+    play = at(State.OPEN, token="fresh")
+    assert play
+    assert (play.machine.user, play.machine.device) == ("ann", "phone")
+
+
+def test_other_version_is_refused_and_hung_up() -> None:
+    hello = Hello(1, PROTOCOL_VERSION + 1, "ann", "phone", "token", "secret")
+    reason = f"this server speaks version {PROTOCOL_VERSION}, not {PROTOCOL_VERSION + 1}"
+    play = at(State.NEW) >> hello << Refused(1, "version", reason) << Hangup("protocol", "never")
+    assert play
+    assert play.machine.state is State.CLOSED
+
+
+def test_wrong_secret_is_refused_and_closed_without_a_word() -> None:
+    wrong = SignInRefused("rate_limited", "too often", "after", 500)
+    refused = Refused(1, "rate_limited", "too often", "after", "none", 500)
+    play = at(State.CHECKING) >> wrong << refused << Hangup("", "never")
+    assert play
+    assert play.machine.state is State.CLOSED
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.NEW])
+def test_second_hello_is_refused(state: State) -> None:
+    play = at(state) >> HELLO << refusal(HELLO, state)
+    assert play
+    assert play.machine.state is state
+
+
+def test_home_lost_while_attaching_is_attached_again() -> None:
+    play = at(State.ATTACHING) >> HomeLost() << AttachHome("ann", "phone", None)
+    assert play >> Attached(9, 5) << Admit() << Welcome(1, "ann", "phone", None, 9, 5)
+
+
+# -- ops ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("op", USER_OPS, ids=lambda op: type(op).__name__)
+@pytest.mark.parametrize("state", State)
+def test_user_ops_pass_only_when_signed_in(op: object, state: State) -> None:
+    play = at(state) >> op
+    if state is State.OPEN:
+        play = play << op
+    elif hasattr(op, "id"):
+        play = play << refusal(op, state)
+    assert play
+    assert play.machine.state is state
+
+
+@pytest.mark.parametrize("op", OPERATOR_OPS, ids=lambda op: type(op).__name__)
+@pytest.mark.parametrize("state", State)
+def test_operator_ops_pass_only_for_the_operator(op: object, state: State) -> None:
+    assert at(state) >> op << (op if state is State.OPERATOR else refusal(op, state))
+
+
+@pytest.mark.parametrize("state", State)
+def test_ping_is_answered_between_hello_and_the_end(state: State) -> None:
+    play = at(state) >> Ping()
+    assert play if state in (State.NEW, State.CLOSED) else play << Pong()
+
+
+@pytest.mark.parametrize("rid", [3, None])
+@pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])
+def test_invalid_op_is_refused_for_its_own_reason(state: State, rid: int | None) -> None:
+    refused = Refused(rid, "unknown_op", "no such op")
+    play = at(state) >> Invalid(rid, "unknown_op", "no such op") << refused
+    assert play
+    assert play.machine.state is state
+
+
+def test_every_op_of_the_protocol_is_accepted_somewhere() -> None:
+    accepted = {kind for table in Session.ACCEPTS.values() for kind in table}
+    assert set(CLIENT_OPS.values()) <= accepted
+    assert set(Session.ACCEPTS) == set(State)
+
+
+# -- events ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("event", [*ANSWERS, *DELIVERIES], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("state", State)
+def test_events_are_shown_to_those_signed_in(event: object, state: State) -> None:
+    is_shown = state is State.OPEN or (state is State.OPERATOR and event in ANSWERS)
+    play = at(state) >> event
+    assert play << event if is_shown else play
+
+
+@pytest.mark.parametrize("event", SIGN_IN_EVENTS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("state", [state for state in State if state is not State.CHECKING])
+def test_late_answers_to_a_sign_in_are_dropped(event: object, state: State) -> None:
+    play = at(state) >> event
+    assert play
+    assert play.machine.state is state
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.ATTACHING])
+def test_second_attached_changes_nothing(state: State) -> None:
+    play = at(state) >> Attached(99, 99)
+    assert play
+    assert play.machine.state is state
+
+
+def test_home_lost_is_attached_again_from_its_own_cursor() -> None:
+    play = at(State.OPEN) >> HomeLost() << AttachHome("ann", "phone", None) >> Attached(12, 9)
+    assert play
+    assert play.machine.state is State.OPEN
+
+
+@pytest.mark.parametrize("state", [State.NEW, State.CHECKING, State.OPERATOR, State.CLOSED])
+def test_home_lost_is_nothing_to_who_has_none(state: State) -> None:
+    assert at(state) >> HomeLost()
+
+
+# -- the end -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("state", [State.ATTACHING, State.OPEN, State.OPERATOR])
+def test_ended_says_why_and_hangs_up(state: State) -> None:
+    play = at(state) >> Ended("takeover", "never") << Hangup("takeover", "never")
+    assert play
+    assert play.machine.state is State.CLOSED
+
+
+@pytest.mark.parametrize("state", State)
+def test_disconnected_session_stops_and_leaves_its_home(state: State) -> None:
+    play = at(state) >> Disconnected("eof")
+    if state in (State.ATTACHING, State.OPEN):
+        play = play << DetachHome("ann", "phone")
+    play = play << Stop()
+    assert play
+    assert play.machine.state is State.CLOSED

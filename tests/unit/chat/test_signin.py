@@ -1,0 +1,252 @@
+"""Who may sign in, who may make accounts, and what a wrong secret costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from actorchat.chat.account import Account, Device, token_digest
+from actorchat.chat.event import (
+    Answer,
+    Refused,
+    SignedIn,
+    SignedInOperator,
+    SignInRefused,
+)
+from actorchat.chat.signin import (
+    WRONG,
+    Attempt,
+    DropDevice,
+    Hashed,
+    HasherLost,
+    HashPassword,
+    IssueToken,
+    KeepAccount,
+    Provisioning,
+    Revocation,
+    SignInDesk,
+    Tell,
+    Verified,
+    Verify,
+)
+from actorchat.limits import SIGN_IN_FAILURES_PER_MINUTE
+from actorchat.testing.playbook import Playbook
+from tests.unit.chat.cast import Peer
+
+SESSION = Peer("session")
+ANN = Account("ann", 5, "hash of secret")
+PHONE = Device("phone", token_digest("token"), 5)
+NAME_RULE = "a name is 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
+BAD_NAMES = ["", "Ann", "-ann", "a" * 65, "ann\n", "a/b"]
+
+
+def desk(operator_key: str = "key", hashes: int = 2) -> Playbook:
+    return Playbook(SignInDesk(operator_key, hashes), now=1_000)
+
+
+def by_password(account: Account | None = ANN, user: str = "ann") -> Attempt:
+    return Attempt(SESSION, user, "phone", "password", "secret", account)
+
+
+def by_token(secret: str, known: Device | None) -> Attempt:
+    return Attempt(SESSION, "ann", "phone", "token", secret, ANN, known)
+
+
+def as_operator(secret: str) -> Attempt:
+    return Attempt(SESSION, "", "", "operator", secret)
+
+
+def asked(
+    password: str | None = None, device: str | None = None, account: Account | None = None
+) -> Provisioning:
+    return Provisioning(SESSION, 7, "ann", password, device, account)
+
+
+def refused(code: str, reason: str, *more: object) -> Tell:
+    return Tell(SESSION, Refused(7, code, reason, *more))
+
+
+# -- the operator ------------------------------------------------------------------------------
+def test_operator_signs_in_by_the_key() -> None:
+    play = desk("kéy") >> as_operator("kéy") << Tell(SESSION, SignedInOperator())
+    play = play >> as_operator("wrong") << Tell(SESSION, WRONG)
+    assert play >> as_operator("\ud800") << Tell(SESSION, WRONG)
+
+
+@pytest.mark.parametrize("secret", ["", "key"])
+def test_nobody_is_operator_without_a_key(secret: str) -> None:
+    assert desk(operator_key="") >> as_operator(secret) << Tell(SESSION, WRONG)
+
+
+# -- tokens ------------------------------------------------------------------------------------
+def test_device_signs_in_by_its_token() -> None:
+    assert desk() >> by_token("token", PHONE) << Tell(SESSION, SignedIn("ann", "phone"))
+
+
+def test_wrong_token_and_unknown_device_get_one_answer() -> None:
+    play = desk() >> by_token("wrong", PHONE) << Tell(SESSION, WRONG)
+    assert play >> by_token("token", None) << Tell(SESSION, WRONG)
+
+
+@pytest.mark.parametrize("mech", ["token", "password"])
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_name_that_nobody_can_have_is_wrong(mech: str, name: str) -> None:
+    user = Attempt(SESSION, name, "phone", mech, "token", ANN, PHONE)
+    device = Attempt(SESSION, "ann", name, mech, "token", ANN, PHONE)
+    assert desk() >> user << Tell(SESSION, WRONG) >> device << Tell(SESSION, WRONG)
+
+
+# -- passwords ---------------------------------------------------------------------------------
+def test_right_password_gets_a_token() -> None:
+    attempt = by_password()
+    play = desk() >> attempt << Verify(attempt, "hash of secret")
+    assert play.machine.hashes_under_way == 1
+    assert play >> Verified(attempt, True) << IssueToken(SESSION, "ann", "phone", None, None)
+    assert play.machine.hashes_under_way == 0
+
+
+def test_wrong_password_is_refused() -> None:
+    attempt = by_password()
+    play = desk() >> attempt << Verify(attempt, "hash of secret")
+    assert play >> Verified(attempt, False) << Tell(SESSION, WRONG)
+
+
+@pytest.mark.parametrize("account", [None, Account("ann", 5)])
+def test_without_a_password_a_dummy_is_compared_and_never_fits(account: Account | None) -> None:
+    attempt = by_password(account)
+    play = desk() >> attempt << Verify(attempt, "")
+    assert play >> Verified(attempt, True) << Tell(SESSION, WRONG)
+
+
+@pytest.mark.parametrize("account", [ANN, None])
+def test_too_many_wrong_passwords_must_wait(account: Account | None) -> None:
+    play = desk()
+    attempt = by_password(account)
+    stored = "" if account is None else account.password_hash
+    for _ in range(SIGN_IN_FAILURES_PER_MINUTE):
+        play = play >> attempt << Verify(attempt, stored)
+        play = play >> Verified(attempt, False) << Tell(SESSION, WRONG)
+    wait_ms = 60_000 // SIGN_IN_FAILURES_PER_MINUTE + 1
+    reason = "too many wrong passwords for this user"
+    held_up = Tell(SESSION, SignInRefused("rate_limited", reason, "after", wait_ms))
+    play = play >> attempt << held_up
+    other = by_password(None, "bob")
+    play = play >> other << Verify(other, "") >> Verified(other, False) << Tell(SESSION, WRONG)
+    play.now += wait_ms
+    assert play >> attempt << Verify(attempt, stored)
+
+
+def test_token_signs_in_while_passwords_must_wait() -> None:
+    play = desk()
+    for _ in range(SIGN_IN_FAILURES_PER_MINUTE):
+        attempt = by_password()
+        play = play >> attempt << Verify(attempt, "hash of secret")
+        play = play >> Verified(attempt, False) << Tell(SESSION, WRONG)
+    assert play >> by_token("token", PHONE) << Tell(SESSION, SignedIn("ann", "phone"))
+
+
+def test_right_password_forgets_the_wrong_ones() -> None:
+    play = desk()
+    attempt = by_password()
+    for fits in 3 * ([False] * (SIGN_IN_FAILURES_PER_MINUTE - 1) + [True]):
+        answer = IssueToken(SESSION, "ann", "phone", None, None) if fits else Tell(SESSION, WRONG)
+        play = play >> attempt << Verify(attempt, "hash of secret")
+        play = play >> Verified(attempt, fits) << answer
+    assert play
+
+
+def test_full_queue_of_hashes_is_busy_until_one_is_done() -> None:
+    one, two, three = by_password(), by_password(None, "bob"), by_password(None, "eve")
+    busy = Tell(SESSION, SignInRefused("busy", "too many sign-ins at once", "after", 1_000))
+    play = desk(hashes=2) >> one << Verify(one, "hash of secret") >> two << Verify(two, "")
+    play = play >> three << busy
+    play = play >> Verified(one, False) << Tell(SESSION, WRONG) >> three << Verify(three, "")
+    assert play.machine.hashes_under_way == 2
+    assert play >> by_token("token", PHONE) << Tell(SESSION, SignedIn("ann", "phone"))
+
+
+# -- the hasher fails --------------------------------------------------------------------------
+def test_lost_hash_frees_its_place_and_counts_no_failure() -> None:
+    attempt = by_password()
+    reason = "the password could not be checked"
+    unavailable = Tell(SESSION, SignInRefused("unavailable", reason, "after", 1_000))
+    play = desk(hashes=1)
+    for _ in range(SIGN_IN_FAILURES_PER_MINUTE + 1):
+        play = play >> attempt << Verify(attempt, "hash of secret")
+        play = play >> HasherLost(attempt) << unavailable
+    assert play
+    assert play.machine.hashes_under_way == 0
+
+
+def test_lost_hash_of_a_new_account_is_answered() -> None:
+    new = asked("secret")
+    reason = "the password could not be checked"
+    play = desk(hashes=1) >> new << HashPassword(new)
+    play = play >> HasherLost(new) << refused("unavailable", reason, "after")
+    assert play >> new << HashPassword(new)
+
+
+# -- accounts and devices ----------------------------------------------------------------------
+def test_account_with_a_password_is_kept_when_it_is_hashed() -> None:
+    new = asked("secret")
+    play = desk() >> new << HashPassword(new)
+    assert play.machine.hashes_under_way == 1
+    play.now = 2_000
+    assert play >> Hashed(new, "h") << KeepAccount(SESSION, 7, Account("ann", 2_000, "h"))
+    assert play.machine.hashes_under_way == 0
+
+
+def test_account_with_password_and_device_gets_a_token_too() -> None:
+    new = asked("secret", "phone")
+    play = desk() >> new << HashPassword(new)
+    issue = IssueToken(SESSION, "ann", "phone", 7, Account("ann", 1_000, "h"))
+    assert play >> Hashed(new, "h") << issue
+
+
+def test_account_that_is_there_gets_no_other_password() -> None:
+    play = desk() >> asked("secret", account=ANN) << refused("exists", "there is such a user")
+    assert play.machine.hashes_under_way == 0
+    assert play
+
+
+def test_account_made_meanwhile_is_not_made_over() -> None:
+    new = asked("secret", "phone")
+    play = desk(hashes=1) >> new << HashPassword(new)
+    hashed = Hashed(asked("secret", "phone", ANN), "h")
+    assert play >> hashed << refused("exists", "there is such a user")
+    assert play.machine.hashes_under_way == 0
+
+
+def test_account_without_a_password_is_kept_at_once() -> None:
+    assert desk() >> asked() << KeepAccount(SESSION, 7, Account("ann", 1_000))
+
+
+def test_account_that_is_there_is_provided_already() -> None:
+    assert desk() >> asked(account=ANN) << Tell(SESSION, Answer(7, {"user": "ann"}))
+
+
+def test_device_gets_a_token_and_makes_the_account_where_it_lacks() -> None:
+    play = desk() >> asked(device="phone", account=ANN)
+    play = play << IssueToken(SESSION, "ann", "phone", 7, None)
+    fresh = Account("ann", 1_000)
+    assert play >> asked(device="phone") << IssueToken(SESSION, "ann", "phone", 7, fresh)
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_names_that_nobody_can_have_are_not_given(name: str) -> None:
+    bad = refused("bad_request", NAME_RULE)
+    play = desk() >> Provisioning(SESSION, 7, name, "secret", None) << bad
+    assert play >> Provisioning(SESSION, 7, "ann", None, name) << bad
+
+
+def test_full_queue_of_hashes_makes_no_accounts_with_passwords() -> None:
+    one = asked("secret")
+    busy = refused("busy", "too many passwords to hash", "after", "none", 1_000)
+    play = desk(hashes=1) >> one << HashPassword(one) >> asked("other") << busy
+    assert play >> asked() << KeepAccount(SESSION, 7, Account("ann", 1_000))
+
+
+def test_known_device_is_dropped_and_an_unknown_one_is_gone() -> None:
+    known = Revocation(SESSION, 7, "ann", "phone", PHONE)
+    unknown = Revocation(SESSION, 8, "ann", "laptop")
+    play = desk() >> known << DropDevice(SESSION, 7, "ann", "phone")
+    assert play >> unknown << Tell(SESSION, Answer(8, {}))
