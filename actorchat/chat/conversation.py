@@ -60,6 +60,7 @@ class Conversation:
     __slots__ = (
         "_asking",
         "_away_seq",
+        "_is_catching_up",
         "_owed",
         "_redriven_from",
         "_window",
@@ -76,6 +77,7 @@ class Conversation:
         self._owed = owed
         self._away_seq = 0  # the last seq delivered to the user who is not at home here
         self._asking = False
+        self._is_catching_up = False
         self._redriven_from = -1
 
     @property
@@ -87,7 +89,7 @@ class Conversation:
         """Return what must be done first: deliver again what may not have arrived."""
         if self._owed is None:
             return []
-        self._asking = True
+        self._asking = self._is_catching_up = True
         return [
             Redrive(self.pair[1], self._owed - 1, 0),
             StartTimer(FAN_OUT_CONFIRM_S, ConfirmDue()),
@@ -153,7 +155,8 @@ class Conversation:
         return [AskFanOut(self.pair[1], self._away_seq), again]
 
     def _on_fanned_out(self, event: FannedOut, now_wall_ms: int) -> list[Effect]:
-        if self._owed is None or event.seq < self._owed:
+        # An answer to an earlier life's question says nothing of what is being told again.
+        if self._owed is None or event.seq < self._owed or self._is_catching_up:
             return []
         self._owed = None if event.seq >= self._away_seq else event.seq + 1
         return [MoveMarker(self._owed)]
@@ -166,6 +169,7 @@ class Conversation:
         return [Redrive(event.user, event.have, event.have)]
 
     def _on_redriven(self, event: Redriven, now_wall_ms: int) -> list[Effect]:
+        self._is_catching_up = False
         self._away_seq = max(self._away_seq, event.seq)
         if self._owed is None or self._away_seq >= self._owed:
             return []
