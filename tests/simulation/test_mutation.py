@@ -193,7 +193,8 @@ def test_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) ->
         try:
             report = World(seed, Options(kinds=KINDS.get(plant))).run()
         except RuntimeError as error:
-            assert "still busy" in str(error)
+            if "still busy" not in str(error):
+                raise
             return  # a world that never comes to rest is caught as well
         found = {text.split(" ")[0] for text in report.violations}
         if found & MUTATIONS[plant]:
