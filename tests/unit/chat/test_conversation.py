@@ -225,6 +225,24 @@ def test_marker_without_a_message_behind_it_is_deleted(last: int) -> None:
     assert play.machine.is_settled
 
 
+def test_marker_stays_where_the_message_behind_it_was_redriven() -> None:
+    play = playbook(seq=3, owed=3)
+    play.machine.start()
+    play = play >> Redriven(3)
+    assert play
+    assert not play.machine.is_settled
+    assert play >> FannedOut("bob", 3) << MoveMarker(None)
+
+
+def test_old_confirmation_says_nothing_of_what_is_being_redriven() -> None:
+    play = playbook(seq=5, owed=3)
+    play.machine.start()
+    play = play >> FannedOut("bob", 5)
+    assert play
+    assert not play.machine.is_settled
+    assert play >> Redriven(5) >> FannedOut("bob", 5) << MoveMarker(None)
+
+
 def test_redriven_where_nothing_is_owed_does_nothing() -> None:
     assert playbook(seq=2) >> Redriven(0)
 

@@ -36,8 +36,8 @@ def test_page_is_cut_at_its_size() -> None:
 
 
 def test_page_is_cut_at_the_window() -> None:
-    sent = DELIVERY_WINDOW_UPDATES - 3
-    assert attached(sent=sent).next_page(10_000) == (sent + 1, DELIVERY_WINDOW_UPDATES)
+    sent = 40 + DELIVERY_WINDOW_UPDATES - 3
+    assert attached(acked=40, sent=sent).next_page(10_000) == (sent + 1, sent + 3)
 
 
 @pytest.mark.parametrize("durable", [5, 4])

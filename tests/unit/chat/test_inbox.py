@@ -391,6 +391,13 @@ def test_update_does_not_overtake_rows_that_are_being_read() -> None:
     assert play << ReadRows("phone", 4, 4)
 
 
+def test_session_that_takes_over_reads_anew() -> None:
+    play = attach(home(head=3, phone=0), "phone", PHONE) >> Stored(3) << ReadRows("phone", 1, 3)
+    play = play >> Attach("phone", LAPTOP) << Push(PHONE, Ended("takeover", "never"))
+    play = play << Push(LAPTOP, Attached(3, 0)) << Barrier(None, Stored(3))
+    assert play >> Stored(3) << ReadRows("phone", 1, 3)
+
+
 def test_rows_are_dense_when_shown() -> None:
     play = attach(home(head=3, phone=0), "phone", PHONE) >> Stored(3) << ReadRows("phone", 1, 3)
     play = play >> Rows("phone", rows(1, 3)) << Push(PHONE, shown(1))
