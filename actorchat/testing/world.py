@@ -40,7 +40,11 @@ TRUST_S = 3.0  # after the disk has space again the node may take so long to bel
 QUIET_S = 3.0  # hints (marks, cursors, trims) reach the disk a little after what they tell of
 POLL_S = 0.25
 CARE_S = 0.5
-STEPS_MAX = 3_000_000
+STEPS_MAX = 200_000  # of one stretch of time; a whole world has 5,000 to 30,000
+
+
+class StillBusy(Exception):
+    """Nothing comes to rest: actors tell each other something for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,14 @@ class World:
         self.journal.are_marks_lossy = self.chaos.makes_refusals
         self._asking = 0
         self._is_caring = True
+        self._phases = (
+            self._set_up,
+            self._live,
+            self._heal,
+            self._read_histories,
+            self.check,
+            self._leave,
+        )
 
     def run(self) -> Report:
         """Live through all phases; return what came of it."""
@@ -136,12 +148,11 @@ class World:
             stack.enter_context(_silence())
             knobs = stack.enter_context(tight_bounds(self._rngs["knobs"]))
             self.node.power_on()
-            self._set_up()
-            self._live()
-            self._heal()
-            self._read_histories()
-            self.check()
-            self._leave()
+            try:
+                for phase in self._phases:
+                    phase()
+            except StillBusy as busy:
+                self.journal.violate("rest", str(busy))
         journal = self.journal
         journal.note(f"schedule {self.dispatcher.trace} {self.dispatcher.steps}")
         return Report(
@@ -356,7 +367,10 @@ class World:
         return not {"disk_full", "poison", "append_fails"}.isdisjoint(self.chaos.kinds)
 
     def _run_for(self, time_s: float) -> None:
-        self.dispatcher.run(self.dispatcher.now_s() + time_s, STEPS_MAX)
+        try:
+            self.dispatcher.run(self.dispatcher.now_s() + time_s, STEPS_MAX)
+        except RuntimeError as error:
+            raise StillBusy(str(error)) from error
 
     def _run_until(self, is_so: Callable[[], bool], limit_s: float) -> bool:
         until_s = self.dispatcher.now_s() + limit_s
