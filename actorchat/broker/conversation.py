@@ -176,7 +176,10 @@ class ConversationActor(EntityActor):
             if len(page) < CATCH_UP_PAGE_UPDATES:
                 break
             after = page[-1][0]
-        self._me.tell(Redriven(last))
+        # At once, before any message that waits: the next delivery must name the last of these as
+        # the one before it, or the recipient could not see that these were lost.
+        for outcome in self._machine.handle(Redriven(last), self._wall_ms()):
+            self._PERFORM[type(outcome)](self, outcome)
 
     def _save_marks(self, effect: SaveMarks) -> None:
         self._log.append_lazily(

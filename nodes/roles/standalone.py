@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from actorchat.errors import Fatal, StoreIO
 from actorchat.gateway.base import Bounds
 from actorchat.gateway.tcp import TcpGateway
 from actorchat.gateway.tls import tls_context
+from actorchat.limits import DRAIN_ANSWER_S
 from actorchat.metrics import Exposition
 from actorchat.settings import Settings, parse_address
 from actorchat.store.committer import ThreadSyncer
@@ -102,6 +104,8 @@ class Standalone:
         """Send clients away, let what is under way be stored, close the store."""
         if self.failure is None:
             await self._gateway.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
             await self._gateway.stop()
         await self._system.stop()
@@ -110,6 +114,23 @@ class Standalone:
             await asyncio.to_thread(self._engine.sync)
         self._syncer.close()
         self._engine.close()
+
+    async def _settle(self) -> None:
+        """Wait until what was appended has been told to users and conversations, while they run.
+
+        What they append in turn, deliveries and confirmations, is waited for as well; what would be
+        left is found in the log at the next start.
+        """
+        committer = self._broker.context.log.committer
+        loop = asyncio.get_running_loop()
+        while True:
+            appended = committer.items
+            told = loop.create_future()
+            committer.append((), told.set_result)
+            await told
+            await asyncio.sleep(0)  # the turn in which those who were told have theirs
+            if committer.items == appended + 1:
+                return
 
     def report(self) -> dict[str, int | str]:
         """Return the node's counters, as an operator sees them."""

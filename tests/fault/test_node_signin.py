@@ -236,7 +236,7 @@ def test_connections_that_do_not_sign_in_end_at_the_deadline(node: Node) -> None
             await until(lambda: pair.median_s() < 0.25)
 
             async def all_are_gone() -> bool:
-                return bool((await operator.status())["tcp_open"] == before["tcp_open"])
+                return bool((await operator.status())["tcp_open"] <= before["tcp_open"])
 
             await until(all_are_gone)
             await operator.close()
@@ -292,7 +292,7 @@ def test_a_thousand_connections_opened_and_dropped_leave_nothing(node: Node) -> 
                 # The guest's home stays until it is idle; nobody else has come to have one.
                 known = ("sessions", "tcp_open", "conversations")
                 return (
-                    all(now[name] == before[name] for name in known)
+                    all(now[name] <= before[name] for name in known)
                     and now["users"] <= before["users"] + 1
                     and now["actor_actors"] <= before["actor_actors"] + 1
                     and node.files() <= files

@@ -38,13 +38,7 @@ def test_promises_hold_in_every_world(share: int) -> None:
     assert not failed, "\n\n".join(failed)
 
 
-# Open: one update is not told again after a full disk and a crash of its home together.
-OPEN = {1466: pytest.mark.xfail(reason="a delivery stays behind in this world", strict=True)}
-
-
-@pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=OPEN[seed]) if seed in OPEN else seed for seed in FOUND]
-)
+@pytest.mark.parametrize("seed", FOUND)
 def test_seed_that_found_something_is_well_now(seed: int) -> None:
     report = World(seed).run()
     assert report.is_well, f"{FOUND[seed]}\n{report}\nagain: {AGAIN.format(seed=seed)}"

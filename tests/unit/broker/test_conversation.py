@@ -3,10 +3,19 @@ from __future__ import annotations
 import pytest
 
 from actorchat.broker.conversation import ConversationActor
+from actorchat.broker.user import UserActor
+from actorchat.chat.event import Deliver, Post
 from actorchat.limits import IDEMPOTENCE_WINDOW
 from actorchat.protocol import ops
 from actorchat.store import keys
 from tests.unit.broker.stage import Stage
+
+
+class Silent:
+    """A session that nobody listens to."""
+
+    def tell(self, event: object) -> None:
+        pass
 
 
 @pytest.fixture
@@ -130,3 +139,32 @@ def test_mark_beyond_the_head_is_cut_down(stage: Stage) -> None:
     bob.tell(ops.Mark("ann", 1_000))
     stage.run(0.2)
     assert [(mark["delivered"], mark["read"]) for mark in ann.marks] == [(1, 1)]
+
+
+def test_delivery_after_a_restart_names_the_one_before_it(stage: Stage) -> None:
+    """A post that waits while the debts are told again must not hide that they were lost."""
+    ann = stage.hello("ann")
+    outbox = stage.engine.family("outbox")
+    ann.start(lambda rid: ops.Send(rid, "bob", stage.new_cid(), "owed"))
+    stage.dispatcher.run(until=lambda: bool(stage.engine.scan(outbox, b"", b"\xff" * 32)))
+    stage.engine.sync()
+    stage.crash()
+    told = []
+    place = stage.broker.context.router.conversation(("ann", "bob"))
+    user = UserActor.on_receive
+
+    def deaf(self: UserActor, event: object) -> None:
+        if type(event) is Deliver:
+            told.append((event.seq, event.prev))
+        else:
+            user(self, event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UserActor, "on_receive", deaf)
+        place.tell(Post("ann", Silent(), 1, stage.new_cid(), "next"))
+        stage.run(0.2)
+    assert (1, 0) in told
+    assert (2, 1) in told
+    bob = stage.hello("bob")
+    stage.run(3.0)
+    assert bob.bodies == ["owed", "next"]

@@ -100,3 +100,17 @@ def test_machine_that_knows_more_than_the_log_is_built_anew() -> None:
     ref.tell("work")
     stage.run(0.1)
     assert Sleeper.built == 2
+
+
+def test_message_that_crashes_an_entity_is_answered_too() -> None:
+    stage, place, session = Stage(), Told(), Told()
+    ref = start(stage, place)
+
+    def crash(message: Any) -> None:
+        raise RuntimeError(message)
+
+    ref._actor.on_receive = crash
+    ref.tell(Post("ann", session, 7, bytes(16), "hi"))
+    stage.run(0.01)
+    (refused,) = session.events
+    assert (refused.rid, refused.code, refused.outcome) == (7, "unavailable", "unknown")

@@ -238,3 +238,13 @@ def test_session_that_crashes_closes_its_connection(stage: Stage) -> None:
     stage.run()
     assert ann.connection.is_closed
     assert len(stage.crashes) == 1
+
+
+def test_session_that_crashes_leaves_its_home(stage: Stage) -> None:
+    ann = stage.hello("ann")
+    ann.connection.push = lambda payload: 1 / 0  # type: ignore[method-assign]
+    ann.tell(ops.Ping())
+    stage.run(1.0)
+    home = stage.broker.context.router._users["ann"]._actor
+    assert home._machine.sessions() == []
+    assert home._machine.is_quiet

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from actorchat.broker.user import UserActor
-from actorchat.limits import CHECKPOINT_EVERY_UPDATES, INBOX_INLINE_BYTES_MAX, TRIM_EVERY_UPDATES
+from actorchat.chat.effect import ForgetDevice, Push
+from actorchat.chat.event import MarksDue
+from actorchat.limits import (
+    CHECKPOINT_EVERY_UPDATES,
+    INBOX_INLINE_BYTES_MAX,
+    TRIM_EVERY_UPDATES,
+)
 from actorchat.protocol import ops
 from actorchat.store import keys
 from tests.unit.broker.stage import Device, Stage
@@ -210,3 +216,89 @@ def test_delivery_that_a_crash_swallows_is_told_again(stage: Stage) -> None:
     stage.run()
     assert bob.bodies == ["message 0", "held 0", "held 1", "held 2"]
     assert stage.rows("outbox") == []
+
+
+def owner(user: str) -> bytes:
+    return keys.user_key(user)
+
+
+def test_resend_of_what_died_with_a_home_is_not_accepted_but_stored(stage: Stage) -> None:
+    ann = stage.hello("ann")
+    cid = stage.new_cid()
+    home = homes(stage)["ann"]
+    home._append = lambda *_: 1 / 0  # the record has come to the home and not to the log
+    lost = ann.ask(lambda rid: ops.Send(rid, "bob", cid, "hi"))["err"]
+    assert (lost["code"], lost["retry"], lost["outcome"]) == ("unavailable", "now", "unknown")
+    again = ann.ask(lambda rid: ops.Send(rid, "bob", cid, "hi"))["err"]
+    assert (again["code"], again["outcome"]) == ("unavailable", "unknown")
+    assert ann.send("bob", "hi", cid)["ok"]["seq"] == 1
+    assert len(stage.rows("history")) == 1
+
+
+def test_sessions_that_wait_while_a_home_is_built_anew_survive_its_crash(stage: Stage) -> None:
+    ann, phone, laptop = stage.hello("ann"), stage.hello("bob"), stage.hello("bob", "laptop")
+    send_many(ann, "bob", 1)
+    home = homes(stage)["bob"]
+    home._generation = -1  # as after a batch that did not fit on the disk
+    home._PERFORM = {**UserActor._PERFORM, Push: lambda *_: 1 / 0}
+    home.ref.tell(MarksDue())
+    stage.run()
+    assert len(stage.crashes) == 1
+    ann.send("bob", "after")
+    for device in (phone, laptop):
+        assert list({m["upd"]: m["msg"]["body"] for m in device.messages}.values()) == [
+            "message 0",
+            "after",
+        ]
+
+
+def test_revocation_whose_word_is_lost_holds_all_the_same(stage: Stage) -> None:
+    phone, laptop = stage.hello("bob"), stage.hello("bob", "laptop")
+    home = homes(stage)["bob"]
+    home._PERFORM = {**UserActor._PERFORM, ForgetDevice: lambda *_: 1 / 0}
+    phone.ask(lambda rid: ops.Revoke(rid, "laptop"))
+    stage.run(1.0)
+    assert len(stage.crashes) == 1
+    assert laptop.connection.bye == {"op": "bye", "code": "revoked", "reconnect": "never"}
+    assert stage.broker.context.archive.cursors(owner("bob")) == {"phone": 0}
+    assert not phone.connection.is_closed
+
+
+def test_place_of_a_new_device_is_synced_before_it_is_welcome(stage: Stage) -> None:
+    stage.syncer.is_held = True
+    laptop = stage.connect()
+    secret = "token of bob laptop"
+    rid = laptop.start(lambda rid: ops.Hello(rid, 1, "bob", "laptop", "token", secret))
+    stage.run()
+    assert rid not in laptop.connection.replies
+    stage.syncer.release()
+    stage.run()
+    assert "ok" in laptop.connection.replies[rid]
+    stage.crash()
+    assert stage.broker.context.archive.cursors(owner("bob")) == {"laptop": 0}
+
+
+@pytest.mark.parametrize("resume", [None, 3])
+def test_mark_that_a_crash_swallows_is_made_again(stage: Stage, resume: int | None) -> None:
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    send_many(ann, "bob", 3)
+    bob.tell(ops.Ack(3))
+    stage.run(0.01)
+    stage.rows("state")  # the cursor is written, the mark is still to be told
+    stage.engine.sync()
+    stage.crash()
+    ann, bob = stage.hello("ann"), stage.hello("bob", resume=resume)
+    stage.run(1.0)
+    page = ann.ask(lambda rid: ops.History(rid, "bob"))["ok"]
+    assert page["marks"]["bob"]["delivered"] == 3
+
+
+def test_device_that_attaches_without_a_right_is_sent_away(stage: Stage) -> None:
+    """Its token was right when it was looked at, and was revoked before its home heard of it."""
+    bob = stage.hello("bob")
+    rows = stage.broker.context.rows
+    stage.broker.context.log.append([rows.no_device("bob", "phone")])
+    stage.run()
+    homes(stage)["bob"].ref.tell("what is this?")  # the session attaches again
+    stage.run()
+    assert bob.connection.bye == {"op": "bye", "code": "revoked", "reconnect": "never"}
