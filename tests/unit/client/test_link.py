@@ -18,6 +18,10 @@ class FakeTransport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[object] = []
+        self.is_over = False
+
+    def is_closing(self) -> bool:
+        return self.is_over
 
     def writelines(self, lines: object) -> None:
         self.calls.append(list(lines))  # type: ignore[call-overload]
@@ -55,6 +59,14 @@ async def test_all_of_one_turn_goes_out_in_one_call() -> None:
     link.write(b"d")
     await asyncio.sleep(0)
     assert transport.calls[1:] == [[b"\0\0\0\x01d"]]
+
+
+async def test_transport_that_the_loop_has_closed_is_not_written_to() -> None:
+    link, transport, _ = linked()
+    link.write(b"ab")
+    transport.is_over = True
+    await asyncio.sleep(0)
+    assert transport.calls == []
 
 
 async def test_a_dropped_link_sends_and_hears_no_more() -> None:
