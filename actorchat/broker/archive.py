@@ -18,6 +18,7 @@ from actorchat.store import keys
 from actorchat.store.engine import Engine
 
 _SEQ_END = keys.SEQ_MAX
+_ROWS_AT_ONCE = 32  # before their bytes are looked at: 8 MiB at the worst
 _OUTBOX_END = b"\xff" * keys.OWNER_BYTES
 _T = TypeVar("_T")
 
@@ -87,15 +88,36 @@ class Archive:
         return keys.unpack_history(value)[1]
 
     def records(
-        self, conversation: bytes, after: int, before: int, limit: int, newest: bool
+        self,
+        conversation: bytes,
+        after: int,
+        before: int,
+        limit: int,
+        newest: bool,
+        bytes_max: int | None = None,
     ) -> list[tuple[int, bytes]]:
-        """Return (seq, record) in (after, before), ascending; the newest of them if `newest`."""
-        start = keys.history_key(conversation, after + 1)
-        stop = keys.history_key(conversation, before)
-        rows = self._scan(self._history, start, stop, limit, newest)
-        found = [
-            (keys.parse_history_key(key)[1], keys.unpack_history(value)[1]) for key, value in rows
-        ]
+        """Return (seq, record) in (after, before), ascending; the newest of them if `newest`.
+
+        With `bytes_max` no more is read once the records are longer than that together: then they
+        are two at least, and one of them at least is too much.
+        """
+        left, rows_at_once = (bytes_max, _ROWS_AT_ONCE) if bytes_max is not None else (0, limit)
+        found: list[tuple[int, bytes]] = []
+        while limit > len(found):
+            start = keys.history_key(conversation, after + 1)
+            stop = keys.history_key(conversation, before)
+            wanted = min(rows_at_once, limit - len(found))
+            rows = self._scan(self._history, start, stop, wanted, newest)
+            for key, value in rows:
+                record = keys.unpack_history(value)[1]
+                found.append((keys.parse_history_key(key)[1], record))
+                left -= len(record)
+            if len(rows) < wanted or (bytes_max is not None and left < 0):
+                break
+            if newest:
+                before = found[-1][0]
+            else:
+                after = found[-1][0]
         if newest:
             found.reverse()
         return found

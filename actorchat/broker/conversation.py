@@ -27,6 +27,10 @@ from actorchat.chat.event import (
     Accepted,
     Confirm,
     Deliver,
+    HomeLost,
+    Join,
+    Joined,
+    OutOfOrder,
     Page,
     Pair,
     Post,
@@ -59,6 +63,8 @@ class ConversationActor(EntityActor):
         self._names = {user: codec.encode(user) for user in pair}
         self._wall_ms = context.clock.wall_ms
         self._has_members = False
+        self._held: list[Any] | None = None  # what came before the log may be read
+        self._released: list[Any] = []
         self._machine: Conversation
 
     def on_receive(self, event: Any) -> None:
@@ -68,7 +74,8 @@ class ConversationActor(EntityActor):
             return
         self._is_active = True
         if self._generation != self._log.generation:
-            self._rebuild()
+            self._hold(event)
+            return
         machine = self._machine
         if type(event) is Post and not self._may_post(event, machine):
             return
@@ -76,11 +83,42 @@ class ConversationActor(EntityActor):
         for effect in machine.handle(event, self._wall_ms()):
             perform[type(effect)](self, effect)
 
+    def on_start(self) -> None:
+        """Ask for the log; start looking whether this conversation is used."""
+        self._join()
+        self._watch_idle()
+
     def on_stop(self, reason: object) -> None:
         """Give up the place in the router."""
         self._context.router.forget_conversation(self._pair, self.ref)
+        for event in [*self._released, *(self._held or ())]:
+            self.discarded(event)
 
     # -- the machine -------------------------------------------------------------------------------
+    def _join(self) -> None:
+        """Begin anew, behind all records that are still on their way to the home of the pair."""
+        self._generation = -1
+        self._held = []
+        self._home.tell(Join(self._me))
+
+    def _hold(self, event: Any) -> None:
+        """Keep `event` until the log may be read; then build the machine and go on."""
+        if self._held is None:
+            self._join()
+        assert self._held is not None
+        kind = type(event)
+        if kind is Joined:
+            self._rebuild()
+            self._released, self._held = self._held, None
+            # Those that wait here are answered, too, should this actor crash on the way.
+            while self._released:
+                self.on_receive(self._released[0])
+                del self._released[0]
+        elif kind is HomeLost:
+            self._home.tell(Join(self._me))
+        elif kind is not OutOfOrder:  # which spoke of the machine that is given up
+            self._held.append(event)
+
     def _build(self) -> None:
         archive, key = self._archive, self._key
         seq = archive.last_seq(key)
@@ -93,7 +131,7 @@ class ConversationActor(EntityActor):
             self._PERFORM[type(effect)](self, effect)
 
     def _is_settled(self) -> bool:
-        return self._machine.is_settled
+        return self._held is None and self._machine.is_settled
 
     def _may_post(self, post: Post, machine: Conversation) -> bool:
         """Look up what the machine may need; say whether it may be asked at all."""
@@ -194,7 +232,12 @@ class ConversationActor(EntityActor):
         self._log.apply()
         limit = effect.limit
         found = self._archive.records(
-            self._key, effect.after, effect.before, limit + 1, effect.newest
+            self._key,
+            effect.after,
+            effect.before,
+            limit + 1,
+            effect.newest,
+            HISTORY_PAGE_BYTES_MAX,
         )
         more = len(found) > limit
         if more:
@@ -211,7 +254,7 @@ class ConversationActor(EntityActor):
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))
 
     def _restart(self, effect: Restart) -> None:
-        self._rebuild()
+        self._join()
 
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Store: _store,

@@ -7,7 +7,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
-from actorchat.chat.event import Attach, Event, Fetch, HomeLost, Post, Record, Refused, Repeat
+from actorchat.chat.event import (
+    Attach,
+    Event,
+    Fetch,
+    HomeLost,
+    Join,
+    OutOfOrder,
+    Post,
+    Record,
+    Refused,
+    Repeat,
+)
 from actorchat.limits import ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
@@ -65,8 +76,13 @@ class EntityActor(Actor):
             message.session.tell(_recovering(message.rid))
         elif isinstance(message, Record | Repeat):
             message.session.tell(_recovering(message.ack.rid))
+            if isinstance(message, Record):
+                # Its conversation has given out what is lost here, and may never post again.
+                message.conversation.tell(OutOfOrder(message.seq - 1))
         elif isinstance(message, Attach):
             message.session.tell(HomeLost())
+        elif isinstance(message, Join):
+            message.conversation.tell(HomeLost())
 
     def _rebuild(self) -> None:
         # What was appended but not written yet must be seen by the reads that follow.

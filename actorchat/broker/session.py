@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 DISCONNECTED = "disconnected"
 BUSY = "too much at once; send again a little later"
+NOBODY = "there is no such user"
 
 
 class Connection(Protocol):
@@ -101,12 +102,16 @@ class SessionActor(Actor):
         if self._home is not None and reason != DISCONNECTED:
             self._home.tell(Detach(self._machine.device, self.ref))
 
-    def _conversation(self, peer: str) -> Place:
+    def _conversation(self, peer: str) -> Place | None:
+        """Return the place of the conversation with `peer`; None if there is no such user.
+
+        So names that somebody tries never become actors.
+        """
         places = self._conversations
         if places is None:
             places = self._conversations = {}
         place = places.get(peer)
-        if place is None:
+        if place is None and self._context.archive.has_account(peer):
             if len(places) >= REQUESTS_IN_FLIGHT_MAX:
                 places.clear()
             router = self._context.router
@@ -119,6 +124,9 @@ class SessionActor(Actor):
         place = None if places is None else places.get(to)
         if place is None:
             place = self._conversation(to)
+        if place is None:
+            self._refused(Refused(op.id, "no_such_user", NOBODY))
+            return
         try:
             place.tell(Post(self._machine.user, self._me, op.id, op.cid, op.body))
         except MailboxFull as error:
@@ -135,12 +143,18 @@ class SessionActor(Actor):
         self._home.tell(Acked(self._machine.device, op.upd))
 
     def _mark(self, op: ops.Mark) -> None:
-        self._conversation(op.conv).tell(Reached(self._machine.user, 0, op.read))
+        place = self._conversation(op.conv)
+        if place is not None:
+            place.tell(Reached(self._machine.user, 0, op.read))
 
     def _history(self, op: ops.History) -> None:
+        place = self._conversation(op.conv)
+        if place is None:
+            self._refused(Refused(op.id, "no_such_user", NOBODY))
+            return
         user = self._machine.user
         fetch = Fetch(user, self.ref, op.id, op.after, op.before, op.limit)
-        self._ask(self._conversation(op.conv), fetch, op.id)
+        self._ask(place, fetch, op.id)
 
     def _revoke(self, op: ops.Revoke) -> None:
         user = self._machine.user

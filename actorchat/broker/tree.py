@@ -118,12 +118,17 @@ class Broker:
         desk = (context, parts.operator_key, parts.hashes_queued_max, hashers)
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone.
+        # But when all of them go at once, nobody tells the sessions: then these end, too, and their
+        # clients connect again.
+        chat = [
+            Child(ENTITIES, NamedSupervisor, (ENTITIES,)),
+            Child(SESSIONS, NamedSupervisor, (SESSIONS,)),
+        ]
         children = [
             Child("log-keeper", LogKeeper, (context.log,)),
             Child("authenticator", AuthenticatorActor, desk),
-            Child(ENTITIES, NamedSupervisor, (ENTITIES,)),
+            Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
-            Child(SESSIONS, NamedSupervisor, (SESSIONS,)),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 

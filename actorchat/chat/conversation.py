@@ -87,6 +87,8 @@ class Conversation:
 
     def start(self) -> list[Effect]:
         """Return what must be done first: deliver again what may not have arrived."""
+        for marks in self.marks.values():
+            marks.cut(self.seq)
         if self._owed is None:
             return []
         self._asking = self._is_catching_up = True

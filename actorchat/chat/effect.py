@@ -66,7 +66,7 @@ class AskFanOut(Effect):
 
 
 class Redrive(Effect):
-    """Deliver to `user` again everything after `after`; `prev` starts the chain."""
+    """Deliver to `user` again all after `after`; `prev` starts the chain. Then comes `Redriven`."""
 
     user: str
     after: int

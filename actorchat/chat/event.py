@@ -85,7 +85,10 @@ class Missing(Event):
 
 
 class Redriven(Event):
-    """What was missing has been told again; `seq` is the last of it, 0 when there was nothing."""
+    """What was missing has been told again; `seq` is the last of it, 0 when there was nothing.
+
+    Fed back before any other event: until then the next delivery would have no `prev`.
+    """
 
     seq: int
 
@@ -190,6 +193,20 @@ class Repeat(Event):
     seq: int
     session: Address
     ack: Accepted
+
+
+class Join(Event):
+    """A conversation is about to be built from the log, and asks when it may be read.
+
+    Records that it told before it crashed, or had to forget, may still be on their way. Built
+    without them, it would give out again what it has given out.
+    """
+
+    conversation: Address
+
+
+class Joined(Event):
+    """Every record of this conversation that was on its way is appended, or refused for good."""
 
 
 class Relay(Event):

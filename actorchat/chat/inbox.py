@@ -35,6 +35,8 @@ from actorchat.chat.event import (
     Ended,
     Event,
     FannedOut,
+    Join,
+    Joined,
     Marked,
     MarksDue,
     Missing,
@@ -122,7 +124,8 @@ class Inbox:
     def recall(self, upd: int, pair: Pair, seq: int) -> None:
         """Take in a row behind the last checkpoint, when the machine is built from the log."""
         self.head = upd
-        self._receive(pair, seq)
+        if pair[0] != self.user:
+            self._receive(pair, seq)
 
     def handle(self, event: Event, now_wall_ms: int) -> list[Effect]:
         """Take `event` in; return what must be done, in this order."""
@@ -148,6 +151,9 @@ class Inbox:
         if event.seq > have:
             return self._out_of_order(event, have)
         return [Barrier(event.session, event.ack)]
+
+    def _on_join(self, event: Join, now_wall_ms: int) -> list[Effect]:
+        return [Push(event.conversation, Joined())]
 
     def _out_of_order(self, event: Record | Repeat, have: int) -> list[Effect]:
         reason = "the conversation is being rebuilt; send again"
@@ -222,17 +228,18 @@ class Inbox:
         if delivery is None or not delivery.is_reading:
             return []
         delivery.is_reading = False
-        if delivery.session is None:
-            return []
+        session = delivery.session
+        assert session is not None, "nothing is read for nobody"
         out: list[Effect] = []
         for row in event.rows:
             if row.upd == delivery.sent + 1:
                 delivery.sent = row.upd
                 self._landing.fly(row.upd, row.pair, row.seq)
-                out.append(Push(delivery.session, Update(row.payload)))
+                out.append(Push(session, Update(row.payload)))
         if event.is_cut:
             delivery.wanted = delivery.sent
-        self._pump(delivery, out)
+        if out or (event.rows and event.rows[-1].upd <= delivery.sent):
+            self._pump(delivery, out)  # else the page is of before the device attached anew
         self._choose_direct()
         return out
 
@@ -287,12 +294,9 @@ class Inbox:
         if low - self.trimmed >= TRIM_EVERY_UPDATES and self._landing.begin_round():
             out.append(StartTimer(MARK_DELAY_S, MarksDue()))
 
-    def _trimmable(self) -> int:
-        low = min((d.acked for d in self.devices.values()), default=self.trimmed)
-        return min(low, self._landing.told)
-
     def _trim(self, out: list[Effect]) -> None:
-        low = self._trimmable()
+        acked = (d.acked for d in self.devices.values())
+        low = min(self._landing.told, min(acked, default=self.trimmed))
         if low - self.trimmed < TRIM_EVERY_UPDATES:
             return
         after, self.trimmed = self.trimmed, low
@@ -323,6 +327,8 @@ class Inbox:
             if delivery.coming is not event.session:
                 return []  # it went meanwhile, or another one came
             delivery.is_kept, delivery.coming = True, None
+        elif event.is_kept:
+            return []  # it asked twice
         if delivery.session is not None and delivery.session is not event.session:
             out.append(Push(delivery.session, Ended("takeover", "never")))
         self._direct = None
@@ -377,6 +383,7 @@ class Inbox:
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         Record: _on_record,
         Repeat: _on_repeat,
+        Join: _on_join,
         Deliver: _on_deliver,
         Stored: _on_stored,
         Rows: _on_rows,

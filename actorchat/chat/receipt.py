@@ -16,6 +16,11 @@ class Marks:
         self.delivered = delivered
         self.read = read
 
+    def cut(self, head: int) -> None:
+        """Cut down to `head` what was marked of messages that were lost before they were synced."""
+        self.delivered = min(self.delivered, head)
+        self.read = min(self.read, head)
+
     def advance(self, delivered: int, read: int, head: int) -> bool:
         """Move the marks up as far as they go; say whether anything changed."""
         read = min(read, head)

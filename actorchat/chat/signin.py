@@ -138,7 +138,8 @@ class SignInDesk:
 
     Unknown user, unknown device and wrong secret get the same answer in the same time: a password
     is compared with a dummy hash when there is no account, and a failure is counted for a name
-    whether or not somebody has it.
+    whether or not somebody has it. An attempt counts as failed until it has succeeded: many at once
+    get no more guesses than as many in a row.
 
     Args:
         operator_key: The secret of the `operator` mechanism; empty: nobody is operator.
@@ -147,9 +148,7 @@ class SignInDesk:
 
     __slots__ = ("_failures", "_hashes_queued_max", "_hashing", "_operator_key")
 
-    def __init__(
-        self, operator_key: str, hashes_queued_max: int = HASHES_QUEUED_MAX
-    ) -> None:
+    def __init__(self, operator_key: str, hashes_queued_max: int = HASHES_QUEUED_MAX) -> None:
         self._operator_key = operator_key
         self._hashes_queued_max = hashes_queued_max
         self._failures = Throttle(SIGN_IN_FAILURES_PER_MINUTE, SIGN_IN_BUCKETS_MAX)
@@ -182,6 +181,7 @@ class SignInDesk:
             refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
             return [Tell(event.session, refused)]
         self._hashing += 1
+        self._failures.failed(event.user, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
 
@@ -195,7 +195,6 @@ class SignInDesk:
         attempt = event.attempt
         account = attempt.account
         if not event.fits or account is None or not account.password_hash:
-            self._failures.failed(attempt.user, now_wall_ms)
             return [Tell(attempt.session, WRONG)]
         self._failures.succeeded(attempt.user)
         return [IssueToken(attempt.session, attempt.user, attempt.device, None, None)]
@@ -239,6 +238,7 @@ class SignInDesk:
         job = event.job
         reason = "the password could not be checked"
         if isinstance(job, Attempt):
+            self._failures.give_back(job.user)
             refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
         return [Tell(job.session, Refused(job.rid, "unavailable", reason, "after"))]

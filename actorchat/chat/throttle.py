@@ -35,6 +35,13 @@ class Throttle:
         if len(self._buckets) > self._keys_max:
             self._buckets.popitem(last=False)
 
+    def give_back(self, key: str) -> None:
+        """Put one back into the bucket of `key`: what was counted did not fail."""
+        bucket = self._buckets.get(key)
+        if bucket is not None:
+            tokens, at_wall_ms = bucket
+            self._buckets[key] = (tokens + 1.0, at_wall_ms)
+
     def succeeded(self, key: str) -> None:
         """Forget the failures of `key`."""
         self._buckets.pop(key, None)

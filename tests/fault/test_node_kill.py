@@ -15,7 +15,7 @@ from tests.fault.node import ALARMS, Node, Operator, running, signal_soon, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
-KILLS = 4
+KILLS = 3
 TALKERS = 5
 
 
@@ -26,7 +26,7 @@ async def kill_and_restart(node: Node) -> None:
 
 
 async def test_kills_at_random_points_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Three crowds one after the other on one store, each with a node that is killed four times."""
+    """Three crowds one after the other on one store, each with a node that is killed thrice."""
     rng = Random(20)
     with running(tmp_path / "node", {"chat.entity_idle_s": 1.0}) as node:
         crowd = await Crowd.gather(node, TALKERS, seed=1)

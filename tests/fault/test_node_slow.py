@@ -156,3 +156,27 @@ async def test_who_was_away_while_megabytes_came_gets_them_in_one_session(node: 
     assert (await operator.status())["tcp_slow_consumers"] == 0
     await ann.leave()
     await operator.close()
+
+
+async def test_pages_of_long_messages_hold_nobody_up_and_are_complete(node: Node) -> None:
+    """A page is bounded in bytes before it is read, not after."""
+    operator = await Operator.sign_in(node)
+    ann = await Device(node, "ann", await operator.token("ann")).sign_in()
+    await operator.token("bob")
+    acked = await say(ann, "bob", 150, "\u20ac" * (BODY_CHARS_MAX - 10))
+    async with control_pair(node) as pair:
+        await until(lambda: len(pair.acked) > 0)
+        rss = node.rss_bytes()
+        for limit in (200, 1, 2, 33):
+            op = {"op": "history", "conv": "bob", "limit": limit}
+            page = (await ann.ask(op))["ok"]
+            assert (
+                page["more"] and [r["cid"] for r in page["events"]] == acked[-len(page["events"]) :]
+            )
+        assert [record["cid"] for record in await ann.history("bob")] == acked
+        grown = node.rss_bytes() - rss
+        print(f"150 pages of 192 KiB: grown by {grown / MIB:.1f} MiB")
+        assert grown < 24 * MIB
+        assert max(pair.latencies_s) < 1.0
+    await ann.leave()
+    await operator.close()

@@ -44,6 +44,7 @@ class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=Tru
 
     Answer: `{events: [record…], head, more, marks: {user: {delivered, read}}}`, records by
     ascending seq. With `before` the page ends just below it, and `after` bounds it from below.
+    Errors: `no_such_user`, `busy`.
     """
 
     id: RequestId

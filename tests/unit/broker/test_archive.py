@@ -70,6 +70,23 @@ def test_messages_are_found_by_seq_by_page_and_by_id(engine: MemoryEngine) -> No
     assert (prior.seq, prior.ts, prior.digest) == (3, 3, hash("m3"))
 
 
+@pytest.mark.parametrize("newest", [False, True])
+def test_a_page_with_a_bound_in_bytes_is_read_no_further_than_that(
+    engine: MemoryEngine, newest: bool
+) -> None:
+    for seq in range(1, 151):
+        put_message(engine, seq, "x" * 100)
+    archive = Archive(engine)
+    size = len(record("ann", 1, "x" * 100))
+    everything = [seq for seq, _ in archive.records(CONVERSATION, 0, 151, 200, newest, 151 * size)]
+    assert everything == list(range(1, 151)), "read in several steps, without a seam"
+    few = [seq for seq, _ in archive.records(CONVERSATION, 0, 151, 200, newest, 40 * size)]
+    assert 40 < len(few) < 100
+    assert few == (everything[-len(few) :] if newest else everything[: len(few)])
+    assert len(archive.records(CONVERSATION, 0, 151, 2, newest, 1)) == 2
+    assert len(archive.records(CONVERSATION, 0, 151, 50, newest, 151 * size)) == 50
+
+
 def test_missing_history_is_corruption(engine: MemoryEngine) -> None:
     with pytest.raises(StoreCorrupt, match="lacks seq 7"):
         Archive(engine).record(CONVERSATION, 7)
@@ -88,6 +105,8 @@ def test_inbox_rows_come_back_inline_and_by_pointer(engine: MemoryEngine) -> Non
     ]
     assert codec.decode(found[1].payload)["msg"]["body"] == "long" * 1_000
     assert [row.upd for row in Archive(engine).rows("bob", ANN, 11, 11)] == [11]
+    bounded = [Archive(engine).rows("bob", ANN, 11, 12, size) for size in (1, 1_000, 10_000)]
+    assert [[row.upd for row in rows] for rows in bounded] == [[11], [11], [11, 12]]
 
 
 def test_state_rows_come_back(engine: MemoryEngine) -> None:

@@ -52,3 +52,16 @@ def test_accounts_of_all_messages_add_up() -> None:
     counts = stage.system.counts()
     assert counts["told"] == counts["handled"] + counts["dead"] + counts["queued"]
     assert stage.broker.context.router.counts() == {"users": 0, "conversations": 0}
+
+
+def test_sessions_end_with_the_entities_that_would_tell_them() -> None:
+    stage = Stage()
+    stage.add_users("ann", "bob")
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    stage.system.names.whereis(ENTITIES).kill()
+    stage.run(1.0)
+    assert ann.connection.is_closed
+    assert bob.connection.is_closed
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    assert ann.send("bob", "again")["ok"]["seq"] == 1
+    assert bob.bodies == ["again"]

@@ -295,3 +295,10 @@ def test_page_lies_between_the_bounds(after, before, limit, page) -> None:
 def test_stranger_may_not_read() -> None:
     fetch = Fetch("eve", SESSION, 7, 0, None, 50)
     assert playbook(seq=9) >> fetch << Refuse(SESSION, Refused(7, "forbidden", STRANGER))
+
+
+def test_start_cuts_marks_of_messages_that_were_lost() -> None:
+    machine = Conversation(("ann", "bob"), 5)
+    machine.marks["bob"].delivered = machine.marks["bob"].read = 8
+    assert machine.start() == []
+    assert (machine.marks["bob"].delivered, machine.marks["bob"].read) == (5, 5)

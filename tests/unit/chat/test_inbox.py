@@ -29,6 +29,8 @@ from actorchat.chat.event import (
     DeviceRevoked,
     Ended,
     FannedOut,
+    Join,
+    Joined,
     Marked,
     MarksDue,
     Missing,
@@ -506,3 +508,39 @@ def test_start_of_a_new_home_does_nothing() -> None:
     play = home()
     assert play.machine.start() == []
     assert play.machine.is_quiet
+
+
+# -- found by the property tests ---------------------------------------------------------------
+def test_conversation_may_read_the_log_behind_its_records() -> None:
+    one = record(1, SENDER, TALK)
+    play = home() >> one << AppendRecord(one, 1, None, False)
+    assert play >> Join(TALK) << Push(TALK, Joined())
+
+
+def test_page_that_leads_nowhere_is_not_read_again_and_again() -> None:
+    for page in ([], rows(4, 5)):
+        play = attach(home(head=5, phone=2), "phone", PHONE) >> Stored(5)
+        assert play << ReadRows("phone", 3, 5) >> Rows("phone", page)
+
+
+def test_page_of_what_the_device_turns_out_to_have_leads_on() -> None:
+    play = attach(home(head=9, phone=0), "phone", PHONE) >> Stored(9) << ReadRows("phone", 1, 9)
+    play = play >> Acked("phone", 3) << SaveCursor("phone", 3) << ReadUnmarked(1, 3) << MARKS_LATER
+    assert play >> Rows("phone", rows(1, 2), True) << ReadRows("phone", 4, 9)
+
+
+def test_session_that_asked_twice_and_went_does_not_come_back_as_a_ghost() -> None:
+    kept = Attach("phone", PHONE, None, True)
+    play = home() >> Attach("phone", PHONE) << SaveCursor("phone", 0) << Barrier(None, kept)
+    play = play >> Attach("phone", PHONE) << Barrier(None, kept)
+    play = play >> kept << Push(PHONE, Attached(0, 0)) << Barrier(None, Stored(0))
+    assert play >> Detach("phone", PHONE) >> kept
+    assert play.machine.sessions() == []
+
+
+def test_what_lives_here_is_not_recalled_as_received() -> None:
+    machine = Inbox("ann", 10)
+    machine.recall(11, AWAY, 4)
+    machine.recall(12, PAIR, 9)
+    assert machine.head == 12
+    assert machine.received == {AWAY: 4}

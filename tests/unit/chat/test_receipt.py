@@ -35,3 +35,11 @@ def test_marks_stay_where_the_head_is_lower() -> None:
     marks = Marks(5, 3)
     assert not marks.advance(9, 9, head=2)
     assert (marks.delivered, marks.read) == (5, 3)
+
+
+def test_marks_of_lost_messages_are_cut_off() -> None:
+    marks = Marks(8, 6)
+    marks.cut(7)
+    assert (marks.delivered, marks.read) == (7, 6)
+    marks.cut(3)
+    assert (marks.delivered, marks.read) == (3, 3)

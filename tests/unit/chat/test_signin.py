@@ -250,3 +250,15 @@ def test_known_device_is_dropped_and_an_unknown_one_is_gone() -> None:
     unknown = Revocation(SESSION, 8, "ann", "laptop")
     play = desk() >> known << DropDevice(SESSION, 7, "ann", "phone")
     assert play >> unknown << Tell(SESSION, Answer(8, {}))
+
+
+def test_many_guesses_at_once_wait_like_as_many_in_a_row() -> None:
+    play = desk(hashes=64)
+    attempts = [by_password() for _ in range(SIGN_IN_FAILURES_PER_MINUTE)]
+    for attempt in attempts:
+        play = play >> attempt << Verify(attempt, "hash of secret")
+    play = play >> by_password()
+    wait_ms = 60_000 // SIGN_IN_FAILURES_PER_MINUTE + 1
+    reason = "too many wrong passwords for this user"
+    assert play << Tell(SESSION, SignInRefused("rate_limited", reason, "after", wait_ms))
+    assert play.machine.hashes_under_way == len(attempts)

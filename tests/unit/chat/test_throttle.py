@@ -74,3 +74,24 @@ def test_key_unused_for_longest_is_forgotten(again: str, forgotten: str) -> None
     assert throttle.wait_ms(forgotten, 0) == 0
     assert throttle.wait_ms(again, 0) > 0
     assert throttle.wait_ms("eve", 0) > 0
+
+
+def test_what_did_not_fail_is_given_back() -> None:
+    throttle = Throttle(2, 5)
+    throttle.failed("ann", 0)
+    throttle.failed("ann", 0)
+    assert throttle.wait_ms("ann", 0)
+    throttle.give_back("ann")
+    assert not throttle.wait_ms("ann", 0)
+    throttle.give_back("bob")
+    assert len(throttle) == 1
+
+
+def test_giving_back_never_gives_more_than_the_burst() -> None:
+    throttle = Throttle(2, 5)
+    throttle.failed("ann", 0)
+    for _ in range(5):
+        throttle.give_back("ann")
+    throttle.failed("ann", 0)
+    throttle.failed("ann", 0)
+    assert throttle.wait_ms("ann", 0)
