@@ -27,13 +27,17 @@ def main() -> int:
     options = Options(chaos_s=asked.chaos_s, kinds=kinds, is_telling=asked.story)
     totals: Counter[str] = Counter()
     failed = []
+    worlds = 0
     began_s = time.process_time()
     for seed in range(asked.start, asked.start + asked.seeds):
         try:
             report = World(seed, options).run()
+        except KeyboardInterrupt:
+            break
         except Exception as error:
             print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)
             raise
+        worlds += 1
         totals += report.counts
         if asked.story:
             print("\n".join(report.story))
@@ -42,8 +46,7 @@ def main() -> int:
             print(report, flush=True)
             if asked.stop:
                 break
-    worlds = seed - asked.start + 1
-    ms = (time.process_time() - began_s) * 1000 / worlds
+    ms = (time.process_time() - began_s) * 1000 / max(1, worlds)
     print(f"{worlds} worlds, {len(failed)} failed {failed[:40]}; {ms:.0f} ms CPU each")
     print(", ".join(f"{name} {count}" for name, count in sorted(totals.items())))
     return 1 if failed else 0

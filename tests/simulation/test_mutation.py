@@ -16,7 +16,7 @@ from actorchat.broker.session import SessionActor
 from actorchat.broker.user import UserActor
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import Trim
-from actorchat.chat.event import Accepted, Repeat
+from actorchat.chat.event import Accepted
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.receipt import Marks
 from actorchat.chat.window import Window
@@ -122,16 +122,6 @@ def accept_holes(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_record), careless)
 
 
-def trust_repeats(patch: pytest.MonkeyPatch) -> None:
-    on_repeat = Inbox._on_repeat
-
-    def credulous(self: Any, event: Any, now_wall_ms: int) -> Any:
-        event.seq = 0
-        return on_repeat(self, event, now_wall_ms)
-
-    patch.setitem(Inbox._HANDLERS, Repeat, credulous)
-
-
 def marks_beyond_head(patch: pytest.MonkeyPatch) -> None:
     advance = Marks.advance
     patch.setattr(Marks, "advance", lambda self, d, r, head: advance(self, d, r, 10**6))
@@ -172,7 +162,6 @@ MUTATIONS: dict[Plant, set[str]] = {
     trim_too_far: {"I3", "rest", "store", "I6"},
     reorder_inbox: {"rest", "I3"},
     accept_holes: {"I2", "store"},
-    trust_repeats: {"I1", "I6"},
     marks_beyond_head: {"I5"},
     never_detach: {"leak"},
     show_others: {"I7", "I6"},
@@ -181,6 +170,7 @@ MUTATIONS: dict[Plant, set[str]] = {
 KINDS: dict[Plant, frozenset[str]] = {
     forget_window: frozenset({"cut", "takeover", "disk_slow"}),
     accept_holes: frozenset({"poison", "append_fails"}),
+    drop_gap_check: frozenset({"poison", "append_fails"}),
 }
 
 
