@@ -168,7 +168,7 @@ class Checker:
                 post.order
                 for record in history
                 if (post := posts.get(record.cid)) is not None
-                and (post.user, post.device) == (device.user, device.name)
+                and post.order in device.ledger.orders
             ]
             passed = max(
                 (sum(later > order for later in mine[:at]) for at, order in enumerate(mine)),

@@ -123,5 +123,6 @@ class Device:
     def post(self, posting: Posting) -> None:
         """Keep a message until it is accepted, and send it if the application runs."""
         self.ledger.outbox[posting.cid] = posting
+        self.ledger.orders.add(posting.order)
         if self.process is not None:
             self.process.post(posting)

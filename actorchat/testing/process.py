@@ -46,6 +46,7 @@ class Ledger:
     taken: int | None = None
     first_cursor: int | None = None
     outbox: dict[bytes, Posting] = field(default_factory=dict)
+    orders: set[int] = field(default_factory=set)  # of all that it ever posted
     jumps: list[tuple[int, int]] = field(default_factory=list)
     is_on_trust: bool = False
 
