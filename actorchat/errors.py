@@ -6,7 +6,6 @@
     │   ├── MalformedFrame        bad_frame
     │   ├── UnknownOp             unknown_op
     │   ├── InvalidOp             bad_request
-    │   ├── UnexpectedOp          unexpected_op
     │   ├── VersionMismatch       version
     │   └── AuthFailed            unauthenticated
     ├── Unavailable               the world's fault: back off, shed, count it
@@ -77,12 +76,6 @@ class InvalidOp(ProtocolError):
     """A field of a known op is missing, of the wrong type, or out of bounds."""
 
     code = "bad_request"
-
-
-class UnexpectedOp(ProtocolError):
-    """A known op in a state, or from a side, that does not allow it."""
-
-    code = "unexpected_op"
 
 
 class VersionMismatch(ProtocolError):

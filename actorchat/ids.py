@@ -8,13 +8,7 @@ import re
 from typing import NewType
 from zlib import crc32
 
-UserId = NewType("UserId", str)
-DeviceId = NewType("DeviceId", str)
-ClientMessageId = NewType("ClientMessageId", bytes)
-Seq = NewType("Seq", int)
-Upd = NewType("Upd", int)
 Slot = NewType("Slot", int)
-Epoch = NewType("Epoch", int)
 
 NAME_LENGTH_MAX = 64
 CLIENT_ID_BYTES = 16

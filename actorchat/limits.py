@@ -22,7 +22,6 @@ IDLE_TIMEOUT_S = 75.0  # three missed pings: the peer is gone
 OUTBOX_BYTES_MAX = 1_048_576  # unsent bytes a connection may owe its peer; beyond: slow consumer
 REQUESTS_IN_FLIGHT_MAX = 256  # unanswered requests of a connection; beyond: stop reading it
 CONNECTIONS_MAX = 262_144  # a node's own bound; the file descriptor limit is usually lower
-READ_BYTES = 65_536  # one read of a socket
 ACCEPT_BACKLOG = 1_024  # connections that the kernel holds while the loop is busy
 SWEEP_TICK_S = 1.0  # deadlines of connections are looked at so often
 CLOSE_LINGER_S = 5.0  # how long a peer may take to read the last frames and to close its side
@@ -78,5 +77,4 @@ SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
 
 # -- the store --------------------------------------------------------------------------------
-STORE_FULL_PROBE_S = 1.0  # how often a full store tries a small write again
 STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write

@@ -22,14 +22,13 @@ import actorchat
 from actorchat import logs
 from actorchat.errors import ActorchatError, Fatal, SettingsError, StoreBusy, StoreFull
 from actorchat.settings import Settings
-from nodes.roles.standalone import Standalone
+from nodes.roles.standalone import EXIT_CRASH, Standalone
 
 log = logs.logger(__name__)
 
 # sysexits.h, where it has one.
 EXIT_OK = 0
 EXIT_CANT_LISTEN = 71
-EXIT_CRASH = 70
 EXIT_BUSY = 75
 EXIT_CONFIG = 78
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from actorchat.limits import PING_INTERVAL_S, REQUESTS_IN_FLIGHT_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
     from actorchat.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the welcome tells a client of this node, as it is configured.
+
+    `durability` is `fsync`, or `none` where the settings switched the sync off.
+    """
+
+    durability: str = "fsync"
+    ping_s: float = PING_INTERVAL_S
+    in_flight_max: int = REQUESTS_IN_FLIGHT_MAX
 
 
 @dataclass(slots=True)
@@ -30,5 +44,6 @@ class Context:
     rows: Rows
     token_source: Callable[[], str]
     entity_idle_s: float
+    terms: Terms
     router: Router = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

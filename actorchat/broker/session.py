@@ -41,7 +41,6 @@ from actorchat.errors import MailboxFull
 from actorchat.limits import (
     BODY_CHARS_MAX,
     FRAME_BYTES_MAX,
-    PING_INTERVAL_S,
     REQUESTS_IN_FLIGHT_MAX,
     SESSION_MAILBOX_MAX,
 )
@@ -120,17 +119,11 @@ class SessionActor(Actor):
 
     # -- requests ----------------------------------------------------------------------------------
     def _send(self, op: ops.Send) -> None:
-        places, to = self._conversations, op.to
-        place = None if places is None else places.get(to)
-        if place is None:
-            place = self._conversation(to)
+        place = self._conversation(op.to)
         if place is None:
             self._refused(Refused(op.id, "no_such_user", NOBODY))
             return
-        try:
-            place.tell(Post(self._machine.user, self._me, op.id, op.cid, op.body))
-        except MailboxFull as error:
-            self._refused(Refused(op.id, error.code, BUSY, error.retry, "none", 1_000))
+        self._ask(place, Post(self._machine.user, self._me, op.id, op.cid, op.body), op.id)
 
     def _ask(self, place: Place, event: object, rid: int) -> None:
         try:
@@ -225,18 +218,19 @@ class SessionActor(Actor):
         self._connection.reply(codec.encode_reply(event.rid, event.ok))
 
     def _welcome(self, effect: Welcome) -> None:
+        terms = self._context.terms
         ok: dict[str, object] = {
             "user": effect.user,
             "device": effect.device,
             "head": effect.head,
             "cursor": effect.cursor,
-            "ping_s": PING_INTERVAL_S,
+            "ping_s": terms.ping_s,
             "time_ms": self._context.clock.wall_ms(),
-            "durability": "fsync",
+            "durability": terms.durability,
             "limits": {
                 "frame_bytes": FRAME_BYTES_MAX,
                 "body_chars": BODY_CHARS_MAX,
-                "in_flight": REQUESTS_IN_FLIGHT_MAX,
+                "in_flight": terms.in_flight_max,
             },
         }
         if effect.token is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from actorchat.actor import Actor, Child, Dispatcher, DynamicSupervisor, Supervisor
 from actorchat.broker.archive import Archive
 from actorchat.broker.authenticator import AuthenticatorActor
-from actorchat.broker.context import Context
+from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
 from actorchat.broker.hasher import HasherActor, Hashing
@@ -86,6 +86,7 @@ class Parts:
     hashes_queued_max: int = HASHES_QUEUED_MAX
     token_source: Callable[[], str]
     entity_idle_s: float
+    terms: Terms = field(default_factory=Terms)
     on_fatal: Callable[[Exception], None]
 
 
@@ -103,6 +104,7 @@ class Broker:
             Rows(parts.engine),
             parts.token_source,
             parts.entity_idle_s,
+            parts.terms,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
         self._system = system
@@ -117,9 +119,8 @@ class Broker:
         ]
         desk = (context, parts.operator_key, parts.hashes_queued_max, hashers)
         # Users and conversations are built from the log and sessions attach to them, so each may
-        # be restarted alone.
-        # But when all of them go at once, nobody tells the sessions: then these end, too, and their
-        # clients connect again.
+        # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
+        # end, too, and their clients connect again.
         chat = [
             Child(ENTITIES, NamedSupervisor, (ENTITIES,)),
             Child(SESSIONS, NamedSupervisor, (SESSIONS,)),

@@ -235,9 +235,9 @@ class Chat:
     async def history(
         self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50
     ) -> Page:
-        """Return a page of the conversation with `conv`: the first above `after`.
+        """Return a page of the conversation with `conv`: the newest messages.
 
-        With `before`, the last below it instead, but none up to `after`.
+        With `after`, the first above it; with `before`, the last below it, but none up to `after`.
         """
         answer = await self._ask(ops.History(0, conv, after, before, limit))
         try:

@@ -191,7 +191,7 @@ class Committer:
                 self._call_soon(self._tell_failures)
 
     def probe(self) -> None:
-        """Try a small write if the store was full; the owner calls this each STORE_FULL_PROBE_S."""
+        """Try a small write if the store was full; the owner calls it from time to time."""
         if not self.is_full or self.is_broken:
             return
         batch = self._engine.batch()

@@ -30,6 +30,8 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     UNREACHABLE = 69
+    CRASHED = 70
+    CANT_LISTEN = 71
     IO = 74
     BUSY = 75
     REFUSED = 77
@@ -42,6 +44,8 @@ EXPLAINED = {
     Exit.FAILED: "differences or problems were found",
     Exit.USAGE: "wrong arguments or input",
     Exit.UNREACHABLE: "no server, or no answer in time",
+    Exit.CRASHED: "the node failed in a way that it has no other status for",
+    Exit.CANT_LISTEN: "the node can't bind its address",
     Exit.IO: "a file or the store can't be read or written",
     Exit.BUSY: "another process has the store open",
     Exit.REFUSED: "the server refused: not signed in, not allowed, no such user",

@@ -12,6 +12,7 @@ from typing import Any
 
 from actorchat import logs
 from actorchat.actor import ActorSystem, LoopDispatcher
+from actorchat.broker.context import Terms
 from actorchat.broker.hasher import Argon2
 from actorchat.broker.tree import SESSIONS, Broker, Parts
 from actorchat.chat.account import TOKEN_BYTES
@@ -20,7 +21,7 @@ from actorchat.errors import Fatal, StoreIO
 from actorchat.gateway.base import Bounds
 from actorchat.gateway.tcp import TcpGateway
 from actorchat.gateway.tls import tls_context
-from actorchat.limits import DRAIN_ANSWER_S
+from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
 from actorchat.metrics import Exposition
 from actorchat.settings import Settings, parse_address
 from actorchat.store.committer import ThreadSyncer
@@ -82,6 +83,7 @@ class Standalone:
                 hashes_queued_max=auth.hashes_queued_max,
                 token_source=lambda: secrets.token_urlsafe(TOKEN_BYTES),
                 entity_idle_s=settings.chat.entity_idle_s,
+                terms=terms_of(settings),
                 on_fatal=self._fatal,
             )
         )
@@ -136,14 +138,13 @@ class Standalone:
         """Return the node's counters, as an operator sees them."""
         sessions = self._system.names.whereis(SESSIONS)
         children = getattr(sessions._actor, "children", ()) if sessions is not None else ()
-        actors = self._system.counts()
         return {
             "node": self._settings.node.name,
             "uptime_s": int(time.monotonic() - self._started_s),
             "sessions": len(children),
             **self._broker.counts(),
             **{name: int(count) for name, count in self._metrics.snapshot().items()},
-            **{f"actor_{name}": count for name, count in _flat(actors).items()},
+            **{f"actor_{name}": count for name, count in self._system.counts().items()},
             **{f"store_{name}": count for name, count in self._engine.stats().items()},
         }
 
@@ -174,8 +175,13 @@ class Standalone:
         self._on_end(EXIT_CRASH)
 
 
-def _flat(counts: Any) -> dict[str, int]:
-    return {name: value for name, value in dict(counts).items() if isinstance(value, int)}
+def terms_of(settings: Settings) -> Terms:
+    """Return what clients are told of these settings; three pings fit into the idle timeout."""
+    return Terms(
+        durability="fsync" if settings.store.sync else "none",
+        ping_s=min(PING_INTERVAL_S, settings.limits.idle_timeout_s / 3),
+        in_flight_max=settings.limits.requests_in_flight_max,
+    )
 
 
 def _no_sync() -> None:

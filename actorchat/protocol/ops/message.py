@@ -40,7 +40,7 @@ class Send(Struct, tag_field="op", tag="send", gc=False):
 
 
 class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=True):
-    """Ask for a page of the conversation with user `conv`, after or before a seq.
+    """Ask for a page of the conversation with user `conv`, the newest by default.
 
     Answer: `{events: [record…], head, more, marks: {user: {delivered, read}}}`, records by
     ascending seq. With `before` the page ends just below it, and `after` bounds it from below.

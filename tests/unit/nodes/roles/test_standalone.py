@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from actorchat.limits import PING_INTERVAL_S
 from actorchat.settings import load
-from nodes.roles.standalone import Standalone
+from nodes.roles.standalone import Standalone, terms_of
 
 
 async def test_node_starts_reports_and_stops_in_this_loop(tmp_path: Path) -> None:
@@ -21,3 +22,16 @@ async def test_node_starts_reports_and_stops_in_this_loop(tmp_path: Path) -> Non
         await node.stop()
     assert ended == []
     assert node.failure is None
+
+
+def test_clients_are_told_what_the_settings_make_of_an_ack() -> None:
+    assert terms_of(load(None, {}, {})).durability == "fsync"
+    assert terms_of(load(None, {}, {"store.sync": False})).durability == "none"
+
+
+def test_pings_fit_into_the_idle_timeout_and_the_bound_is_the_gateways() -> None:
+    overrides = {"limits.idle_timeout_s": 30.0, "limits.requests_in_flight_max": 7}
+    terms = terms_of(load(None, {}, overrides))
+    assert terms.ping_s == 10.0
+    assert terms.in_flight_max == 7
+    assert terms_of(load(None, {}, {})).ping_s == PING_INTERVAL_S
