@@ -6,7 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+# The suite takes the same examples in every run, so that a green commit stays green; others are
+# looked for on purpose: `make test ARGS="tests/property --hypothesis-profile=search"`.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", derandomize=False, deadline=None)
+hypothesis.settings.load_profile("steady")
 
 # Threads of libraries that end with something that outlives a test.
 LIBRARY_THREADS = (

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+# Buckets are counted in whole parts of a try, so that no wait is rounded: a millisecond gains
+# `per_minute` of them.
+_TRY = 60_000
+
 
 class Throttle:
     """A token bucket a key, in a table of fixed size: the key unused for longest is forgotten.
@@ -18,7 +22,7 @@ class Throttle:
     def __init__(self, per_minute: int, keys_max: int) -> None:
         self._per_minute = per_minute
         self._keys_max = keys_max
-        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._buckets: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
     def wait_ms(self, key: str, now_wall_ms: int) -> int:
         """Return 0 if `key` may try now, else after how many ms it may."""
@@ -26,12 +30,12 @@ class Throttle:
         if bucket is None:
             return 0
         left = self._left(bucket, now_wall_ms)
-        return 0 if left >= 1.0 else int((1.0 - left) * 60_000 / self._per_minute) + 1
+        return 0 if left >= _TRY else -((left - _TRY) // self._per_minute)
 
     def failed(self, key: str, now_wall_ms: int) -> None:
         """Take one from the bucket of `key`."""
-        bucket = self._buckets.pop(key, (float(self._per_minute), now_wall_ms))
-        self._buckets[key] = (self._left(bucket, now_wall_ms) - 1.0, now_wall_ms)
+        bucket = self._buckets.pop(key, (self._per_minute * _TRY, now_wall_ms))
+        self._buckets[key] = (self._left(bucket, now_wall_ms) - _TRY, now_wall_ms)
         if len(self._buckets) > self._keys_max:
             self._buckets.popitem(last=False)
 
@@ -39,8 +43,8 @@ class Throttle:
         """Put one back into the bucket of `key`: what was counted did not fail."""
         bucket = self._buckets.get(key)
         if bucket is not None:
-            tokens, at_wall_ms = bucket
-            self._buckets[key] = (tokens + 1.0, at_wall_ms)
+            parts, at_wall_ms = bucket
+            self._buckets[key] = (parts + _TRY, at_wall_ms)
 
     def succeeded(self, key: str) -> None:
         """Forget the failures of `key`."""
@@ -50,7 +54,7 @@ class Throttle:
         """Return how many keys are remembered."""
         return len(self._buckets)
 
-    def _left(self, bucket: tuple[float, int], now_wall_ms: int) -> float:
-        tokens, at_wall_ms = bucket
-        gained = max(0, now_wall_ms - at_wall_ms) * self._per_minute / 60_000
-        return min(float(self._per_minute), tokens + gained)
+    def _left(self, bucket: tuple[int, int], now_wall_ms: int) -> int:
+        parts, at_wall_ms = bucket
+        gained = max(0, now_wall_ms - at_wall_ms) * self._per_minute
+        return min(self._per_minute * _TRY, parts + gained)

@@ -26,7 +26,7 @@ def limits() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 63)), max_size=120))
 def test_promises_hold_in_any_order_of_steps(steps: list[tuple[str, int]]) -> None:
     world = World([PAIR], DEVICES)

@@ -26,7 +26,7 @@ def limits() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.sampled_from((*SENDS, *READS, *LEAVES)), st.integers(0, 63)), max_size=150

@@ -19,7 +19,7 @@ def test_burst_is_a_minute_of_failures() -> None:
     failed(throttle, "ann", 9)
     assert throttle.wait_ms("ann", 0) == 0
     failed(throttle, "ann", 1)
-    assert throttle.wait_ms("ann", 0) == 6_001
+    assert throttle.wait_ms("ann", 0) == 6_000
 
 
 def test_other_keys_are_not_held_up() -> None:
@@ -32,7 +32,7 @@ def test_other_keys_are_not_held_up() -> None:
 def test_wait_grows_with_failures_beyond_the_burst() -> None:
     throttle = Throttle(10, 4)
     failed(throttle, "ann", 12)
-    assert throttle.wait_ms("ann", 0) == 18_001
+    assert throttle.wait_ms("ann", 0) == 18_000
 
 
 def test_wait_is_over_when_it_said() -> None:
@@ -40,7 +40,7 @@ def test_wait_is_over_when_it_said() -> None:
     failed(throttle, "ann", 7)
     wait_ms = throttle.wait_ms("ann", 0)
     assert throttle.wait_ms("ann", wait_ms) == 0
-    assert throttle.wait_ms("ann", wait_ms - 2) > 0
+    assert throttle.wait_ms("ann", wait_ms - 1) == 1
 
 
 def test_bucket_never_holds_more_than_the_burst() -> None:
@@ -53,7 +53,7 @@ def test_bucket_never_holds_more_than_the_burst() -> None:
 def test_clock_that_goes_back_gives_nothing() -> None:
     throttle = Throttle(1, 4)
     failed(throttle, "ann", 1, now_wall_ms=100_000)
-    assert throttle.wait_ms("ann", 0) == throttle.wait_ms("ann", 100_000) == 60_001
+    assert throttle.wait_ms("ann", 0) == throttle.wait_ms("ann", 100_000) == 60_000
 
 
 def test_success_forgets_the_failures() -> None:
