@@ -264,7 +264,8 @@ class Dispatcher:
             if message is NOTHING:
                 return
         try:
-            result = actor._handle_receive(message)
+            is_pykkas = type(message) in SPECIAL
+            result = (actor._handle_receive if is_pykkas else actor.on_receive)(message)
         except BaseException as error:  # noqa: BLE001
             self._fail(actor, error, reply, message)
             return

@@ -146,7 +146,7 @@ class ConversationActor(EntityActor):
         key = machine.key_to_look_up(post)
         if key is not None:
             post.prior = self._archive.prior(self._key, key)
-        if self._log.is_full and post.prior is None:
+        if post.prior is None and self._log.is_full:
             post.session.tell(store_full(post.rid))
             return False
         return True

@@ -207,8 +207,9 @@ class SessionActor(Actor):
         self._connection.push(event.payload)
 
     def _marked(self, event: Marked) -> None:
-        push = ops.MarkPush(event.conv, event.user, event.delivered, event.read)
-        self._connection.push(codec.encode_push(push))
+        self._connection.push(
+            codec.encode_mark(event.conv, event.user, event.delivered, event.read)
+        )
 
     def _page(self, event: Page) -> None:
         payload = codec.encode_page(event.rid, event.records, event.head, event.more, event.marks)

@@ -41,7 +41,7 @@ from actorchat.chat.receipt import Marks
 from actorchat.chat.window import Window
 from actorchat.limits import FAN_OUT_CONFIRM_S, HISTORY_PAGE_MESSAGES_MAX
 
-SENDER_TAGS = (b"\x00", b"\x01")
+SENDER_TAGS = TAG_OF_FIRST, TAG_OF_SECOND = (b"\x00", b"\x01")
 
 
 class Conversation:
@@ -98,32 +98,39 @@ class Conversation:
         ]
 
     def key_to_look_up(self, event: Post) -> bytes | None:
-        """Return the sender tag + client id that must be looked up in the store before `handle`."""
-        if event.sender not in self.pair:
+        """Note what the window knows of a client id, before `handle`.
+
+        Returns the key (sender tag + client id) if the store must be asked what it knows of it.
+        """
+        pair, sender = self.pair, event.sender
+        if sender == pair[0]:
+            event.key = key = TAG_OF_FIRST + event.cid
+        elif sender == pair[1]:
+            event.key = key = TAG_OF_SECOND + event.cid
+        else:
             return None
-        key = SENDER_TAGS[self.pair.index(event.sender)] + event.cid
-        return key if self._window.get(key) is None else None
+        known = self._window.get(key)
+        if known is None:
+            return key
+        event.prior = known
+        return None
 
     def handle(self, event: Event, now_wall_ms: int) -> list[Effect]:
         """Take `event` in; return what must be done, in this order."""
         return self._HANDLERS[type(event)](self, event, now_wall_ms)
 
     def _on_post(self, event: Post, now_wall_ms: int) -> list[Effect]:
-        pair, sender = self.pair, event.sender
-        if sender == pair[0]:
-            tag, is_away = SENDER_TAGS[0], pair[1] != sender
-        elif sender == pair[1]:
-            tag, is_away = SENDER_TAGS[1], False
-        else:
+        if not event.key:
+            self.key_to_look_up(event)
+        key = event.key
+        if not key:
             refused = Refused(event.rid, "forbidden", "not a member of this conversation")
             return [Refuse(event.session, refused)]
-        key = tag + event.cid
-        known = self._window.get(key) or event.prior
-        if known is not None:
-            return [self._again(event, known)]
+        if event.prior is not None:
+            return [self._again(event, event.prior)]
         self.seq = seq = self.seq + 1
         wants = self._window.add(key, Prior(seq, now_wall_ms, hash(event.body)))
-        if not is_away:
+        if event.sender == self.pair[1]:
             return [Store(seq, now_wall_ms, event, key, False, 0, False, wants)]
         prev, self._away_seq = self._away_seq, seq
         owes = self._owed is None

@@ -45,7 +45,8 @@ class Prior(msgspec.Struct, gc=False):
 class Post(Event):
     """A member asks for `body` to be appended under its own 16-byte id `cid`.
 
-    `prior` is filled in by the shell when `cid` is not in the machine's window but in the store.
+    `key` (sender tag + client id) and, if the id is in the machine's window, `prior` are noted by
+    `Conversation.key_to_look_up`; if it is in the store, `prior` is filled in by the shell.
     """
 
     sender: str
@@ -54,6 +55,7 @@ class Post(Event):
     cid: bytes
     body: str
     prior: Prior | None = None
+    key: bytes = b""
 
 
 class Durable(Event):

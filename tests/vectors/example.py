@@ -108,6 +108,7 @@ SERVER_EXAMPLES = {
     "msg": Example(Msg(9, RECORD), "msg"),
     "msg-packed": Example(Msg(9, RECORD), "msg"),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
+    "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "pong": Example(Pong(), "pong"),
     "bye": Example(Bye("revoked", "never"), "bye"),
     "bye-after": Example(Bye("overload", "after", 5_000), "bye"),

@@ -155,6 +155,7 @@ def test_hot_frames_are_packed_as_their_vectors() -> None:
     assert codec.encode_accepted(3, 7, TS) == vector("reply-accepted-packed")
     assert codec.encode_send(3, bob, CID, RECORD.body) == vector("send-packed")
     assert codec.encode_ack(300) == vector("ack-packed")
+    assert codec.encode_mark("bob", "bob", 8, 7) == vector("mark-push-packed")
     assert codec.encode_page(3, [record, other], 8, False, marks) == vector("reply-page-packed")
 
 
