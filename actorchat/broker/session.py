@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 DISCONNECTED = "disconnected"
 BUSY = "too much at once; send again a little later"
 NOBODY = "there is no such user"
+NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
 
 
 class Connection(Protocol):
@@ -87,7 +88,7 @@ class SessionActor(Actor):
         self._machine = Session()
         self._me = self.ref
         self._home: Place | None = None
-        self._conversations: dict[str, Place] | None = None
+        self._conversations: dict[str, Place] = NO_PLACES
 
     def on_receive(self, event: Any) -> None:
         """Feed the machine; perform its effects."""
@@ -107,11 +108,11 @@ class SessionActor(Actor):
         So names that somebody tries never become actors.
         """
         places = self._conversations
-        if places is None:
-            places = self._conversations = {}
         place = places.get(peer)
         if place is None and self._context.archive.has_account(peer):
-            if len(places) >= REQUESTS_IN_FLIGHT_MAX:
+            if places is NO_PLACES:
+                places = self._conversations = {}
+            elif len(places) >= REQUESTS_IN_FLIGHT_MAX:
                 places.clear()
             router = self._context.router
             place = places[peer] = router.conversation_between(self._machine.user, peer)
@@ -119,7 +120,7 @@ class SessionActor(Actor):
 
     # -- requests ----------------------------------------------------------------------------------
     def _send(self, op: ops.Send) -> None:
-        place = self._conversation(op.to)
+        place = self._conversations.get(op.to) or self._conversation(op.to)
         if place is None:
             self._refused(Refused(op.id, "no_such_user", NOBODY))
             return

@@ -75,7 +75,8 @@ class Outbox:
     def release(self) -> None:
         """Go on: the transport's buffer has run low."""
         self._is_held = False
-        self._flush()
+        if self._frames:
+            self._write()
 
     def close(self) -> None:
         """Hand all over to the transport and take no more."""
@@ -91,9 +92,6 @@ class Outbox:
 
     def _flush_turn(self) -> None:
         self._is_due = False
-        self._flush()
-
-    def _flush(self) -> None:
         if self._frames and not self._is_held:
             self._write()
 
