@@ -62,6 +62,7 @@ class ConversationActor(EntityActor):
         self._me = self.ref
         self._names = {user: codec.encode(user) for user in pair}
         self._wall_ms = context.clock.wall_ms
+        self._committer = context.log.committer
         self._has_members = False
         self._held: list[Any] | None = None  # what came before the log may be read
         self._released: list[Any] = []
@@ -146,7 +147,7 @@ class ConversationActor(EntityActor):
         key = machine.key_to_look_up(post)
         if key is not None:
             post.prior = self._archive.prior(self._key, key)
-        if post.prior is None and self._log.is_full:
+        if post.prior is None and self._committer.is_full:
             post.session.tell(store_full(post.rid))
             return False
         return True

@@ -92,8 +92,11 @@ class SessionActor(Actor):
 
     def on_receive(self, event: Any) -> None:
         """Feed the machine; perform its effects."""
-        perform = self._PERFORM
-        for effect in self._machine.handle(event, 0):
+        perform, machine, kind = self._PERFORM, self._machine, type(event)
+        if kind in machine.passed:
+            perform[kind](self, event)
+            return
+        for effect in machine.handle(event, 0):
             perform[type(effect)](self, effect)
 
     def on_stop(self, reason: object) -> None:
@@ -124,13 +127,20 @@ class SessionActor(Actor):
         if place is None:
             self._refused(Refused(op.id, "no_such_user", NOBODY))
             return
-        self._ask(place, Post(self._machine.user, self._me, op.id, op.cid, op.body), op.id)
+        rid = op.id
+        try:
+            place.tell(Post(self._machine.user, self._me, rid, op.cid, op.body))
+        except MailboxFull as error:
+            self._busy(rid, error)
 
     def _ask(self, place: Place, event: object, rid: int) -> None:
         try:
             place.tell(event)
         except MailboxFull as error:
-            self._refused(Refused(rid, error.code, BUSY, error.retry, "none", 1_000))
+            self._busy(rid, error)
+
+    def _busy(self, rid: int, error: MailboxFull) -> None:
+        self._refused(Refused(rid, error.code, BUSY, error.retry, "none", 1_000))
 
     def _ack(self, op: ops.Ack) -> None:
         assert self._home is not None

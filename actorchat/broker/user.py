@@ -58,6 +58,7 @@ class UserActor(EntityActor):
         self._rows = context.rows
         self._me = self.ref
         self._append = context.log.append
+        self._committer = context.log.committer
         self._attaching: list[Attach] = []
         self._machine: Inbox
 
@@ -120,8 +121,9 @@ class UserActor(EntityActor):
 
     # -- what the machine must know before it is asked ---------------------------------------------
     def _before_record(self, event: Record) -> bool:
-        self._know_recorded(event)
-        if not self._log.is_full:
+        if event.pair not in self._machine.recorded:
+            self._know_recorded(event)
+        if not self._committer.is_full:
             return True
         event.session.tell(store_full(event.ack.rid))
         event.conversation.tell(OutOfOrder(self._machine.recorded[event.pair]))
@@ -135,7 +137,9 @@ class UserActor(EntityActor):
 
     def _before_deliver(self, event: Deliver) -> bool:
         # While the disk is full the delivery stays owed; its conversation tells it again.
-        return self._know_received(event) and not self._log.is_full
+        if event.pair not in self._machine.received:
+            self._know_received(event)
+        return not self._committer.is_full
 
     def _know_received(self, event: Deliver | Confirm) -> bool:
         received = self._machine.received

@@ -190,7 +190,7 @@ class Inbox:
         direct = self._direct
         if direct is None:
             return None, any(d.session is not None for d in self.devices.values())
-        if not direct.has_room():
+        if direct.sent - direct.acked >= DELIVERY_WINDOW_UPDATES:
             self._direct = None
             return None, True
         direct.sent = upd

@@ -67,7 +67,7 @@ class Session:
     ignored; what it does not accept from inside came too late and is dropped.
     """
 
-    __slots__ = ("_accepts", "_resume", "_rid", "_token", "device", "state", "user")
+    __slots__ = ("_accepts", "_resume", "_rid", "_token", "device", "passed", "state", "user")
 
     def __init__(self) -> None:
         self.state = State.NEW
@@ -77,6 +77,7 @@ class Session:
         self._resume: int | None = None
         self._token: str | None = None
         self._accepts = self.ACCEPTS[State.NEW]
+        self.passed = PASSED[State.NEW]  # what `handle` would only return as it is
 
     def handle(self, event: object, now_wall_ms: int) -> list[object]:
         """Take an op or event in; return what must be done, in this order."""
@@ -88,10 +89,11 @@ class Session:
     def _enter(self, state: State) -> None:
         self.state = state
         self._accepts = self.ACCEPTS[state]
+        self.passed = PASSED[state]
 
     def _unexpected(self, event: object) -> list[object]:
         rid = getattr(event, "id", None)
-        if rid is None:
+        if rid is None or self.state is State.CLOSED:
             return []
         if self.state in (State.NEW, State.CHECKING, State.ATTACHING):
             return [Refused(rid, "unauthenticated", "sign in first", "reconnect")]
@@ -147,7 +149,9 @@ class Session:
     def _on_home_lost(self, event: HomeLost) -> list[object]:
         # The home is rebuilt from the log when it is told something; it delivers again from this
         # device's cursor on, and the device drops what it has.
-        return [AttachHome(self.user, self.device, None)]
+        # Attached once, it goes on from the cursor that its home keeps.
+        resume = self._resume if self.state is State.ATTACHING else None
+        return [AttachHome(self.user, self.device, resume)]
 
     # -- the end ---------------------------------------------------------------------------------
     def _hang_up(self, code: str, reconnect: Reconnect) -> list[object]:
@@ -217,3 +221,9 @@ class Session:
             Disconnected: _on_disconnected,
         },
     }
+
+
+PASSED: dict[State, frozenset[type]] = {
+    state: frozenset(kind for kind, method in accepted.items() if method is Session._pass)
+    for state, accepted in Session.ACCEPTS.items()
+}
