@@ -62,7 +62,6 @@ class ConversationActor(EntityActor):
         self._me = self.ref
         self._names = {user: codec.encode(user) for user in pair}
         self._wall_ms = context.clock.wall_ms
-        self._committer = context.log.committer
         self._has_members = False
         self._held: list[Any] | None = None  # what came before the log may be read
         self._released: list[Any] = []
@@ -74,7 +73,7 @@ class ConversationActor(EntityActor):
             self._check_idle()
             return
         self._is_active = True
-        if self._generation != self._log.generation:
+        if self._generation != self._committer.generation:
             self._hold(event)
             return
         machine = self._machine

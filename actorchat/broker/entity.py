@@ -46,6 +46,7 @@ class EntityActor(Actor):
         super().__init__()
         self._context = context
         self._log = context.log
+        self._committer = context.log.committer
         self._place = place
         self._generation = -1
         self._is_active = False
@@ -87,7 +88,7 @@ class EntityActor(Actor):
     def _rebuild(self) -> None:
         # What was appended but not written yet must be seen by the reads that follow.
         self._log.apply()
-        self._generation = self._log.generation
+        self._generation = self._committer.generation
         self._build()
 
     def _build(self) -> None:

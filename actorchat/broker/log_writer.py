@@ -33,15 +33,16 @@ def store_full(rid: int) -> Refused:
 class LogWriter:
     """The node's one log: group commit, and what follows when the disk is full.
 
-    A batch that could not be written leaves machines behind that know more than the log. So
-    `generation` is counted up, and every machine built before is built anew from the log before it
-    takes its next event. Until a probe succeeds sends are refused at the door and hints are
-    dropped, so that barriers pass and reading goes on; then every machine is built anew once more.
+    A batch that could not be written leaves machines behind that know more than the log. So every
+    machine that was built before, in an earlier `generation` of the committer, is built anew from
+    the log before it takes its next event. Until a probe succeeds sends are refused at the door and
+    hints are dropped, so that barriers pass and reading goes on; then every machine is built anew
+    once more.
 
     Thread: the loop's only.
     """
 
-    __slots__ = ("_is_told", "append", "apply", "committer", "generation")
+    __slots__ = ("_is_told", "append", "apply", "committer")
 
     def __init__(
         self,
@@ -50,8 +51,7 @@ class LogWriter:
         call_soon: Callable[[Callable[[], None]], object],
         on_fatal: Callable[[Exception], None],
     ) -> None:
-        self.generation = 0
-        self._is_told = False  # the machines of this generation know that the store is full
+        self._is_told = False  # whoever reads the logs knows that the store is full
         self.committer = Committer(engine, syncer, call_soon, self._on_failed, on_fatal)
         # The hot path calls the committer itself, without a frame in between.
         self.append = self.committer.append
@@ -78,7 +78,6 @@ class LogWriter:
         if committer.is_full:
             committer.probe()
             if not self.is_full:
-                self.generation += 1
                 self._is_told = False
                 log.warning("store takes writes again")
         else:
@@ -87,7 +86,6 @@ class LogWriter:
     def _on_failed(self, error: StoreFull, lost: list[Completion]) -> None:
         if not self._is_told:
             self._is_told = True
-            self.generation += 1
             log.error("store full", lost_appends=len(lost), reason=str(error))
         for tell, event in lost:
             refusal = _refusal_of(event)

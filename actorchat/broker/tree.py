@@ -148,7 +148,7 @@ class Broker:
             "log_bytes": committer.bytes,
             "log_failed_batches": committer.failed,
             "log_full": int(committer.is_full),
-            "log_generation": log.generation,
+            "log_generation": committer.generation,
         }
 
     def _spawn_user(self, user: str) -> Any:

@@ -58,7 +58,6 @@ class UserActor(EntityActor):
         self._rows = context.rows
         self._me = self.ref
         self._append = context.log.append
-        self._committer = context.log.committer
         self._attaching: list[Attach] = []
         self._machine: Inbox
 
@@ -68,7 +67,7 @@ class UserActor(EntityActor):
             self._check_idle()
             return
         self._is_active = True
-        if self._generation != self._log.generation:
+        if self._generation != self._committer.generation:
             self._rebuild_with_sessions()
         prepare = self._PREPARE.get(type(event))
         if prepare is not None and not prepare(self, event):

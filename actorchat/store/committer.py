@@ -80,6 +80,9 @@ class Committer:
     `on_failed` instead, which may come before the completions of earlier appends: those that were
     written but not synced wait until there is space.
 
+    `generation` is counted up in the very moment in which the store is found full, and again when
+    it takes writes: whoever keeps in memory what follows from the log must then read it anew.
+
     Args:
         call_soon: The loop's; runs a callback in a later turn.
         on_failed: Called with the StoreFull and the completions of the appends that are lost, if
@@ -106,6 +109,7 @@ class Committer:
         "batches",
         "bytes",
         "failed",
+        "generation",
         "is_broken",
         "is_full",
         "items",
@@ -133,6 +137,7 @@ class Committer:
         self._is_busy = False  # a kick is scheduled, or a sync runs
         self.is_full = False
         self.is_broken = False
+        self.generation = 0
         self.batches = 0
         self.items = 0
         self.bytes = 0
@@ -204,6 +209,7 @@ class Committer:
             self._break(error)
             return
         self.is_full = False
+        self.generation += 1
         if not self._is_busy:
             self._is_busy = True
             self._call_soon(self._kick)
@@ -262,7 +268,7 @@ class Committer:
                 raise StoreFull("the store was full at the last attempt")
             self._engine.write(batch)
         except StoreFull as error:
-            self.is_full = True
+            self._fill_up()
             self.failed += 1
             self._failures.append((error, waiting))
             return False
@@ -270,6 +276,11 @@ class Committer:
             self._break(error)
             return False
         return True
+
+    def _fill_up(self) -> None:
+        if not self.is_full:
+            self.is_full = True
+            self.generation += 1
 
     def _done(self, error: Exception | None) -> None:
         if self.is_broken:
@@ -280,7 +291,7 @@ class Committer:
             self._written = finished + self._written
             self._appended = True
             if not self.is_full:
-                self.is_full = True
+                self._fill_up()
                 self._failures.append((error, []))
             finished = []
         elif error is not None:

@@ -26,7 +26,7 @@ class Sleeper(EntityActor):
             raise RuntimeError(message)
         else:
             self._is_active = True
-            if self._generation != self._log.generation:
+            if self._generation != self._committer.generation:
                 self._rebuild()
 
     def _build(self) -> None:
@@ -96,7 +96,7 @@ def test_machine_that_knows_more_than_the_log_is_built_anew() -> None:
     ref.tell("work")
     stage.run(0.1)
     assert Sleeper.built == 1
-    stage.broker.context.log.generation += 1
+    stage.broker.context.log.committer.generation += 1
     ref.tell("work")
     stage.run(0.1)
     assert Sleeper.built == 2

@@ -103,12 +103,12 @@ def test_whoever_waits_for_a_lost_append_is_told() -> None:
     assert told[:2] == [store_full(1), store_full(4)]
     assert isinstance(told[2], SignInRefused)
     assert told[3:] == [Stored(0)]
-    assert writer.generation == 1
+    assert writer.committer.generation == 1
     assert writer.is_full
     disk.is_full = False
     writer.append_lazily(((family, b"hint", b""),))
     writer.delete_range(family, b"a", b"z")
     writer.tick()
     assert not writer.is_full
-    assert writer.generation == 2
+    assert writer.committer.generation == 2
     assert engine.get(b"hint", family) is None

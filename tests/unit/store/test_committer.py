@@ -363,6 +363,7 @@ def test_a_probe_that_succeeds_opens_the_store_again(rig: Rig) -> None:
         rig.committer.probe()
         states.append(rig.committer.is_full)
     assert states == [True, False]
+    assert rig.committer.generation == 2
     rig.append("b")
     rig.settle()
     assert (rig.told, rig.rows()) == (["b"], "b")
@@ -433,6 +434,7 @@ def test_a_sync_that_is_the_first_to_find_the_disk_full_says_so(rig: Rig) -> Non
     rig.turn()
     rig.syncer.finish(FULL)
     assert (rig.failed, rig.committer.is_full) == ([(FULL, [])], True)
+    assert rig.committer.generation == 1
 
 
 def test_apply_on_a_full_disk_tells_the_failure_in_a_later_turn(rig: Rig) -> None:
@@ -440,8 +442,10 @@ def test_apply_on_a_full_disk_tells_the_failure_in_a_later_turn(rig: Rig) -> Non
     rig.engine.inject(Fault("write", FULL))
     rig.committer.apply()
     assert (rig.failed, rig.committer.is_full) == ([], True)
+    assert rig.committer.generation == 1, "who built on what is lost must know it at once"
     rig.settle()
     assert rig.failed == [(FULL, ["a"])]
+    assert rig.committer.generation == 1
 
 
 # -- the end ----------------------------------------------------------------------------------
