@@ -27,6 +27,7 @@ from actorchat.limits import (
     CLIENT_TIMEOUT_S,
     CLIENT_UNSENT_MAX,
     CLIENT_WINDOW_SENDS,
+    RECONNECT_CAP_S,
 )
 from actorchat.protocol import ops
 
@@ -54,6 +55,7 @@ def connect(
     inbox_max: int = CLIENT_INBOX_MESSAGES,
     timeout_s: float = CLIENT_TIMEOUT_S,
     sign_in_timeout_s: float | None = SIGN_IN_TIMEOUT_S,
+    reconnect_cap_s: float = RECONNECT_CAP_S,
     tls: ssl.SSLContext | None = None,
     agent: str = AGENT,
 ) -> Chat:
@@ -69,6 +71,7 @@ def connect(
         inbox_max: Messages held for the application before reading pauses.
         timeout_s: For an answer; a send that waits longer has the connection made anew.
         sign_in_timeout_s: What `async with` waits for; 0 is not at all, None for ever.
+        reconnect_cap_s: The longest wait between two tries to connect.
         tls: The context for `tls://`, by default one that trusts what the system trusts.
     Raises:
         ValueError: An argument that can't be used.
@@ -84,7 +87,7 @@ def connect(
     shell = Shell(
         [parse_address(one) for one in addresses],
         Identity(user, device, cast(ops.Mechanism, mech), secret, agent),
-        Options(window, unsent_max, strict_order, timeout_s, resume),
+        Options(window, unsent_max, strict_order, timeout_s, resume, reconnect_cap_s),
         is_auto=ack == "auto",
         inbox_max=inbox_max,
         tls=tls,
@@ -172,6 +175,12 @@ class Chat:
     def updates_skipped(self) -> int:
         """How many updates the server had no more; `history` has what they carried."""
         return self._shell.updates_skipped
+
+    @property
+    def updates_repeated(self) -> tuple[int, int]:
+        """How many updates came again, and how many messages as new updates; none was handed on."""
+        incoming = self._machine.incoming
+        return incoming.resent, incoming.rewritten
 
     async def wait_signed_in(self, timeout_s: float | None = None) -> None:
         """Return when the session is open.

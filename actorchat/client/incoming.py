@@ -25,13 +25,25 @@ class Incoming:
     one before it), `acked` the last that the server was told of. None before the first welcome.
     """
 
-    __slots__ = ("_repeats", "_seen", "_seen_before", "ack_at", "acked", "received", "taken")
+    __slots__ = (
+        "_repeats",
+        "_seen",
+        "_seen_before",
+        "ack_at",
+        "acked",
+        "received",
+        "resent",
+        "rewritten",
+        "taken",
+    )
 
     def __init__(self, resume: int | None) -> None:
         self.received = resume
         self.taken = resume
         self.acked = resume
         self.ack_at: float | None = None
+        self.resent = 0  # updates that came again
+        self.rewritten = 0  # messages that came again, as new updates
         self._repeats: set[int] = set()
         self._seen: set[tuple[str, int]] = set()
         self._seen_before: set[tuple[str, int]] = set()
@@ -62,6 +74,7 @@ class Incoming:
                 # The server repeats what was taken long ago, so our ack can't have reached it.
                 self.acked = upd - 1
                 self.ack_at = now + ACK_DELAY_S
+            self.resent += 1
             return Verdict.OLD
         self.received = upd
         message = (sender, seq)
@@ -69,6 +82,7 @@ class Incoming:
             self._repeats.add(upd)
             if self.taken == upd - 1:
                 self.take(self.taken, now)
+            self.rewritten += 1
             return Verdict.REPEAT
         self._seen.add(message)
         if len(self._seen) >= SEEN_MESSAGES:

@@ -11,6 +11,7 @@ from actorchat.limits import (
     DEAD_AFTER_PINGS,
     HANDSHAKE_TIMEOUT_S,
     PING_INTERVAL_S,
+    RECONNECT_CAP_S,
     RECONNECT_STABLE_S,
 )
 
@@ -29,6 +30,7 @@ class Line:
 
     __slots__ = (
         "_attempt",
+        "_cap_s",
         "_ends_at",
         "_heard_at",
         "_is_paused",
@@ -39,9 +41,12 @@ class Line:
         "state",
     )
 
-    def __init__(self, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, jitter: Callable[[], float], reconnect_cap_s: float = RECONNECT_CAP_S
+    ) -> None:
         self.state = State.IDLE
         self._jitter = jitter
+        self._cap_s = reconnect_cap_s
         self._attempt = 0  # tries in a row that came to nothing
         self._ends_at = 0.0  # when an attempt is given up, or the next one made
         self._opened_at: float | None = None
@@ -90,7 +95,7 @@ class Line:
         if self._opened_at is not None and now - self._opened_at >= RECONNECT_STABLE_S:
             self._attempt = 0
         self._opened_at = None
-        self._ends_at = now + max(after_s, full_jitter(self._attempt, self._jitter))
+        self._ends_at = now + max(after_s, full_jitter(self._attempt, self._jitter, self._cap_s))
         self._attempt += 1
         self.state = State.WAITING
 

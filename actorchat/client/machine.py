@@ -59,6 +59,7 @@ from actorchat.limits import (
     CLIENT_TIMEOUT_S,
     CLIENT_UNSENT_MAX,
     CLIENT_WINDOW_SENDS,
+    RECONNECT_CAP_S,
     REQUEST_ID_MAX,
 )
 from actorchat.protocol import ops
@@ -72,6 +73,7 @@ class Options(Struct):
     strict_order: bool = False
     timeout_s: float = CLIENT_TIMEOUT_S
     resume: int | None = None
+    reconnect_cap_s: float = RECONNECT_CAP_S
 
 
 class Machine:
@@ -95,7 +97,7 @@ class Machine:
         self.identity = identity
         self.incoming = Incoming(options.resume)
         self.error: ActorchatError | None = None  # what ended it
-        self._line = Line(jitter)
+        self._line = Line(jitter, options.reconnect_cap_s)
         self._sends = SendQueue(
             window=options.window,
             unsent_max=options.unsent_max,

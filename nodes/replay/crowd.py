@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from actorchat.client import Chat, Message, connect
-from actorchat.client.incoming import Incoming, Verdict
 from actorchat.errors import ActorchatError
 
 DEVICE = "replay"
 AT_ONCE = 64  # sign-ins, questions and goodbyes under way together
 SIGN_IN_TIMEOUT_S = 60.0
-RECONNECT_SHARE = 0.2  # of the waits between tries to connect
+RECONNECT_CAP_S = 3.0  # the server is one's own and comes back at once
 CLOSE_FLUSH_S = 0.0  # whatever is unanswered at the end was judged already
 
 Failed = Callable[[str, ActorchatError], None]
 Read = Callable[[str, Message], None]
-
-
-class WireCount:
-    """What came over the wire more than once, and was kept from the applications."""
-
-    def __init__(self) -> None:
-        self.resent = 0  # an update that the client had
-        self.rewritten = 0  # a message that the client had, as a new update
-
-
-class CountingIncoming(Incoming):
-    """A client's place in its log that also counts what it passes over."""
-
-    __slots__ = ("_count",)
-
-    def __init__(self, count: WireCount) -> None:
-        super().__init__(None)
-        self._count = count
-
-    def accept(self, upd: int, sender: str, seq: int, now: float) -> Verdict:
-        """Judge an update as any client does, and count it when it is not new."""
-        verdict = super().accept(upd, sender, seq, now)
-        if verdict is Verdict.OLD:
-            self._count.resent += 1
-        elif verdict is Verdict.REPEAT:
-            self._count.rewritten += 1
-        return verdict
-
-
-def _prepare(chat: Chat, count: WireCount) -> None:
-    """Put in what only a replay wants of a client: duplicates counted, and short waits.
-
-    The server is one's own and comes back at once, so a wait of up to `RECONNECT_CAP_S` after a
-    few restarts would only make the run longer.
-    """
-    machine = chat._shell.machine
-    machine.incoming = CountingIncoming(count)
-    machine._line._jitter = lambda: random.random() * RECONNECT_SHARE
 
 
 async def each(users: Iterable[str], do: Callable[[str], Awaitable[None]]) -> None:
@@ -82,7 +42,6 @@ class Crowd:
         self._tokens: dict[str, str] = {}
         self._chats: dict[str, Chat] = {}
         self._readers: list[asyncio.Task[None]] = []
-        self.wire = WireCount()
 
     def chat(self, user: str) -> Chat:
         """Return the client of a user who is signed in."""
@@ -92,6 +51,12 @@ class Crowd:
     def reconnects(self) -> int:
         """How often sessions were taken up again."""
         return sum(chat.reconnects for chat in self._chats.values())
+
+    @property
+    def updates_repeated(self) -> tuple[int, int]:
+        """How many updates came over the wire again, and how many messages as new updates."""
+        counts = [chat.updates_repeated for chat in self._chats.values()]
+        return sum(resent for resent, _ in counts), sum(rewritten for _, rewritten in counts)
 
     @property
     def updates_skipped(self) -> int:
@@ -123,9 +88,9 @@ class Crowd:
                 window=self._window,
                 unsent_max=2**31,  # the run bounds how many are under way
                 sign_in_timeout_s=SIGN_IN_TIMEOUT_S,
+                reconnect_cap_s=RECONNECT_CAP_S,
                 agent="actorchat-replay",
             )
-            _prepare(chat, self.wire)
             self._chats[user] = await chat.__aenter__()
             name = f"reader of {user}"
             self._readers.append(asyncio.create_task(self._read(user, chat), name=name))

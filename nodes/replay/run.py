@@ -119,6 +119,7 @@ class Replay:
             return self._outcome(crowd, child)
 
     def _outcome(self, crowd: Crowd, child: ChildNode | None) -> Outcome:
+        resent, rewritten = crowd.updates_repeated
         return Outcome(
             ledger=self._ledger,
             seconds=self._seconds,
@@ -126,8 +127,8 @@ class Replay:
             people_offline=len(self._absent),
             conversations=len(self._plan.traffic.conversations),
             histories=self._histories,
-            wire_duplicates=crowd.wire.resent,
-            log_duplicates=crowd.wire.rewritten,
+            wire_duplicates=resent,
+            log_duplicates=rewritten,
             updates_skipped=crowd.updates_skipped,
             reconnects=crowd.reconnects,
             kills=child.kills if child is not None else 0,

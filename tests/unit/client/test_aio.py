@@ -123,6 +123,7 @@ async def test_repeated_updates_are_handed_on_once(server: ScriptedServer) -> No
         await back.welcome(cursor=0, head=4)
         back.say(delivery(1), delivery(2), delivery(3), delivery(4))
         assert await take(chat, 1) == ["m4"]
+        assert chat.updates_repeated == (5, 0)
 
 
 async def test_a_gap_is_filled_by_connecting_again(server: ScriptedServer) -> None:

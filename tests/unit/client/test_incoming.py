@@ -95,3 +95,15 @@ def test_a_server_ahead_or_with_a_shorter_log_says_where_to_go_on() -> None:
     assert incoming.accept(10, "bob", 1, 0.0) is Verdict.NEW
     assert incoming.begin(3, 3, 0.0) == 10
     assert incoming.accept(4, "bob", 2, 0.0) is Verdict.NEW
+
+
+def test_what_comes_again_is_counted_by_kind() -> None:
+    incoming = Incoming(None)
+    incoming.begin(0, 0, now=0.0)
+    incoming.accept(1, "ann", 1, now=0.0)
+    assert (incoming.resent, incoming.rewritten) == (0, 0)
+    incoming.accept(1, "ann", 1, now=0.0)
+    assert (incoming.resent, incoming.rewritten) == (1, 0)
+    incoming.accept(2, "ann", 1, now=0.0)
+    incoming.accept(3, "ann", 2, now=0.0)
+    assert (incoming.resent, incoming.rewritten) == (1, 1)

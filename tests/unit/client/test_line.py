@@ -49,3 +49,11 @@ def test_a_paused_line_is_not_given_up() -> None:
     line.resume(1000.0)
     assert line.duty(1024.9) is Duty.PING
     assert line.duty(1025.0) is Duty.GIVE_UP
+
+
+def test_no_wait_between_tries_is_longer_than_the_cap() -> None:
+    line = Line(lambda: 1.0, reconnect_cap_s=0.5)
+    for _ in range(10):
+        line.connect(0.0)
+        line.lost(0.0, after_s=0.0)
+    assert line.deadline() == 0.5

@@ -1,24 +1,10 @@
-"""What is kept from an application is counted, and work for everybody is done once for each."""
+"""Work for everybody is done once for each."""
 
 from __future__ import annotations
 
 import asyncio
 
-from actorchat.client.incoming import Verdict
-from nodes.replay.crowd import AT_ONCE, CountingIncoming, WireCount, each
-
-
-def test_repeats_on_the_wire_are_counted_by_kind() -> None:
-    count = WireCount()
-    place = CountingIncoming(count)
-    place.begin(0, 0, now=0.0)
-    assert place.accept(1, "ann", 1, now=0.0) is Verdict.NEW
-    assert place.accept(1, "ann", 1, now=0.0) is Verdict.OLD
-    assert (count.resent, count.rewritten) == (1, 0)
-    assert place.accept(2, "ann", 1, now=0.0) is Verdict.REPEAT
-    assert (count.resent, count.rewritten) == (1, 1)
-    assert place.accept(3, "ann", 2, now=0.0) is Verdict.NEW
-    assert (count.resent, count.rewritten) == (1, 1)
+from nodes.replay.crowd import AT_ONCE, each
 
 
 async def test_everybody_has_one_turn_and_few_at_a_time() -> None:
