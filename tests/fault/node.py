@@ -31,6 +31,7 @@ ANSWER_S = 20.0  # how long a test waits for anything; two busy cores are slow
 POLL_S = 0.02
 CHEAP_HASHES = {"auth.argon2_memory_kib": 64, "auth.argon2_time_cost": 1}
 # What a node must never say: an error of its own making.
+MIB = 1_048_576
 ALARMS = ("Traceback", '"error"', '"critical"')
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from actorchat.limits import (
     BODY_CHARS_MAX,
@@ -22,11 +20,10 @@ from actorchat.protocol.framing import frame
 from actorchat.store import keys
 from actorchat.store.rocks import RocksEngine
 from actorchat.store.verify import verify
-from tests.fault.node import ALARMS, Node, Operator, Wire, control_pair, running, send
+from tests.fault.node import MIB, Node, Operator, Wire, control_pair, running, send
 
 pytestmark = pytest.mark.fault
 
-MIB = 1_048_576
 ROUNDS = 12
 RSS_GROWTH_BYTES_MAX = 24 * MIB  # of 1,500 hostile connections, with up to 256 KiB each
 PING = codec.encode({"op": "ping"})
@@ -112,29 +109,6 @@ def bytes_said(when: str) -> dict[str, tuple[bytes, str]]:
     if when == AFTER:
         said |= {name: (frame(long), "bad_frame") for name, long in MALFORMED_LONG.items()}
     return said
-
-
-@pytest.fixture(scope="module")
-def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with running(tmp_path_factory.mktemp("frames") / "node") as node:
-        yield node
-        assert node.stop() == 0
-
-
-@pytest.fixture
-def node(running_node: Node) -> Iterator[Node]:
-    """The module's node, which must have nothing to say about what a test did."""
-    running_node.new_words()
-    yield running_node
-    words = running_node.new_words()
-    assert not any(alarm in words for alarm in ALARMS), words
-
-
-@pytest_asyncio.fixture
-async def operator(node: Node) -> AsyncIterator[Operator]:
-    operator = await Operator.sign_in(node)
-    yield operator
-    await operator.close()
 
 
 async def open_wire(node: Node, token: str, when: str) -> Wire:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,28 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.fault.crowd import Crowd
-from tests.fault.node import Node, Operator, Wire, hello, running, until
+from tests.fault.node import MIB, Node, Operator, Wire, hello, running, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
-MIB = 1_048_576
 DISK_BYTES = 40 * MIB
 RECOVERY_S_MAX = 12.0  # RocksDB looks for space each 5 s, the node each second
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a small disk."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    point = tmp_path / "disk"
-    point.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(point)]
-    if (run := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {run.stderr.strip()}")
-    yield point
-    # Lazily: after a failed test the node may still have its files open.
-    subprocess.run(["umount", "-l", str(point)], check=True)
 
 
 @pytest.fixture

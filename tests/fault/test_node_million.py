@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.node import ROOT, Device, Node, Operator
+from tests.fault.node import MIB, ROOT, Device, Node, Operator
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
-MIB = 1_048_576
 MESSAGES = 1_000_000
 USERS = 1_000
 READY_S_MAX = 3.0

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from actorchat.limits import AGENT_CHARS_MAX, POSITION_MAX, REQUEST_ID_MAX, SECRET_CHARS_MAX
-from tests.fault.node import (
-    ALARMS,
-    Node,
-    Operator,
-    Wire,
-    control_pair,
-    hello,
-    running,
-    send,
-)
+from tests.fault.node import MIB, Node, Operator, Wire, control_pair, hello, send
 
 pytestmark = pytest.mark.fault
 
-MIB = 1_048_576
+NODE_SETTINGS = {"chat.entity_idle_s": 60}
 CID = bytes(range(16))
 SEND = send(7, "victim", "x", CID)
 HISTORY: dict[str, Any] = {"op": "history", "id": 7, "conv": "victim"}
@@ -139,28 +130,6 @@ SAID: dict[str, tuple[dict[Any, Any], str]] = {
     **{name: (op, "bad_request") for name, op in {**MISSING, **WRONG, **NO_OP}.items()},
     **{name: (op, "unknown_op") for name, op in UNKNOWN.items()},
 }
-
-
-@pytest.fixture(scope="module")
-def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with running(tmp_path_factory.mktemp("ops") / "node", {"chat.entity_idle_s": 60}) as node:
-        yield node
-        assert node.stop() == 0
-
-
-@pytest.fixture
-def node(running_node: Node) -> Iterator[Node]:
-    running_node.new_words()
-    yield running_node
-    words = running_node.new_words()
-    assert not any(alarm in words for alarm in ALARMS), words
-
-
-@pytest_asyncio.fixture
-async def operator(node: Node) -> AsyncIterator[Operator]:
-    operator = await Operator.sign_in(node)
-    yield operator
-    await operator.close()
 
 
 @pytest_asyncio.fixture

@@ -17,20 +17,10 @@ from actorchat.limits import SIGN_IN_FAILURES_PER_MINUTE
 from actorchat.protocol import codec
 from actorchat.store import keys
 from actorchat.store.rocks import RocksEngine
-from tests.fault.node import (
-    ALARMS,
-    Node,
-    Operator,
-    Wire,
-    control_pair,
-    hello,
-    running,
-    until,
-)
+from tests.fault.node import ALARMS, MIB, Node, Operator, Wire, control_pair, hello, running, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
-MIB = 1_048_576
 ATTEMPTS = 1_000
 AT_ONCE = 50
 TIMING_TRIES = 24

@@ -13,6 +13,7 @@ import pytest
 from actorchat.limits import BODY_CHARS_MAX, OUTBOX_BYTES_MAX
 from tests.fault.node import (
     ALARMS,
+    MIB,
     Device,
     Node,
     Operator,
@@ -25,7 +26,6 @@ from tests.fault.node import (
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
-MIB = 1_048_576
 WINDOW = 64
 KERNEL_BYTES = 64 * 1024  # what the sleeper's kernel takes for it
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,21 +23,6 @@ pytestmark = pytest.mark.fault
 
 DISK_BYTES = 24 * MIB
 RECOVERY_S_MAX = 30.0  # RocksDB looks for space each 5 s
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 24 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    point = tmp_path / "disk"
-    point.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(point)]
-    if (run := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {run.stderr.strip()}")
-    yield point
-    # Lazily: after a failed test the engine may still have its files open.
-    subprocess.run(["umount", "-l", str(point)], check=True)
 
 
 def open_engine(disk: Path) -> RocksEngine:
