@@ -14,7 +14,7 @@ import msgspec
 from actorchat.client import event
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
-from actorchat.client.link import parse_address
+from actorchat.client.dial import parse_address
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
 from actorchat.client.post import check_send, new_cid

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from actorchat.client import effect, event
+from actorchat.client.dial import OVER_TLS, default_tls, new_link
 from actorchat.client.feed import Inbox, ProgressBoard
-from actorchat.client.link import Address, Link, default_tls
+from actorchat.client.link import Address, Link
 from actorchat.client.machine import Machine, Options
 from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.signin import Identity, Welcome
@@ -165,8 +166,9 @@ class Shell:
         self._next_at = self._at + 1
         address = self._addresses[self._at]
         self._is_paused = False
-        context = (self._tls or default_tls()) if address.tls else None
-        self.link = Link(self._on_open, self._on_ops, self._on_end)
+        is_tls = address.scheme in OVER_TLS
+        context = (self._tls or default_tls()) if is_tls else None
+        self.link = new_link(address.scheme, self._on_open, self._on_ops, self._on_end)
         self.link.open(address, context)
 
     def _disconnect(self, asked: effect.Disconnect) -> None:
@@ -253,7 +255,10 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
     ops.Send: Shell._write_send,
     ops.Ack: Shell._write_ack,
     **dict.fromkeys(
-        (ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
+        (
+            *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
+            ops.Actors,
+        ),
         Shell._write,
     ),
 }

@@ -31,7 +31,7 @@ def reach(address: str, timeout_s: float) -> None:
     Raises:
         CommandFailed: The address is none, or nobody is there.
     """
-    from actorchat.client.link import parse_address
+    from actorchat.client.dial import parse_address
 
     try:
         parsed = parse_address(address)

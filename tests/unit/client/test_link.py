@@ -1,128 +1,17 @@
-"""One transport: what goes out, what is heard, and when it is over."""
+"""What a client asks of a transport is asked of each."""
 
 from __future__ import annotations
 
-import asyncio
-
-import pytest
-
-from actorchat.client.link import Address, Link, parse_address
-from actorchat.protocol import ops
-from actorchat.protocol.codec import encode
-from tests.unit.client.scripted import ScriptedServer
+from actorchat.client.link import Address, Link
+from actorchat.client.tcp import TcpLink
 
 
-class FakeTransport(asyncio.Transport):
-    """Remembers what was done to it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[object] = []
-        self.is_over = False
-
-    def is_closing(self) -> bool:
-        return self.is_over
-
-    def writelines(self, lines: object) -> None:
-        self.calls.append(list(lines))  # type: ignore[call-overload]
-
-    def abort(self) -> None:
-        self.calls.append("abort")
-
-    def close(self) -> None:
-        self.calls.append("close")
-
-
-def linked() -> tuple[Link, FakeTransport, list[object]]:
-    heard: list[object] = []
-    link = Link(lambda: heard.append("open"), heard.append, heard.append)
-    transport = FakeTransport()
-    link.connection_made(transport)
-    return link, transport, heard
-
-
-def test_addresses_name_their_transport() -> None:
-    assert parse_address("tcp://127.0.0.1:7700") == Address("127.0.0.1", 7700, tls=False)
-    assert parse_address("tls://[::1]:1/") == Address("::1", 1, tls=True)
-    for text in ("ws://h:1", "tcp://:1", "tcp://h:0", "tcp://u@h:1", "h:1", "tcp://h:99999"):
-        with pytest.raises(ValueError):
-            parse_address(text)
-
-
-async def test_all_of_one_turn_goes_out_in_one_call() -> None:
-    link, transport, _ = linked()
-    link.write(b"ab")
-    link.write(b"c")
-    assert transport.calls == []
-    await asyncio.sleep(0)
-    assert transport.calls == [[b"\0\0\0\x02ab", b"\0\0\0\x01c"]]
-    link.write(b"d")
-    await asyncio.sleep(0)
-    assert transport.calls[1:] == [[b"\0\0\0\x01d"]]
-
-
-async def test_transport_that_the_loop_has_closed_is_not_written_to() -> None:
-    link, transport, _ = linked()
-    link.write(b"ab")
-    transport.is_over = True
-    await asyncio.sleep(0)
-    assert transport.calls == []
-
-
-async def test_a_dropped_link_sends_and_hears_no_more() -> None:
-    link, transport, heard = linked()
-    link.write(b"ab")
+async def test_tcp_is_a_transport() -> None:
+    link: Link = TcpLink(lambda: None, lambda ops: None, lambda reason: None)
     link.drop()
-    await asyncio.sleep(0)
-    link.data_received(b"\0\0\0\1x")
-    link.connection_lost(None)
-    assert transport.calls == ["abort"]
-    assert heard == ["open"]
+    await link.wait_gone(1.0)
 
 
-async def test_a_closed_link_sends_what_was_written_first() -> None:
-    link, transport, heard = linked()
-    link.write(b"ab")
-    link.close()
-    link.connection_lost(None)
-    assert transport.calls == [[b"\0\0\0\x02ab"], "close"]
-    assert heard == ["open"]
-
-
-async def test_good_ops_before_bad_bytes_are_heard() -> None:
-    link, transport, heard = linked()
-    pong = encode(ops.Pong())
-    link.data_received(len(pong).to_bytes(4) + pong + b"\xff" * 8)
-    assert heard[:2] == ["open", [ops.Pong()]]
-    assert "no sense" in str(heard[2])
-    assert transport.calls == ["abort"]
-
-
-async def test_an_end_is_told_once_with_its_reason() -> None:
-    link, _, heard = linked()
-    link.connection_lost(ConnectionResetError("reset"))
-    assert heard == ["open", "reset"]
-    link, _, heard = linked()
-    link.connection_lost(None)
-    assert heard == ["open", "the server closed the connection"]
-
-
-async def test_a_name_that_can_be_no_hosts_is_an_end_like_any_other() -> None:
-    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    link = Link(lambda: None, lambda _: None, ended.set_result)
-    link.open(Address("x" * 70 + ".test", 1, tls=False), None)
-    async with asyncio.timeout(5):
-        assert await ended
-    await link.wait_gone(1)
-
-
-async def test_a_link_dropped_while_it_opens_leaves_nothing() -> None:
-    async with ScriptedServer() as server:
-        heard: list[object] = []
-        link = Link(lambda: heard.append("open"), heard.append, heard.append)
-        link.open(parse_address(server.address), None)
-        await asyncio.sleep(0)
-        link.drop()
-        await link.wait_gone(1)
-        assert heard == []
-        assert await (await server.peer()).is_left()
+def test_addresses_are_values() -> None:
+    assert Address("tcp", "h", 1) == Address("tcp", "h", 1)
+    assert len({Address("tcp", "h", 1), Address("tls", "h", 1)}) == 2

@@ -18,7 +18,7 @@ from tests.unit.client.scripted import ScriptedServer
 def shell(address: str, number: int = 0) -> Shell:
     host, port = address.removeprefix("tcp://").split(":")
     return Shell(
-        [Address(host, int(port), tls=False)],
+        [Address("tcp", host, int(port))],
         Identity("ann", f"device{number}", "token", "t"),
         Options(),
         is_auto=True,

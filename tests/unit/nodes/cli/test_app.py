@@ -60,7 +60,7 @@ def test_status_of_nobody_imports_no_server_and_is_quick(tmp_path: Path) -> None
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"actorchat: unreachable: {address}: ")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "actorchat.client.link" in imported
+    assert "actorchat.client.dial" in imported
     assert not imported & {"argon2", "rocksdict", "uvloop", "cryptography", "pykka", "zmq"}
 
 
