@@ -13,6 +13,7 @@
     │   ├── StoreBusy             store_busy
     │   ├── StoreClosed           store_closed
     │   ├── MailboxFull           busy
+    │   ├── StashFull             busy
     │   ├── Overloaded            busy
     │   ├── CallTimeout           timeout
     │   ├── ConnectionLost        connection_lost
@@ -22,6 +23,9 @@
     │   ├── TakenOver             takeover
     │   └── Revoked               revoked
     ├── NameTaken                 a local name is registered for another actor
+    ├── NoMessage                 no message is being handled that could be put aside or deferred
+    ├── NoEventLoop               an actor off the event loop can't have tasks of it
+    ├── CallCycle                 an awaited call waits for itself, over a chain of actors
     ├── SettingsError             a configuration that can't be used
     └── Fatal                     ours: the node must stop acking and exit
         ├── StoreCorrupt          exit status 78
@@ -121,6 +125,12 @@ class MailboxFull(Unavailable):
     code = "busy"
 
 
+class StashFull(Unavailable):
+    """An actor has as many messages put aside as it may; this one was not."""
+
+    code = "busy"
+
+
 class Overloaded(Unavailable):
     """A bounded queue is full; nothing was done."""
 
@@ -196,6 +206,32 @@ class NameTaken(ActorchatError):
     """A local name is already registered for another live actor."""
 
     code = "name_taken"
+
+
+class NoMessage(ActorchatError):
+    """No message is being handled that could be put aside, or whose answer could be put off."""
+
+    code = "no_message"
+
+
+class NoEventLoop(ActorchatError):
+    """An actor that does not run on an event loop can't have tasks there."""
+
+    code = "no_event_loop"
+
+
+class CallCycle(ActorchatError):
+    """An awaited call would wait for itself; `chain` names the actors, the first again at the end.
+
+    The message lies in the mailbox and will be handled; its answer is dropped.
+    """
+
+    code = "call_cycle"
+    outcome = "unknown"
+
+    def __init__(self, text: str, chain: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.chain = chain
 
 
 class SettingsError(ActorchatError):

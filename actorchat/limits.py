@@ -6,6 +6,7 @@ from __future__ import annotations
 FRAME_BYTES_MAX = 262_144  # a history page of 256 KiB is the largest frame that makes sense
 PUSH_FRAME_BYTES_MAX = FRAME_BYTES_MAX + 1_024  # the largest send returns with a longer head
 HELLO_FRAME_BYTES_MAX = 4_096  # before sign-in nobody needs more; caps what strangers can buffer
+UPGRADE_BYTES_MAX = 8_192  # the HTTP with which a WebSocket begins; browsers add their cookies
 CBOR_DEPTH_MAX = 8  # the deepest op has 4 levels
 CBOR_ITEMS_MAX = 3_072  # a history page of 200 messages has 2,230; bounds the time of one decode
 BODY_CHARS_MAX = 65_536  # what chat systems allow is 4 Ki (Discord) to 64 Ki (WhatsApp)
@@ -29,6 +30,16 @@ BUSY_PAUSE_S = 0.1  # a connection is not read so long after its session refused
 DRAIN_ANSWER_S = 5.0  # how long a drain waits for requests that are under way
 DRAIN_SPREAD_MS = 10_000  # reconnects after a drain are spread over so long a time
 OVERLOAD_SPREAD_MS = 30_000  # and those of a node that is full over this
+
+# -- HTTP -------------------------------------------------------------------------------------
+POLL_WAIT_S = 25.0  # a poll without news is answered after so long; proxies cut at 30 s and more
+POLL_AHEAD_MAX = 2  # polls may come before the one in front of them by so many numbers
+POLL_TRIES_MAX = 5  # a client gives a poll up, and its connection, after so many failures in a row
+POLL_RETRY_S = 0.2  # the second is at once, the third after this, then after 3 and 7 times this
+POLL_ANSWER_BYTES_MAX = 16_777_216  # an answer holds an outbox; a server may have a larger one
+HTTP_LINE_BYTES_MAX = 1_024  # the longest path has 12
+HTTP_HEADER_BYTES_MAX = 4_096  # one header, name and value
+HTTP_HEADERS_MAX = 64
 
 # -- delivery ---------------------------------------------------------------------------------
 DELIVERY_WINDOW_UPDATES = 1_024  # pushed and unacked updates of a device; beyond: wait for acks
@@ -67,8 +78,11 @@ CALL_TIMEOUT_S = 5.0
 VISIT_MESSAGES_MAX = 64  # one actor's share before the next has its turn
 TURN_MESSAGES_MAX = 1_024  # messages between two looks at sockets and timers ...
 TURN_S = 0.002  # ... and the time that a turn, so also one handler, should take at most
+STASH_MAX = 1_024  # messages that an actor may put aside: as many as a turn handles
 TIMER_TICK_S = 0.01  # resolution of an actor's timers; the finest delays in use are 50 ms
 DEAD_LETTERS_KEPT = 100
+ACTORS_SHOWN_MAX = 50  # actors an operator is shown at once, at 37 CBOR items each ...
+ACTOR_LINES_MAX = 200  # ... and lines of the tree, at 13
 TRACEBACK_CHARS_MAX = 8_192  # of a crash, as text; a deep recursion prints megabytes
 
 # -- sign-in ----------------------------------------------------------------------------------

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import sys
 
-from bench import direct
+from bench import actors, direct
 
 BENCHES = {
+    "actors": (
+        actors.main,
+        "CPU and memory of actors, beside asyncio, pykka, xoscar, thespian and Erlang",
+    ),
     "direct": (
         direct.main,
         "CPU, latency and memory of durable direct messages, beside the ceiling server",

@@ -12,9 +12,11 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import uvloop
 
@@ -42,6 +44,7 @@ class NodeInfo:
     tcp: str
     data: Path
     pid: int
+    also: Mapping[str, str] = field(default_factory=dict)  # the other gateways' addresses, by name
 
 
 def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = None) -> int:
@@ -54,10 +57,11 @@ def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = Non
     raise_file_limit()
     if not faulthandler.is_enabled():
         faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    dump = _Dump()
+    dump.install()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_serve(settings, on_ready))
+            return runner.run(_serve(settings, on_ready, dump))
     except Fatal as error:
         path = getattr(error, "path", None)
         log.critical("node can't go on", code=error.code, reason=str(error), path=path)
@@ -79,7 +83,42 @@ def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = Non
         return EXIT_CANT_LISTEN
 
 
-async def _serve(settings: Settings, on_ready: Callable[[NodeInfo], None] | None) -> int:
+class _Dump:
+    """What SIGUSR1 shows: the stack of every thread, then the actors that are behind.
+
+    faulthandler writes the stacks from the signal handler itself, also when the loop hangs. It
+    hands the signal on (`chain`) to Python's handler, set before it and never changed, so that
+    there is no moment in which the signal would end the process; that one has the loop log the
+    actors in a turn of its own, where they can be looked at. A loop that hangs logs them when it
+    goes on. Hundreds of signals at once do no harm, a flood without end would: each interrupts
+    the one before.
+    """
+
+    def __init__(self) -> None:
+        self._ask: Callable[[], object] | None = None
+
+    def install(self) -> None:
+        """Take the signal; in the main thread, where alone that can be done."""
+        faulthandler.unregister(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, self._signalled)
+        faulthandler.register(signal.SIGUSR1, all_threads=True, chain=True)
+
+    def begin(self, loop: asyncio.AbstractEventLoop, log_actors: Callable[[], None]) -> None:
+        """Have `log_actors` called on `loop` at each signal from now on."""
+        self._ask = partial(loop.call_soon_threadsafe, log_actors)
+
+    def end(self) -> None:
+        """Show stacks only, from now on."""
+        self._ask = None
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        if self._ask is not None:
+            self._ask()
+
+
+async def _serve(
+    settings: Settings, on_ready: Callable[[NodeInfo], None] | None, dump: _Dump
+) -> int:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
 
@@ -93,16 +132,19 @@ async def _serve(settings: Settings, on_ready: Callable[[NodeInfo], None] | None
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     node = Standalone(settings, data, operator_key(data), on_end=end)
     await node.start()
-    info = NodeInfo(node.tcp_address, data, os.getpid())
+    dump.begin(loop, node.log_actors)
+    also = {name: address for name, address in node.addresses.items() if name != "tcp"}
+    info = NodeInfo(node.tcp_address, data, os.getpid(), also)
     describe(info)
     tune_collector()
-    log.info("node is ready", tcp=info.tcp, data=str(data), pid=info.pid)
+    log.info("node is ready", tcp=info.tcp, **also, data=str(data), pid=info.pid)
     if on_ready is not None:
         on_ready(info)
     try:
         status = await ended
         log.info("node stops", status=status)
     finally:
+        dump.end()
         await node.stop()
     if node.failure is not None:
         raise node.failure
@@ -128,6 +170,7 @@ def describe(info: NodeInfo) -> None:
     described = {
         "pid": info.pid,
         "tcp": info.tcp,
+        **info.also,
         "started_at_wall_ms": time.time_ns() // 1_000_000,
         "version": actorchat.__version__,
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pykka
 
-from actorchat.actor import lifecycle, monitor
+from actorchat import limits
+from actorchat.actor import kit, lifecycle, monitor, stash, task
 from actorchat.actor.future import Reply
 from actorchat.actor.mailbox import Mailbox
 from actorchat.actor.reason import NORMAL
@@ -14,9 +15,11 @@ from actorchat.actor.ref import LocalRef
 from actorchat.actor.timer import TimerMessage, Wake
 
 if TYPE_CHECKING:
+    import asyncio
     import random
-    from collections.abc import Coroutine, Hashable, Sequence
+    from collections.abc import Callable, Coroutine, Hashable, Sequence
 
+    from actorchat.actor.defer import ReplyTo
     from actorchat.actor.system import ActorSystem
 
     class Base:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 else:
     Base = pykka.Actor
+
+T = TypeVar("T")
 
 
 class Actor(Base):
@@ -49,6 +54,8 @@ class Actor(Base):
 
     mailbox: ClassVar[Mailbox] = Mailbox()
     mailbox_bound: ClassVar[int] = Mailbox().bound
+    stash_max: ClassVar[int] = limits.STASH_MAX
+    interleaves: ClassVar[frozenset[type]] = frozenset()  # see `interleave`
     ref_class: ClassVar[type[LocalRef]] = LocalRef
     is_supervisor: ClassVar[bool] = False
     compat: ClassVar[bool] = False  # pykka's own rules for failures, see compat.py
@@ -161,6 +168,83 @@ class Actor(Base):
         """Take a monitor back; its Down will not be handled, even if it waits already."""
         return monitor.demonitor(self.system, self.ref, mref)
 
+    # -- other messages first, other handlers, later answers, tasks -----------------------
+
+    def stash(self) -> None:
+        """Put the message that is being handled aside; a call keeps its reply.
+
+        It is neither handled nor lost: it counts as queued, and is discarded before the mailbox
+        if the actor ends. A timer's message or a Down is an ordinary message from then on.
+
+        Raises:
+            StashFull: `stash_max` messages lie there.
+            NoMessage: No message is being handled, or it was put aside, or its answer put off,
+                already.
+        """
+        stash.put(self.ref, self.stash_max)
+
+    def unstash_all(self) -> None:
+        """Put all that was put aside back at the front of the mailbox, in the old order.
+
+        They come next when this handler has returned. The mailbox may hold more than its limit
+        then, and takes no new message until it does not.
+        """
+        stash.unstash_all(self.ref)
+
+    def become(self, handler: Callable[[Any], Any], discard_old: bool = True) -> None:
+        """Have the next messages handled by `handler(message)` instead of `on_receive`.
+
+        It may be a coroutine function. It takes the place of the one before it; with
+        `discard_old=False` that one comes back at `unbecome`, so each needs one.
+
+        Raises:
+            TypeError: `handler` can't be called.
+        """
+        if not callable(handler):
+            msg = f"expected a handler, not {handler!r}"  # type: ignore[unreachable]
+            raise TypeError(msg)
+        handlers = kit.need(self.ref).handlers
+        if discard_old and handlers:
+            handlers.pop()
+        handlers.append(handler)
+        # Every actor has a dict, whatever slots its class has, for pykka.Actor has no slots.
+        vars(self)["on_receive"] = handler
+
+    def unbecome(self) -> None:
+        """Go back to the handler before the last `become`; in the end that is `on_receive`."""
+        handlers = kit.need(self.ref).handlers
+        if handlers:
+            handlers.pop()
+            if handlers:
+                vars(self)["on_receive"] = handlers[-1]
+            else:
+                del vars(self)["on_receive"]
+
+    def defer(self) -> ReplyTo:
+        """Put off the answer to the call that is being handled; return the right to give it.
+
+        What the handler returns is not used then. Any actor may answer, once. If this one ends
+        before, the caller gets ActorDead. For a message that was told nobody waits.
+
+        Raises:
+            NoMessage: No message is being handled, or it was put aside, or its answer put off,
+                already.
+        """
+        return stash.defer(self.ref)
+
+    def spawn_task(self, coro: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run `coro` as a task of the event loop, cancelled when the actor ends; or await it.
+
+        For what needs a real task: timeouts, task groups, libraries of asyncio. It runs beside
+        the actor: give it values, and let it return or tell. An error that nobody has awaited
+        when the actor next comes to its mailbox ends the actor.
+
+        Raises:
+            NoEventLoop: The dispatcher has none (pinned, seeded), or this is not its thread.
+            TypeError: `coro` is no coroutine.
+        """
+        return task.spawn_task(self.ref, coro)
+
     # -- for the runtime -------------------------------------------------------------------
 
     def failed(self, error: BaseException, reply: Reply[Any] | None, message: Any) -> None:
@@ -192,6 +276,11 @@ class Actor(Base):
     def orphans(self) -> Sequence[LocalRef]:
         """Return the children that must not outlive this actor."""
         return ()
+
+    def restarts_of(self, child: LocalRef) -> int | None:
+        """Return how often `child` was restarted; None where nobody restarts it. Any thread."""
+        del child
+        return None
 
     # -- pykka's hooks for new kinds of actors ---------------------------------------------
 

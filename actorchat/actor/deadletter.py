@@ -13,6 +13,7 @@ from actorchat.errors import MailboxFull
 
 if TYPE_CHECKING:
     from actorchat.actor.ref import LocalRef
+    from actorchat.actor.stream import EventStream
     from actorchat.clock import Clock
 
 
@@ -29,13 +30,15 @@ class DeadLetters:
     """All dead letters counted by reason, the last `limits.DEAD_LETTERS_KEPT` kept.
 
     Reasons: `noproc` (told to a dead actor), `left` (in the mailbox when the actor ended),
-    `overflow` (dropped by a full mailbox). A message that `fail` refused is none: its sender
+    `overflow` (dropped by a full mailbox). Each is published on `system.events`, but for those of
+    the actors that subscribed to dead letters. A message that `fail` refused is none: its sender
     knows. `refused` counts those.
     """
 
-    __slots__ = ("_lock", "_warnings", "counts", "last", "refused")
+    __slots__ = ("_events", "_lock", "_warnings", "counts", "last", "refused")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, events: EventStream) -> None:
+        self._events = events
         # Reentrant: a log handler may itself tell an actor that is dead.
         self._lock = threading.RLock()
         self._warnings = logs.Warnings(logs.logger(__name__), clock)
@@ -51,9 +54,10 @@ class DeadLetters:
     def bury(self, ref: LocalRef, item: Any, reason: str) -> None:
         """Record one message; who waits for its answer is told. Safe from any thread."""
         message = item.message if isinstance(item, Call) else item
+        letter = DeadLetter(reason, ref, message)
         with self._lock:
             self.counts[reason] += 1
-            self.last.append(DeadLetter(reason, ref, message))
+            self.last.append(letter)
             self._warnings.warn(
                 "dead letter", reason, reason=reason, to=ref.label, type=type(message).__name__
             )
@@ -62,6 +66,16 @@ class DeadLetters:
                 item.reply.settle(None, MailboxFull(f"{ref.label} dropped the message"))
             else:
                 item.reply.settle(None, ref.dead())
+        if self._events.has_subscribers:
+            self._publish(letter)
+
+    def _publish(self, letter: DeadLetter) -> None:
+        # To publish a letter can make another: a listener ends, or its full mailbox drops one.
+        # These two are never published, or each would cause the next for ever.
+        if isinstance(letter.message, DeadLetter):
+            return
+        if letter.ref not in self._events.subscribers(DeadLetter):
+            self._events.publish(letter)
 
 
 __all__ = ["DeadLetter", "DeadLetters"]

@@ -9,17 +9,13 @@ from collections import deque
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from pykka import messages as pykka_messages
-
 from actorchat import limits
 from actorchat.actor import lifecycle
-from actorchat.actor.future import Reply
-from actorchat.actor.lifecycle import HANDLING, START, STARTING, STOPPING, Suspended
-from actorchat.actor.mailbox import NOTHING, Call, Signal, Stop
-from actorchat.actor.monitor import ChildExit, DownSignal
-from actorchat.actor.reason import KILLED, Crash
-from actorchat.actor.ref import IDLE, PARKED, LocalRef
-from actorchat.actor.timer import Cancellable, TimerMessage, Timers, Wheel
+from actorchat.actor.lifecycle import HANDLING
+from actorchat.actor.ref import IDLE, LocalRef
+from actorchat.actor.stash import Aside, is_over, release
+from actorchat.actor.step import SPECIAL, Steps
+from actorchat.actor.timer import Cancellable, Timers, Wheel
 from actorchat.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -27,23 +23,8 @@ if TYPE_CHECKING:
 
     from actorchat.actor.behaviour import Actor
 
-# What may not go to on_receive as it is. Types, not a base class: one look-up a message.
-SPECIAL = frozenset(
-    {
-        Call,
-        Stop,
-        DownSignal,
-        TimerMessage,
-        ChildExit,
-        pykka_messages._ActorStop,
-        pykka_messages.ProxyCall,
-        pykka_messages.ProxyGetAttr,
-        pykka_messages.ProxySetAttr,
-    }
-)
 
-
-class Dispatcher:
+class Dispatcher(Steps):
     """Runs actors in one thread, each for up to `visit_max` messages, then the next.
 
     After `turn_max` messages or `turn_s` seconds it hands the thread back, so that sockets and
@@ -56,6 +37,7 @@ class Dispatcher:
 
     timers: Timers
     clock: Clock
+    loop: asyncio.AbstractEventLoop | None = None  # where actors can have tasks
 
     def __init__(
         self,
@@ -114,7 +96,9 @@ class Dispatcher:
 
     def turn(self) -> None:
         """Run actors until none is ready or the budget is spent."""
-        run_queue, drain, now = self.run_queue, self.drain, time.perf_counter
+        run_queue, drain, special, now = self.run_queue, self.drain, SPECIAL, time.perf_counter
+        # Whoever has put itself before `drain` sees every visit.
+        is_plain = getattr(drain, "__func__", None) is Dispatcher.drain
         self.awake = True
         looked_s = now()
         self.lag_s = lag_s = looked_s - self._armed_s
@@ -122,24 +106,53 @@ class Dispatcher:
             self.lag_max_s = lag_s
         until_s = looked_s + self.turn_s
         left = self.turn_max
-        visits = 0
         while run_queue and left > 0:
-            left -= drain(run_queue.popleft())
-            visits += 1
-            if not visits & 3:  # a look at the clock costs a fifth of a visit
-                before_s, looked_s = looked_s, now()
-                if looked_s >= until_s:
-                    if looked_s - before_s > self.turn_s:
-                        self.over_budget += 1
-                    break
+            ref = run_queue.popleft()
+            queue = ref._queue
+            actor = ref._actor
+            if is_plain and len(queue) == 1 and ref._task is None and actor is not None:
+                # The usual case: what `drain` does, for one message, without two calls.
+                message = queue.pop(0)  # not the last: another thread may have added one
+                ref._handled += 1
+                try:
+                    if type(message) in special:
+                        self._special(ref, actor, message)
+                    else:
+                        result = actor.on_receive(message)
+                        if result is not None and type(result) is CoroutineType:
+                            self._step(ref, result, None, message, HANDLING)
+                except BaseException as error:  # noqa: BLE001  # a crash, whatever it is
+                    self._fail(actor, error, None, message)
+                if ref._exit is not None or ref._task is not None:
+                    self._leave(ref, message)
+                elif queue:
+                    run_queue.append(ref)  # behind the others: nobody starves
+                else:
+                    ref._state = IDLE
+                    if queue:
+                        ref._schedule()
+                left -= 1
+                if left & 3:  # a look at the clock costs a fifth of a visit
+                    continue
+            else:
+                left -= drain(ref)
+            before_s, looked_s = looked_s, now()
+            if looked_s >= until_s:
+                if looked_s - before_s > self.turn_s:
+                    self.over_budget += 1
+                break
         else:
             if now() - looked_s > self.turn_s:
                 self.over_budget += 1
+        self._close_turn()
+
+    def _close_turn(self) -> None:
+        run_queue = self.run_queue
         if not run_queue:
             self.awake = False
         if run_queue:
             self.awake = True
-            self._armed_s = now()
+            self._armed_s = time.perf_counter()
             self.call_soon(self.turn)
         if self._escaped is not None:
             escaped, self._escaped = self._escaped, None
@@ -149,37 +162,34 @@ class Dispatcher:
         """Visit one actor; return the cost of it in messages."""
         if ref._task is not None and not self._go_on(ref):
             return 1
-        queue = ref._queue
         actor = ref._actor
         if actor is None:
             lifecycle.bury_late(ref)
             cost = 1
-        elif len(queue) != 1:
-            cost = 1 + self._drain_batch(ref, actor)
-        else:  # the usual case, so the loop of _drain_batch stands here once more for one message
-            cost = 1
-            message = queue.pop()
-            ref._handled += 1
-            try:
-                if type(message) in SPECIAL:
-                    self._special(ref, actor, message)
-                else:
-                    result = actor.on_receive(message)
-                    if result is not None and type(result) is CoroutineType:
-                        self._step(ref, result, None, message, HANDLING)
-            except BaseException as error:  # noqa: BLE001  # a crash, whatever it is
-                self._fail(actor, error, None, message)
-            if ref._exit is not None and ref._task is None:
-                self._end(ref)
-        if ref._task is not None:
-            return cost
-        if queue:
+        else:
+            cost = self._drain_batch(ref, actor)
+            if cost != 1:
+                cost += 1  # a visit costs something by itself
+        if ref._task is None:
+            self._close_visit(ref)
+        return cost
+
+    def _close_visit(self, ref: LocalRef) -> None:
+        if ref._queue:
             self.run_queue.append(ref)  # behind the others: nobody starves
         else:
             ref._state = IDLE
-            if queue:
+            if ref._queue:
                 ref._schedule()
-        return cost
+
+    def _leave(self, ref: LocalRef, message: Any) -> None:
+        """Close a visit after which the actor ends, waits, or asked for something."""
+        if ref._exit is not None and ref._task is None:
+            self._end(ref)
+        if type(ref._task) is Aside:
+            self._put_aside(ref, message)
+        if ref._task is None:
+            self._close_visit(ref)
 
     def _drain_batch(self, ref: LocalRef, actor: Actor) -> int:
         queue = ref._queue
@@ -198,151 +208,24 @@ class Dispatcher:
             except BaseException as error:  # noqa: BLE001
                 self._fail(actor, error, None, message)
             if ref._exit is not None or ref._task is not None:
+                if type(ref._task) is Aside and is_over(ref, message):
+                    continue
                 rest = list(pending)
                 queue[:0] = rest
                 ref._handled -= len(rest)
-                if ref._task is None:
+                if type(ref._task) is Aside:  # what goes back must come before the rest
+                    release(ref)
+                    ref._task = None
+                if ref._exit is not None and ref._task is None:
                     self._end(ref)
                 return len(batch) - len(rest)
         return len(batch)
 
-    def kill(self, ref: LocalRef) -> None:
-        """End an actor at once; in this dispatcher's thread, between two visits."""
-        if ref._actor is None:
-            return
-        ref._exit = KILLED
-        task = ref._task
-        if task is not None and task.coro is not None:
-            try:
-                task.coro.close()
-            except BaseException as error:  # noqa: BLE001  # its finally clauses are user code
-                ref._system.crashed(ref, Crash.of(error))
-            if task.reply is not None:
-                task.reply.settle(None, ref.dead())
-        lifecycle.bury(ref)
-        ref._state = IDLE
-        if ref._queue:
-            ref._schedule()
-
-    # -- one actor -------------------------------------------------------------------------
-
-    def _go_on(self, ref: LocalRef) -> bool:
-        """Start an actor or resume its handler; say whether its mailbox is open now."""
-        task = ref._task
-        assert task is not None
-        if task is START:
-            self._start(ref)
-        elif not task.is_ready:
-            return False  # a visit without cause
-        else:
-            assert task.coro is not None
-            self._step(ref, task.coro, task.reply, task.message, task.phase)
-        if ref._task is None and ref._exit is not None:
-            self._end(ref)
-        return ref._task is None
-
-    def _start(self, ref: LocalRef) -> None:
-        actor = ref._actor
-        assert actor is not None
-        try:
-            result: Any = actor.on_start()
-        except BaseException as error:  # noqa: BLE001
-            self._fail(actor, error, None, START)
-            lifecycle.bury(ref)
-            return
-        if type(result) is CoroutineType:
-            self._step(ref, result, None, START, STARTING)
-        else:
-            lifecycle.started(ref)
-
-    def _special(self, ref: LocalRef, actor: Actor, item: Any) -> None:
-        message, reply = item, None
-        if type(item) is Call:
-            message, reply = item.message, item.reply
-        elif isinstance(item, Signal):
-            message = item.unwrap(ref)
-            if message is NOTHING:
-                return
-        try:
-            is_pykkas = type(message) in SPECIAL
-            result = (actor._handle_receive if is_pykkas else actor.on_receive)(message)
-        except BaseException as error:  # noqa: BLE001
-            self._fail(actor, error, reply, message)
-            return
-        if type(result) is CoroutineType:
-            self._step(ref, result, reply, message, HANDLING)
-        elif reply is not None:
-            reply.settle(result)
-
-    def _step(
-        self,
-        ref: LocalRef,
-        coro: CoroutineType[Any, Any, Any],
-        reply: Reply[Any] | None,
-        message: Any,
-        phase: int,
-    ) -> None:
-        """Run a coroutine up to its next wait; `ref._task` tells whether there is one."""
-        try:
-            awaited = coro.send(None)
-            if awaited is not None and not hasattr(awaited, "_asyncio_future_blocking"):
-                coro.close()
-                msg = f"a handler can't await {awaited!r}"
-                raise TypeError(msg)
-        except StopIteration as stop:
-            if phase == STARTING:
-                lifecycle.started(ref)
-                return
-            ref._task = None
-            if reply is not None:
-                reply.settle(stop.value)
-            if phase == STOPPING:
-                lifecycle.bury(ref)
-            return
-        except BaseException as error:  # noqa: BLE001
-            assert ref._actor is not None
-            self._fail(ref._actor, error, reply, message)
-            ref._task = None
-            if phase != HANDLING:
-                lifecycle.bury(ref)
-            return
-        # Parked before anybody can resume it: once registered, another thread may.
-        ref._task = task = Suspended(ref, coro, reply, message, phase)
-        ref._state = PARKED
-        if awaited is None:  # asyncio.sleep(0)
-            self.call_soon(task.resume)
-            return
-        awaited._asyncio_future_blocking = False
-        if type(awaited) is Reply:
-            awaited.on_settled(task.resume)
-        else:
-            awaited.add_done_callback(task.resume)
-
-    def _end(self, ref: LocalRef) -> None:
-        actor = ref._actor
-        if actor is None:
-            return
-        lifecycle.discard(ref, actor)  # while it still has what on_stop will let go
-        try:
-            result: Any = actor.terminate(ref._exit)
-        except BaseException as error:  # noqa: BLE001
-            self._fail(actor, error, None, STOPPING)
-        else:
-            if type(result) is CoroutineType:
-                self._step(ref, result, None, None, STOPPING)
-                return
-        lifecycle.bury(ref)
-
-    def _fail(
-        self, actor: Actor, error: BaseException, reply: Reply[Any] | None, message: Any
-    ) -> None:
-        actor.failed(error, reply, message)
-        if isinstance(error, (KeyboardInterrupt, SystemExit)) and not actor.compat:
-            self._escaped = error  # leaves through the loop when the turn is over
-
 
 class LoopDispatcher(Dispatcher):
     """Runs actors on an asyncio or uvloop event loop, beside its sockets."""
+
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None, **budget: Any) -> None:
         super().__init__(**budget)

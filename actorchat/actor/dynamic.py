@@ -9,6 +9,7 @@ from actorchat.actor.child import Intensity, Restart, needs_restart, stop_child,
 from actorchat.actor.monitor import ChildExit
 from actorchat.actor.reason import SHUTDOWN, Escalated
 from actorchat.actor.ref import LocalRef
+from actorchat.actor.stream import Restarted
 from actorchat.errors import Overloaded
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class DynamicSupervisor(Actor):
         self.children_max = children_max
         self.is_orderly = is_orderly
         self.children: dict[LocalRef, Recipe | None] = {}
+        self._restarted: dict[LocalRef, int] = {}  # only those that were
         self._intensity = Intensity(intensity, period_s)
 
     def spawn(self, cls: type[Actor], *args: Any, **kwargs: Any) -> LocalRef:
@@ -67,6 +69,7 @@ class DynamicSupervisor(Actor):
         if not isinstance(message, ChildExit):
             return super().on_receive(message)
         recipe = self.children.pop(message.child, None)
+        restarts = self._restarted.pop(message.child, 0) + 1
         if recipe is None:
             return None
         cls, args, kwargs, name, dispatcher = recipe
@@ -75,9 +78,16 @@ class DynamicSupervisor(Actor):
             return None
         self.system.restarts += 1
         try:
-            self.spawn(cls, *args, name=name, dispatcher=dispatcher, **kwargs)
+            child = self.spawn(cls, *args, name=name, dispatcher=dispatcher, **kwargs)
         except Exception as error:  # noqa: BLE001  # its __init__ failed, and would again
             self.stop(Escalated(message.child.label, error))
+            return None
+        self._restarted[child] = restarts
+        if child not in self.children:  # it ended meanwhile, in a thread of its own
+            self._restarted.pop(child, None)
+        events = self.system.events
+        if events.has_subscribers:
+            events.publish(Restarted(self.ref, message.child.label, child, message.reason))
         return None
 
     async def on_stop(self, reason: object) -> None:
@@ -128,7 +138,12 @@ class DynamicSupervisor(Actor):
             self.ref._signal(ChildExit(child, reason))
         else:
             self.children.pop(child, None)
+            self._restarted.pop(child, None)
 
     def orphans(self) -> Sequence[LocalRef]:
         """Return the children."""
         return list(self.children)
+
+    def restarts_of(self, child: LocalRef) -> int | None:
+        """Return how often `child` was started again; None for temporary ones."""
+        return None if self.restart == "temporary" else self._restarted.get(child, 0)

@@ -48,8 +48,9 @@ class Reply(pykka.Future[T]):
         "_waiters",
     )
 
-    # Not set for each instance: only `map` and its kin need them.
+    # Not set for each instance: only `map` and its kin, and a `defer`, need them.
     _get_hook: Any = None
+    is_deferred: bool = False
 
     def __init__(self) -> None:  # pykka's own is bypassed: it would fill the instance dict
         self._asyncio_future_blocking = False

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actorchat.actor import monitor
+from actorchat.actor import kit, monitor
 from actorchat.actor.mailbox import Call, Signal
 from actorchat.actor.reason import NOPROC, Crash
+from actorchat.actor.ref import LocalRef
 
 if TYPE_CHECKING:
+    import threading
     from types import CoroutineType
 
     from actorchat.actor.behaviour import Actor
     from actorchat.actor.future import Reply
-    from actorchat.actor.ref import LocalRef
 
-STARTING, HANDLING, STOPPING = 0, 1, 2
+# Of a handler: on_start, a message, on_stop; ASIDE and SPENT are explained in stash.py.
+STARTING, HANDLING, STOPPING, ASIDE, SPENT = 0, 1, 2, 3, 4
 
 
 class Suspended:
     """A coroutine handler that waits for something; until it goes on the mailbox is shut.
 
     Each wait has an object of its own, so a late wake-up of an earlier wait changes nothing.
+    `since_s` is when the handler waited first, on its dispatcher's clock.
     """
 
-    __slots__ = ("coro", "is_ready", "message", "phase", "ref", "reply")
+    __slots__ = ("coro", "is_ready", "message", "phase", "ref", "reply", "since_s")
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Suspended:
         reply: Reply[Any] | None,
         message: Any,
         phase: int,
+        since_s: float = 0.0,
     ) -> None:
         self.ref = ref
         self.coro = coro
@@ -40,6 +44,7 @@ class Suspended:
         self.message = message
         self.phase = phase
         self.is_ready = False
+        self.since_s = since_s
 
     @property
     def is_start(self) -> bool:
@@ -55,6 +60,10 @@ class Suspended:
 
 # What a new actor "waits" for: its first visit. One for all, so that it costs an actor nothing.
 START = Suspended(None, None, None, None, STARTING)
+# And what one that ends does: for the last interleaved handlers, and then while no message is
+# handled any more.
+LINGERING = Suspended(None, None, None, None, HANDLING)
+ENDING = Suspended(None, None, None, None, STOPPING)
 
 
 def started(ref: LocalRef) -> None:
@@ -84,14 +93,16 @@ def crash(ref: LocalRef, error: BaseException, reply: Reply[Any] | None) -> None
 def bury(ref: LocalRef) -> None:
     """End the actor: nothing of it is left afterwards but its ref and the reason.
 
-    Order: the mailbox is emptied, timers and the name go, children of a killed supervisor
-    follow it, the supervisor learns, and after all that the watchers' Downs are sent.
+    Order: it leaves its groups, the mailbox is emptied, timers and the name go, its tasks are
+    cancelled and those to whom it owes answers told, children of a killed supervisor follow it,
+    the supervisor learns, and after all that the watchers' Downs are sent.
     """
     actor = ref._actor
     if actor is None:
         return
     system = ref._system
-    ref._limit = 0
+    withdraw(ref)
+    ref._task = ENDING
     discard(ref, actor)
     ref._actor = ref._task = None
     bonds = ref._bonds
@@ -100,6 +111,7 @@ def bury(ref: LocalRef) -> None:
             ref._dispatcher.timers.discard(timer)
         bonds.timers.clear()
         system.names.release(ref)
+        kit.clear(ref, actor)
     for child in actor.orphans():
         child.kill()
     with system.lock:
@@ -121,6 +133,37 @@ def bury(ref: LocalRef) -> None:
             ended.settle(ref._exit)
 
 
+def withdraw(ref: LocalRef) -> None:
+    """Close the mailbox, and in the same step let groups and the event stream forget the actor.
+
+    In one step, so that no other thread finds a dead member or can join the dead.
+    """
+    system = ref._system
+    with system.lock:
+        ref._limit = 0
+        system.groups.release(ref)
+        system.events.release(ref)
+    system.groups.tell_watchers()
+
+
+def require_alive(ref: object, lock: threading.RLock) -> None:
+    """Check that what `ref` is tied to now will be cut at its end; the caller holds `lock`.
+
+    Raises:
+        ActorDead: The actor has ended.
+        TypeError: `ref` is no ref of a local actor.
+        ValueError: The actor lives in a system that has another lock.
+    """
+    if not isinstance(ref, LocalRef):
+        msg = f"{ref!r} is no local actor"
+        raise TypeError(msg)
+    if ref._system.lock is not lock:
+        msg = f"{ref!r} lives in another system"
+        raise ValueError(msg)
+    if not ref._limit:
+        raise ref.dead()
+
+
 def bury_late(ref: LocalRef) -> None:
     """Make dead letters of what other threads told while the actor ended."""
     queue = ref._queue
@@ -135,10 +178,15 @@ def bury_late(ref: LocalRef) -> None:
 
 
 def discard(ref: LocalRef, actor: Actor) -> None:
-    """Let the actor see what is left in its mailbox, and make dead letters of it."""
+    """Let the actor see what it put aside and what is left in its mailbox: dead letters now."""
     queue = ref._queue
     items = queue[:]
     del queue[: len(items)]
+    kept = kit.look(ref)
+    if kept is not None:
+        items[:0] = kept.stash
+        kept.stash.clear()
+        kept.releasing = 0
     for item in items:
         if isinstance(item, Signal):
             ref._handled += 1
@@ -152,8 +200,8 @@ def discard(ref: LocalRef, actor: Actor) -> None:
 
 def abandon(ref: LocalRef) -> None:
     """Undo a spawn whose `__init__` raised: free the name, bury what was told meanwhile."""
-    ref._limit = 0
     ref._exit = NOPROC
+    withdraw(ref)
     ref._actor = None
     ref._system.names.release(ref)
     bury_late(ref)

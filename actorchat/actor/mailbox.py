@@ -61,6 +61,11 @@ class Signal:
         """Return the message for the handler, or NOTHING; in the actor's own turn."""
         raise NotImplementedError
 
+    def peek(self, ref: LocalRef) -> object:
+        """Return what `unwrap` would, or this where that is for the runtime; no effect."""
+        del ref
+        return self
+
 
 class Stop(Signal):
     """Ends the actor when all that was told before it has been handled."""

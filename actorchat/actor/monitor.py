@@ -40,6 +40,11 @@ class DownSignal(Signal):
             return NOTHING
         return self.down
 
+    def peek(self, ref: LocalRef) -> object:
+        """Return the Down that would be handled."""
+        bonds = ref._bonds
+        return NOTHING if bonds is None or self.down.mref not in bonds.monitors else self.down
+
 
 class ChildExit(Signal):
     """`child` ended for `reason`; handled by its supervisor in its own turn."""

@@ -1,8 +1,10 @@
-"""Knows which local actor has which name. Must not know other nodes."""
+"""Knows which local actor has which name or number. Must not know other nodes."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from actorchat.actor.reason import NOPROC
 from actorchat.errors import ActorDead, NameTaken
@@ -66,3 +68,36 @@ class Names:
             with self._lock:
                 if self._refs.get(ref._bonds.name) is ref:
                     del self._refs[ref._bonds.name]
+
+
+class Numbers:
+    """Short numbers of actors, from 1, for people to type. Safe from any thread.
+
+    One is given when it is first asked for, so that actors which nobody looks at have none; it
+    is never given to another, and forgotten with the last trace of its actor.
+    """
+
+    __slots__ = ("_lock", "_next", "_numbers", "_refs")
+
+    def __init__(self, lock: RLock) -> None:
+        self._lock = lock
+        self._next = itertools.count(1)
+        self._numbers: WeakKeyDictionary[LocalRef, int] = WeakKeyDictionary()
+        self._refs: WeakValueDictionary[int, LocalRef] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def of(self, ref: LocalRef) -> int:
+        """Return the number of `ref`."""
+        with self._lock:
+            number = self._numbers.get(ref)
+            if number is None:
+                number = self._numbers[ref] = next(self._next)
+                self._refs[number] = ref
+            return number
+
+    def whose(self, number: int) -> LocalRef | None:
+        """Return the actor that was given `number`, or None."""
+        with self._lock:
+            return self._refs.get(number)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from actorchat.actor.behaviour import Actor
     from actorchat.actor.dispatcher import Dispatcher
+    from actorchat.actor.groups import Tie
+    from actorchat.actor.kit import Kit
     from actorchat.actor.lifecycle import Suspended
     from actorchat.actor.system import ActorSystem
     from actorchat.actor.timer import TimerMessage
@@ -57,11 +59,24 @@ class Ref(Protocol):
 class Bonds:
     """What ties an actor to others. Most actors have none, so it is made when first needed."""
 
-    __slots__ = ("ended", "event", "monitors", "name", "started", "timers", "urn", "watchers")
+    __slots__ = (
+        "ended",
+        "event",
+        "groups",
+        "kit",
+        "monitors",
+        "name",
+        "started",
+        "timers",
+        "urn",
+        "watchers",
+    )
 
     def __init__(self) -> None:
         self.ended: Reply[object] | None = None
         self.event: threading.Event | None = None
+        self.groups: dict[Tie, None] | None = None  # those it is in, and those it watches
+        self.kit: Kit | None = None
         self.monitors: dict[int, LocalRef] = {}  # those it watches
         self.name: str | None = None
         self.started: Reply[None] | None = None
@@ -302,6 +317,9 @@ class LocalRef(ActorRef[Any]):
                 index += 1
             else:
                 self._system.dead_letters.bury(self, queue.pop(index), "overflow")
+        kit = None if self._bonds is None else self._bonds.kit
+        if kit is not None and kit.overlap is not None:
+            kit.overlap.scanned = 0
 
     def _is_starting(self) -> bool:
         return self._task is not None and self._task.is_start

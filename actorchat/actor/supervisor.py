@@ -9,6 +9,7 @@ from actorchat.actor.behaviour import Actor
 from actorchat.actor.child import Intensity, Restart, needs_restart, stop_child
 from actorchat.actor.monitor import ChildExit
 from actorchat.actor.reason import SHUTDOWN, Escalated
+from actorchat.actor.stream import Restarted
 from actorchat.errors import ActorDead
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Supervisor(Actor):
         self.strategy: Strategy = strategy
         self.specs = list(children)
         self.running: list[LocalRef | None] = [None] * len(self.specs)
+        self._starts = [0] * len(self.specs)
         self._intensity = Intensity(intensity, period_s)
         self._expects_child = False
 
@@ -112,7 +114,7 @@ class Supervisor(Actor):
             return
         running = self.running
         affected = self._affected(index)
-        again = [i for i in affected if i == index or running[i] is not None]
+        again = hit = [i for i in affected if i == index or running[i] is not None]
         while self._intensity.allows(self.now_s()):
             self.system.restarts += 1
             await self._stop_children(affected)
@@ -120,11 +122,20 @@ class Supervisor(Actor):
             again = [i for i in again if self.specs[i].restart != "temporary"]
             failure = await self._start_children(again)
             if failure is None:
+                self._publish(hit, exit_.reason)
                 return
             index, cause = failure
             affected = self._affected(index)
             again = [i for i in again if i in affected]
         self.stop(Escalated(self.specs[index].id, cause))
+
+    def _publish(self, hit: Sequence[int], reason: object) -> None:
+        events = self.system.events
+        if events.has_subscribers:
+            for index in hit:
+                ref = self.running[index]
+                if ref is not None:  # else a temporary one, which stays away
+                    events.publish(Restarted(self.ref, self.specs[index].id, ref, reason))
 
     def _affected(self, index: int) -> range:
         if self.strategy == "one_for_one":
@@ -149,6 +160,7 @@ class Supervisor(Actor):
             finally:
                 self._expects_child = False
             self.running[index] = ref
+            self._starts[index] += 1
             try:
                 await ref.started()
             except ActorDead as dead:
@@ -180,3 +192,10 @@ class Supervisor(Actor):
     def orphans(self) -> Sequence[LocalRef]:
         """Return the running children."""
         return [ref for ref in self.running if ref is not None]
+
+    def restarts_of(self, child: LocalRef) -> int | None:
+        """Return how often `child` was started again, for whosever sake."""
+        for ref, starts in zip(self.running, self._starts, strict=True):
+            if ref is child:
+                return starts - 1
+        return None

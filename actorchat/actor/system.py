@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from actorchat import logs
 from actorchat.actor import lifecycle
+from actorchat.actor.cycle import TracedReply, traced
 from actorchat.actor.deadletter import DeadLetters
 from actorchat.actor.dynamic import DynamicSupervisor
-from actorchat.actor.info import Info, Tree
-from actorchat.actor.names import Names
+from actorchat.actor.groups import Groups
+from actorchat.actor.info import Info, Tree, age_s
+from actorchat.actor.kit import queued
+from actorchat.actor.names import Names, Numbers
 from actorchat.actor.pinned import PinnedDispatcher
 from actorchat.actor.reason import SHUTDOWN, Crash, is_abnormal
 from actorchat.actor.ref import LocalRef
+from actorchat.actor.stream import Crashed, EventStream
+from actorchat.actor.trace import Tracing
+from actorchat.actor.weight import weight_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +30,15 @@ if TYPE_CHECKING:
     from actorchat.actor.behaviour import Actor
     from actorchat.actor.dispatcher import Dispatcher
     from actorchat.actor.future import Reply
+    from actorchat.actor.trace import Trace
     from actorchat.clock import Clock
+
+RANKINGS: dict[str, Callable[[LocalRef], int]] = {
+    "queue": queued,
+    "reductions": lambda ref: ref._handled,
+    "memory": weight_bytes,
+}
+NUMBER_DIGITS_MAX = 18  # of an actor's number, as text; longer ones are none of ours
 
 
 class Root(DynamicSupervisor):
@@ -41,7 +55,11 @@ class ActorSystem:
     """Owns actors, names, timers, randomness and accounts. Many can live in one process.
 
     Accounts: `told == handled + dead + queued` at any time, as seen from the dispatcher's
-    thread. Everything that was put into a mailbox counts, signals of the runtime too.
+    thread. Everything that was put into a mailbox counts, signals of the runtime too; what an
+    actor put aside is queued.
+
+    With `debug` a call that is awaited and waits for itself, over however many actors, fails at
+    once with `CallCycle`.
     """
 
     def __init__(
@@ -49,15 +67,21 @@ class ActorSystem:
         dispatcher: Dispatcher,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        debug: bool = False,
     ) -> None:
         self.dispatcher = dispatcher
+        self.debug = debug  # calls are looked at for cycles, of actors spawned from then on
+        self.waits: dict[lifecycle.Suspended, TracedReply] = {}  # and this is who awaits which
         self.clock: Clock = dispatcher.clock if clock is None else clock
         self.rng = random.Random() if rng is None else rng
         # For what several threads may touch and no flag protocol covers: bonds, names, sums.
         # Reentrant, because a collection of garbage inside may run finalizers that need it.
         self.lock = threading.RLock()
         self.names = Names(self.lock)
-        self.dead_letters = DeadLetters(self.clock)
+        self.numbers = Numbers(self.lock)
+        self.groups = Groups(self.lock)
+        self.events = EventStream(self.lock)
+        self.dead_letters = DeadLetters(self.clock, self.events)
         self.monitor_refs = itertools.count(1)
         self.told = 0
         self.handled_by_ended = 0
@@ -67,6 +91,7 @@ class ActorSystem:
         self._on_crash: list[Callable[[LocalRef, Crash, str], object]] = []
         self._on_terminated: list[Callable[[LocalRef, object], object]] = []
         self._pinned: list[PinnedDispatcher] = []
+        self._tracing: Tracing | None = None
         self._root = LocalRef(Root, self, dispatcher, None, lifecycle.START)
         _launch(self._root, Root, (), {"is_orderly": True})
         self._root._schedule()
@@ -96,7 +121,10 @@ class ActorSystem:
         owner = parent._actor
         if owner is None:
             raise parent.dead()
-        ref = cls.ref_class(cls, self, dispatcher or self.dispatcher, parent, lifecycle.START)
+        if dispatcher is not None:
+            self._watch(dispatcher)
+        ref_class = traced(cls.ref_class) if self.debug else cls.ref_class
+        ref = ref_class(cls, self, dispatcher or self.dispatcher, parent, lifecycle.START)
         owner.adopt(ref, (cls, args, kwargs, name, dispatcher))
         try:
             if name is not None:
@@ -115,6 +143,7 @@ class ActorSystem:
         """Make a dispatcher with a thread of its own, which ends with this system."""
         dispatcher = PinnedDispatcher(name)
         self._pinned.append(dispatcher)
+        self._watch(dispatcher)
         return dispatcher
 
     def shutdown(self) -> Reply[object]:
@@ -156,17 +185,17 @@ class ActorSystem:
 
     def counts(self) -> dict[str, int]:
         """Return the accounts: actors, told, handled, dead, queued, refused, crashes, restarts."""
-        actors = handled = queued = 0
+        actors = handled = waiting = 0
         for ref in self.refs():
             actors += 1
             handled += ref._handled
-            queued += len(ref._queue)
+            waiting += queued(ref)
         return {
             "actors": actors,
             "told": self.told,
             "handled": handled + self.handled_by_ended,
             "dead": self.dead_letters.total,
-            "queued": queued,
+            "queued": waiting,
             "refused": self.dead_letters.refused,
             "crashes": self.crashes,
             "restarts": self.restarts,
@@ -176,15 +205,80 @@ class ActorSystem:
         """Return what can be told of one actor."""
         return Info.of(ref)
 
-    def top(self, count: int = 10) -> list[Info]:
-        """Return the actors with the longest queues."""
-        return [Info.of(r) for r in heapq.nlargest(count, self.refs(), key=lambda r: len(r._queue))]
+    def find(self, who: str) -> LocalRef | None:
+        """Return the actor with this name, or this number (`Info.id`) if `who` is digits."""
+        if who.isascii() and who.isdigit():
+            return self.numbers.whose(int(who)) if len(who) <= NUMBER_DIGITS_MAX else None
+        return self.names.whereis(who)
 
-    def tree(self) -> Tree:
-        """Return the supervision tree; `str()` draws it."""
-        return Tree.of(self._root)
+    def top(self, count: int = 10, by: str = "queue") -> list[Info]:
+        """Return the `count` foremost actors by a ranking, the first first.
+
+        Args:
+            by: `queue`: messages that wait. `reductions`: messages handled, which stand for the
+                work that an actor caused as reductions do in Erlang; timers and Downs count, how
+                long a message took does not. `memory`: an estimate in bytes, see `weight_bytes`;
+                it takes some µs an actor, all in one go.
+        Raises:
+            ValueError: There is no such ranking.
+        """
+        ranking = RANKINGS.get(by)
+        if ranking is None:
+            msg = f"expected one of {', '.join(RANKINGS)}, not {by!r}"
+            raise ValueError(msg)
+        return [Info.of(ref) for ref in heapq.nlargest(count, self.refs(), key=ranking)]
+
+    def suspended(self, count: int = 10) -> list[Info]:
+        """Return the actors whose handlers have waited longest, the first first."""
+        aged = [(age, ref) for ref in self.refs() if (age := age_s(ref)) is not None]
+        return [Info.of(ref) for _, ref in heapq.nlargest(count, aged, key=lambda it: it[0])]
+
+    def tree(self, width: int | None = None, size: int | None = None) -> Tree:
+        """Return the supervision tree, or what fits into the bounds; `str()` draws it.
+
+        At most `width` children of one supervisor are in it and `size` actors in all, the upper
+        ones first; `Tree.more` says how many were left out.
+        """
+        return Tree.of(self._root, width, size)
+
+    def trace(self, fn: Trace | None) -> None:
+        """Have `fn(ref, message, reply)` called before each message is handled; None ends that.
+
+        `reply` is None where nobody waits for an answer. A timer's message and a Down come as
+        the handler gets them, what else the runtime tells an actor as it is. One trace at a
+        time: a new one takes the place of the old.
+
+        `fn` runs in the actor's thread, those of `pinned` too. It must be quick, must not settle
+        the reply, and sees what it tells itself. One that raises is taken off and logged; the
+        actors do not notice. It begins with each dispatcher's next turn; any thread may call it.
+
+        Raises:
+            TypeError: `fn` is no plain function.
+        """
+        tracing = None if fn is None else Tracing(self, fn)
+        with self.lock:
+            if self._tracing is not None:
+                self._tracing.end()
+            self._tracing = tracing
+            if tracing is not None:
+                own = {self.dispatcher, *self._pinned}
+                for dispatcher in own.union(ref._dispatcher for ref in self.refs()):
+                    tracing.watch(dispatcher)
 
     # -- for the runtime -------------------------------------------------------------------
+
+    def _watch(self, dispatcher: Dispatcher) -> None:
+        if self._tracing is not None:
+            with self.lock:
+                if self._tracing is not None:
+                    self._tracing.watch(dispatcher)
+
+    def trace_failed(self, tracing: Tracing, error: BaseException) -> None:
+        """Take off a trace that raised, unless another has its place by now."""
+        self._log.error("trace failed and was taken off", error=error)
+        with self.lock:
+            if self._tracing is tracing:
+                self.trace(None)
 
     def crashed(self, ref: LocalRef, crash: Crash) -> None:
         """Count a crash and tell whoever listens."""
@@ -196,6 +290,8 @@ class ActorSystem:
                 callback(ref, crash, crash.traceback)
             except Exception as error:  # noqa: BLE001  # a listener must not harm the actor
                 self._log.error("crash listener failed", error=error)
+        if self.events.has_subscribers:
+            self.events.publish(Crashed(ref, crash))
 
     def terminated(self, ref: LocalRef, reason: object) -> None:
         """Tell whoever listens that nobody is left to restart a supervisor."""

@@ -55,6 +55,10 @@ class TimerMessage(Timer, Signal):
         self.forget(ref)
         return self.message
 
+    def peek(self, ref: LocalRef) -> object:
+        """Return the message that would be handled."""
+        return NOTHING if self.is_over else self.message
+
     def forget(self, ref: LocalRef) -> None:
         """Take it out of its actor's table, unless another has its key now."""
         key = self if self.key is None else self.key

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.authenticator import AUTHENTICATOR
+from actorchat.broker.inspection import show
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 DISCONNECTED = "disconnected"
 BUSY = "too much at once; send again a little later"
 NOBODY = "there is no such user"
+NO_ACTOR = "no actor has this name or id"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
 
 
@@ -171,6 +173,13 @@ class SessionActor(Actor):
     def _status(self, op: ops.Status) -> None:
         self._answer(Answer(op.id, dict(self._context.report())))
 
+    def _actors(self, op: ops.Actors) -> None:
+        shown = show(self._context.system, op)
+        if shown is None:
+            self._refused(Refused(op.id, "no_such_actor", NO_ACTOR))
+        else:
+            self._answer(Answer(op.id, shown))
+
     def _check_secret(self, effect: CheckSecret) -> None:
         attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
         if not self._reach_authenticator(attempt):
@@ -273,6 +282,7 @@ class SessionActor(Actor):
         ops.Revoke: _revoke,
         ops.Provision: _provision,
         ops.Status: _status,
+        ops.Actors: _actors,
         Accepted: _accepted,
         Refused: _refused,
         Update: _update,

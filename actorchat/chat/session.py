@@ -36,6 +36,7 @@ from actorchat.chat.event import (
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
     Ack,
+    Actors,
     Hello,
     History,
     Invalid,
@@ -210,6 +211,7 @@ class Session:
         State.OPERATOR: {
             Provision: _pass,
             Status: _pass,
+            Actors: _pass,
             Ping: _on_ping,
             Invalid: _on_invalid,
             Answer: _pass,

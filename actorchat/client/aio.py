@@ -7,14 +7,14 @@ import logging
 import ssl
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
 from actorchat.client import event
+from actorchat.client.dial import parse_address
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
-from actorchat.client.dial import parse_address
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
 from actorchat.client.post import check_send, new_cid
@@ -62,7 +62,7 @@ def connect(
     """Return a client of the server at `address`; `async with` connects it, signs in, closes it.
 
     Args:
-        address: `tcp://host:port` or `tls://host:port`, or several, to be tried in turn.
+        address: `tcp://host:port`, or with `tls`, `ws`, `wss`, or several, to be tried in turn.
         token, password, operator: One of them: the secret to sign in by.
         ack: `auto` acks a message when it is in the inbox, `manual` when the application says so.
         resume: The last update that the application holds from a former run (`Chat.cursor`).
@@ -72,7 +72,7 @@ def connect(
         timeout_s: For an answer; a send that waits longer has the connection made anew.
         sign_in_timeout_s: What `async with` waits for; 0 is not at all, None for ever.
         reconnect_cap_s: The longest wait between two tries to connect.
-        tls: The context for `tls://`, by default one that trusts what the system trusts.
+        tls: The context for TLS, by default one that trusts what the system trusts.
     Raises:
         ValueError: An argument that can't be used.
     """
@@ -272,6 +272,23 @@ class Chat:
     async def status(self) -> dict[str, int | str]:
         """Return the node's counters; for operators."""
         return cast(dict[str, int | str], await self._ask(ops.Status(0)))
+
+    async def actors(
+        self,
+        view: Literal["tree", "top", "info"] = "tree",
+        *,
+        by: Literal["queue", "reductions", "memory"] = "queue",
+        count: int = 10,
+        who: str | None = None,
+    ) -> dict[str, Any]:
+        """Return what the node's actors are doing, `{total, actors: […]}`; for operators.
+
+        Raises:
+            InvalidOp: An argument is out of its bounds. Refusal: `no_such_actor`.
+        """
+        if view == "info" and who is None:
+            raise InvalidOp("info needs the name or the id of an actor")
+        return await self._ask(ops.Actors(0, view, by, count, who))
 
     async def _ask(self, request: event.Request) -> dict[str, object]:
         try:

@@ -10,7 +10,7 @@ import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
 from actorchat.client.event import State
@@ -189,3 +189,14 @@ class Chat:
     def status(self) -> dict[str, int | str]:
         """Return the node's counters; for operators."""
         return self._run(self._chat.status())
+
+    def actors(
+        self,
+        view: Literal["tree", "top", "info"] = "tree",
+        *,
+        by: Literal["queue", "reductions", "memory"] = "queue",
+        count: int = 10,
+        who: str | None = None,
+    ) -> dict[str, Any]:
+        """Return what the node's actors are doing, as the asyncio face does; for operators."""
+        return self._run(self._chat.actors(view, by=by, count=count, who=who))

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from actorchat.client.link import Address, Link
 from actorchat.protocol.ops import ServerOp
 
-SCHEMES = ("tcp", "tls")
-OVER_TLS = frozenset({"tls"})
+SCHEMES = ("tcp", "tls", "ws", "wss", "http", "https")
+OVER_TLS = frozenset({"tls", "wss", "https"})
 
 
 def parse_address(text: str) -> Address:
@@ -47,5 +47,13 @@ def new_link(
             from actorchat.client.tcp import TcpLink
 
             return TcpLink(on_open, on_ops, on_end)
+        case "ws" | "wss":
+            from actorchat.client.ws import WsLink
+
+            return WsLink(on_open, on_ops, on_end)
+        case "http" | "https":
+            from actorchat.client.poll import PollLink
+
+            return PollLink(on_open, on_ops, on_end)
         case _:
             raise ValueError(f"no transport has the scheme {scheme!r}")

@@ -9,9 +9,9 @@ from enum import Enum
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import History, Provision, Revoke, ServerOp, Status
+from actorchat.protocol.ops import Actors, History, Provision, Revoke, ServerOp, Status
 
-Request = History | Revoke | Provision | Status
+Request = History | Revoke | Provision | Status | Actors
 
 
 class State(Enum):

@@ -27,9 +27,7 @@ from actorchat.limits import RECONNECT_BASE_S, RECONNECT_CAP_S
 NEVER_SENT = -1.0
 
 
-def full_jitter(
-    attempt: int, jitter: Callable[[], float], cap_s: float = RECONNECT_CAP_S
-) -> float:
+def full_jitter(attempt: int, jitter: Callable[[], float], cap_s: float = RECONNECT_CAP_S) -> float:
     """Return seconds to wait before try number `attempt`, from 0; `jitter` draws from [0, 1).
 
     Source: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.

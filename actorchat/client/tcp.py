@@ -1,4 +1,4 @@
-"""Knows a client's TCP connection: frames out, ops in. Must not know the session."""
+"""Knows a client's connection over TCP: frames out, ops in. Must not know the session."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import cast
 
 from actorchat.client.link import Address
-from actorchat.protocol.connection import Connection, Side, frame
+from actorchat.protocol.connection import Connection, Received, Side, frame
 from actorchat.protocol.ops import ServerOp
+
+NONSENSE = "the server's bytes make no sense"
 
 
 class TcpLink(asyncio.Protocol):
@@ -71,31 +73,48 @@ class TcpLink(asyncio.Protocol):
         if self._on_open is None:
             self._transport.abort()  # dropped just before
         else:
-            self._on_open()
+            self._begin()
 
     def data_received(self, data: bytes) -> None:
         """Hand on the ops that `data` completes."""
         if self._on_ops is None:
             return
-        ops = self._connection.receive(data)
-        if ops:
+        ops, fault = self._read(data)
+        if ops and self._on_ops is not None:
             self._on_ops(cast(list[ServerOp], ops))
-        if self._connection.error is not None and self._on_end is not None:
+        if fault is not None and self._on_end is not None:
             on_end = self._on_end
             self.drop()
-            on_end(f"the server's bytes make no sense: {self._connection.error}")
+            on_end(fault)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell that the transport is gone."""
         self._gone.set_result(None)
         self._end(str(error) if error else "the server closed the connection")
 
+    # -- what differs over other protocols on TCP ------------------------------------------------
+    _wrap = staticmethod(frame)
+
+    def _begin(self) -> None:
+        """Go on with a fresh transport."""
+        assert self._on_open is not None
+        self._on_open()
+
+    def _read(self, data: bytes) -> tuple[list[Received], str | None]:
+        """Return the ops that `data` completes, and why the connection must end, if it must."""
+        ops = self._connection.receive(data)
+        error = self._connection.error
+        return ops, None if error is None else f"{NONSENSE}: {error}"
+
     # -- the client's calls ----------------------------------------------------------------------
     def write(self, payload: bytes) -> None:
         """Send `payload` as a frame, with all else of this turn of the loop."""
+        self._queue(self._wrap(payload))
+
+    def _queue(self, framed: bytes) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(frame(payload))
+        self._out.append(framed)
 
     def _flush(self) -> None:
         out = self._out

@@ -125,6 +125,7 @@ class Bounds:
     drain_spread_ms: int = limits.DRAIN_SPREAD_MS
     overload_spread_ms: int = limits.OVERLOAD_SPREAD_MS
     tick_s: float = limits.SWEEP_TICK_S
+    poll_wait_s: float = limits.POLL_WAIT_S
 
 
 @dataclass(slots=True)

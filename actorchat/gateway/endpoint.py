@@ -162,18 +162,30 @@ class Endpoint:
     # -- the transport's side -------------------------------------------------------------------
 
     def _open(self, transport: Transport) -> None:
-        """Start with a fresh transport: find room, get a session."""
+        """Start with a fresh transport that can carry frames at once."""
+        self._begin(self._attach(transport))
+
+    def _attach(self, transport: Transport) -> bool:
+        """Start with a fresh transport, under the handshake's deadline; say whether there is room.
+
+        `_begin` goes on from there, when the transport can carry frames.
+        """
         listener = self._listener
-        bounds, counters, sweep = listener.bounds, listener.counters, listener.sweep
+        bounds, sweep = listener.bounds, listener.sweep
         self._transport = transport
-        self._outbox = Outbox(listener.loop, transport, counters, bounds.outbox_bytes_max)
+        self._outbox = Outbox(listener.loop, transport, listener.counters, bounds.outbox_bytes_max)
         self._heard = sweep.now
         listener.add(self)
-        if listener.is_full():
+        sweep.watch(self, sweep.now + listener.handshake_ticks)
+        return not listener.is_full()
+
+    def _begin(self, has_room: bool) -> None:
+        """Get a session, or send the peer away."""
+        listener, counters = self._listener, self._listener.counters
+        if not has_room:
             counters.refused += 1
             self._end("", listener.bye("overload", "after"))
             return
-        sweep.watch(self, sweep.now + listener.handshake_ticks)
         try:
             inlet = listener.open_session(self)
         except Unavailable:
@@ -217,17 +229,27 @@ class Endpoint:
             if self._is_closing:
                 return
 
-    def _break(self, ops: Sequence[Any], error: ProtocolError) -> None:
-        """End a connection whose bytes make no sense any more, after `ops` that still did."""
-        # The last ops are not held back: what came before the fault counts, and one read bounds it.
-        held, self._held = self._held or [], None
-        self._deliver([*held, *ops], maxsize)
+    def _break(self, ops: Sequence[Any], error: ProtocolError | None) -> None:
+        """End a connection whose bytes make no sense any more, after `ops` that still did.
+
+        Without an `error` the transport has a way of its own to say what was wrong.
+        """
+        self._deliver_last(ops)
         if self._is_closing:
             return
         self._listener.counters.protocol_errors += 1
+        if error is None:
+            self._end("protocol")
+            return
         answer = encode_error(None, error.code, str(error), error.retry, error.outcome)
         self._outbox.put(self._wrap(answer))
         self._end("protocol", self._listener.bye("protocol", "never"))
+
+    def _deliver_last(self, ops: Sequence[Any]) -> None:
+        """Pass on what is held and `ops`, which are the last."""
+        # None is held back: what came before the end counts, and one read bounds it.
+        held, self._held = self._held or [], None
+        self._deliver([*held, *ops], maxsize)
 
     def _peer_closed(self) -> bool:
         """Note the end of what the peer sends; say whether our side stays open to answer it."""
@@ -241,12 +263,20 @@ class Endpoint:
         self._end("eof")
         return False
 
-    def _lost(self, error: Exception | None) -> None:
+    def pause_writing(self) -> None:
+        """Keep further frames in the outbox."""
+        self._outbox.hold()
+
+    def resume_writing(self) -> None:
+        """Let the outbox flow again."""
+        self._outbox.release()
+
+    def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after a transport that is gone."""
         self._outbox.drop()
         if not self._is_closing:
             self._is_closing = True
-            self._let_go("eof" if error is None else "reset")
+            self._let_go("eof" if exc is None else "reset")
         self._listener.discard(self)
 
     @staticmethod

@@ -21,6 +21,11 @@ class TcpConnection(Endpoint, asyncio.Protocol):
         super().__init__(listener)
         self._protocol = Connection(Side.SERVER, listener.bounds.hello_frame_bytes_max)
 
+    @property
+    def frame_bytes_max(self) -> int:
+        """Bytes of the longest payload that is taken now."""
+        return self._protocol.frame_bytes_max
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take up the connection. Both loops have set TCP_NODELAY."""
         self._open(cast(asyncio.Transport, transport))
@@ -43,18 +48,6 @@ class TcpConnection(Endpoint, asyncio.Protocol):
     def eof_received(self) -> bool:
         """Note that the peer sends no more; it may still wait for answers."""
         return self._peer_closed()
-
-    def pause_writing(self) -> None:
-        """Keep further frames in the outbox."""
-        self._outbox.hold()
-
-    def resume_writing(self) -> None:
-        """Let the outbox flow again."""
-        self._outbox.release()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Clean up."""
-        self._lost(exc)
 
     def _widen(self, frame_bytes_max: int) -> None:
         self._protocol.frame_bytes_max = frame_bytes_max

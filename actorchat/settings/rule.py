@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actorchat import limits
 
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between settings that are each right alone."""
-    try:
-        parse_address(values["gateway.tcp.listen"])
-    except ValueError as error:
-        yield f"gateway.tcp.listen: {error}"
-    if bool(values["gateway.tcp.tls_cert"]) != bool(values["gateway.tcp.tls_key"]):
-        yield "gateway.tcp.tls_cert and gateway.tcp.tls_key: give both or neither"
+    for gateway in ("gateway.tcp", "gateway.ws", "gateway.http"):
+        listen = values[f"{gateway}.listen"]
+        try:
+            if listen or gateway == "gateway.tcp":
+                parse_address(listen)
+        except ValueError as error:
+            yield f"{gateway}.listen: {error}"
+        if bool(values[f"{gateway}.tls_cert"]) != bool(values[f"{gateway}.tls_key"]):
+            yield f"{gateway}.tls_cert and {gateway}.tls_key: give both or neither"
+    for origin in values["gateway.ws.origins"].split():
+        if _ORIGIN.fullmatch(origin) is None:
+            yield f"gateway.ws.origins: expected * or scheme://host[:port], got {origin!r}"
+    if values["gateway.http.poll_wait_s"] > values["limits.idle_timeout_s"]:
+        yield (
+            "gateway.http.poll_wait_s: must not exceed limits.idle_timeout_s, "
+            f"got {values['gateway.http.poll_wait_s']:g}"
+        )
     if values["limits.idle_timeout_s"] <= limits.PING_INTERVAL_S:
         yield (
             f"limits.idle_timeout_s: must exceed the {limits.PING_INTERVAL_S:g} s between "

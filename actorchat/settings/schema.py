@@ -55,10 +55,64 @@ class TcpSettings(_Section, frozen=True):
     ] = ""
 
 
+class WsSettings(_Section, frozen=True):
+    """The WebSocket gateway; subprotocols actorchat.v1.cbor and actorchat.v1.json."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="Address as host:port; empty for none. Where neither this nor another "
+            "address is chosen, `actorchat up` takes 127.0.0.1:7701."
+        ),
+    ] = ""
+    origins: Annotated[
+        str,
+        Meta(
+            description="Web pages that may connect beside those of the same host and port: "
+            "origins as https://chat.example.org, lower case, separated by spaces; * for all. "
+            "Programs that are no browsers say no origin and always may."
+        ),
+    ] = ""
+    tls_cert: Annotated[
+        str,
+        Meta(description="PEM file of the certificate chain; empty for no TLS."),
+    ] = ""
+    tls_key: Annotated[
+        str,
+        Meta(description="PEM file of the certificate's private key; empty for no TLS."),
+    ] = ""
+
+
+class HttpSettings(_Section, frozen=True):
+    """The HTTP gateway: long-polling, /livez, /readyz and /metrics."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="Address as host:port; empty for none. Where neither this nor another "
+            "address is chosen, `actorchat up` takes 127.0.0.1:7780."
+        ),
+    ] = ""
+    poll_wait_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds after which a poll is answered though there is nothing to say."),
+    ] = limits.POLL_WAIT_S
+    tls_cert: Annotated[
+        str,
+        Meta(description="PEM file of the certificate chain; empty for no TLS."),
+    ] = ""
+    tls_key: Annotated[
+        str,
+        Meta(description="PEM file of the certificate's private key; empty for no TLS."),
+    ] = ""
+
+
 class GatewaySettings(_Section, frozen=True):
     """Where clients connect."""
 
     tcp: TcpSettings = TcpSettings()
+    ws: WsSettings = WsSettings()
+    http: HttpSettings = HttpSettings()
 
 
 class StoreSettings(_Section, frozen=True):

@@ -69,6 +69,7 @@ _HINTS = {
     "id_conflict": "this id was used for another text; leave --cid out",
     "busy": "try again in a moment",
     "store_full": "free space on the node's disk; nothing was lost",
+    "no_such_actor": "see: actorchat actors top; an id is forgotten when its actor has ended",
     "forbidden": "only the operator of the node may do this",
 }
 

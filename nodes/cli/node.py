@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nodes.boot import NodeInfo
 
 STATUS_TIMEOUT_S = 5.0
+# Where the gateways beside TCP listen when no address is chosen.
+DEFAULT_LISTEN = {"gateway.ws.listen": "127.0.0.1:7701", "gateway.http.listen": "127.0.0.1:7780"}
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +33,14 @@ def up(
         str | None,
         typer.Option("--tcp", metavar="HOST:PORT", help="Where to listen; port 0 picks one."),
     ] = None,
+    ws: Annotated[
+        str | None,
+        typer.Option("--ws", metavar="HOST:PORT", help="And for WebSocket; '' for not."),
+    ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT", help="Where to listen for HTTP; '' for not."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Settings, as TOML.")
     ] = None,
@@ -42,11 +52,17 @@ def up(
     flags: dict[str, object] = {
         "node.data_dir": None if data is None else str(data),
         "gateway.tcp.listen": tcp,
+        "gateway.ws.listen": ws,
+        "gateway.http.listen": http,
     }
     resolved = resolve(config, overrides=flags)
-    if resolved.origins["node.data_dir"] == "default":
+    origins = resolved.origins
+    if origins["node.data_dir"] == "default":
         flags["node.data_dir"] = str(data_dir())
-        resolved = resolve(config, overrides=flags)
+    # Who chooses an address has a reason, a second node for one, and chooses the others as well.
+    if all(origins[key] == "default" for key in ("gateway.tcp.listen", *DEFAULT_LISTEN)):
+        flags.update(DEFAULT_LISTEN)
+    resolved = resolve(config, overrides=flags)
     from nodes import boot
 
     def ready(info: NodeInfo) -> None:
@@ -57,13 +73,14 @@ def up(
 
 
 def _tell_ready(info: NodeInfo, *, json: bool) -> None:
-    described = {"tcp": info.tcp, "data": str(info.data), "pid": info.pid}
+    described = {"tcp": info.tcp, **info.also, "data": str(info.data), "pid": info.pid}
     if json:
         say_json(described)
         return
     where = "" if info.data == data_dir() else f" --data {info.data}"
+    listens = " and ".join((info.tcp, *info.also.values()))
     lines = [
-        f"actorchat listens at {info.tcp}, data in {info.data} (process {info.pid})",
+        f"actorchat listens at {listens}, data in {info.data} (process {info.pid})",
         "Try in another terminal:",
         f"  actorchat user add ann --generate{where}",
         f"  actorchat user add bob --generate{where}",

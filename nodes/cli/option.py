@@ -23,7 +23,7 @@ Server = Annotated[
         "--server",
         metavar="ADDRESS",
         envvar="ACTORCHAT_SERVER",
-        help="tcp://host:port or tls://host:port (default: the node of the data directory, "
+        help="tcp://, tls://, ws:// or wss://host:port (default: the node of the data directory, "
         "else tcp://127.0.0.1:7700).",
         show_default=False,
         show_envvar=True,

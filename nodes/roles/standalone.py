@@ -18,14 +18,13 @@ from actorchat.broker.tree import SESSIONS, Broker, Parts
 from actorchat.chat.account import TOKEN_BYTES
 from actorchat.clock import SystemClock
 from actorchat.errors import Fatal, StoreIO
-from actorchat.gateway.base import Bounds
-from actorchat.gateway.tcp import TcpGateway
-from actorchat.gateway.tls import tls_context
 from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
 from actorchat.metrics import Exposition
-from actorchat.settings import Settings, parse_address
+from actorchat.settings import Settings
 from actorchat.store.committer import ThreadSyncer
 from actorchat.store.rocks import RocksEngine
+from nodes.roles.gateways import make_gateways
+from nodes.roles.numbers import expose_node
 
 log = logs.logger(__name__)
 
@@ -88,28 +87,51 @@ class Standalone:
             )
         )
         self._broker.context.report = self.report
-        self._gateway = self._make_gateway()
+        self._numbers = Exposition()
+        self._is_listening = False
+        self._gateways = make_gateways(
+            settings, self._broker.open_session, self.why_not_ready, self._numbers.text
+        )
         self._metrics = Exposition()
-        self._metrics.add("tcp", self._gateway.counters)
+        for name, gateway in self._gateways.items():
+            self._metrics.add(name, gateway.counters)
+            self._numbers.add("gateway", gateway.counters, {"transport": name})
+        expose_node(self._numbers, self._system.counts, self._counts, self._engine.stats)
 
     @property
     def tcp_address(self) -> str:
         """Where the TCP gateway listens, as `tcp://host:port`."""
-        return self._gateway.address
+        return self._gateways["tcp"].address
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where each gateway listens, by its name, as `scheme://host:port`."""
+        return {name: gateway.address for name, gateway in self._gateways.items()}
 
     async def start(self) -> None:
         """Start the actors, then listen."""
         await self._broker.start().started()
-        await self._gateway.start()
+        for gateway in self._gateways.values():
+            await gateway.start()
+        self._is_listening = True
+
+    def why_not_ready(self) -> str:
+        """Say why no client should be sent here now; empty when one should."""
+        committer = self._broker.context.log.committer
+        if self.failure is not None or committer.is_broken:
+            return "the store is broken"
+        if not self._is_listening:
+            return "not listening"
+        return "the store is full" if committer.is_full else ""
 
     async def stop(self) -> None:
         """Send clients away, let what is under way be stored, close the store."""
         if self.failure is None:
-            await self._gateway.drain()
+            await asyncio.gather(*(gateway.drain() for gateway in self._gateways.values()))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
-            await self._gateway.stop()
+            await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()
@@ -136,30 +158,37 @@ class Standalone:
 
     def report(self) -> dict[str, int | str]:
         """Return the node's counters, as an operator sees them."""
-        sessions = self._system.names.whereis(SESSIONS)
-        children = getattr(sessions._actor, "children", ()) if sessions is not None else ()
         return {
             "node": self._settings.node.name,
-            "uptime_s": int(time.monotonic() - self._started_s),
-            "sessions": len(children),
-            **self._broker.counts(),
+            **self._counts(),
             **{name: int(count) for name, count in self._metrics.snapshot().items()},
             **{f"actor_{name}": count for name, count in self._system.counts().items()},
             **{f"store_{name}": count for name, count in self._engine.stats().items()},
         }
 
-    def _make_gateway(self) -> TcpGateway:
-        tcp, limits = self._settings.gateway.tcp, self._settings.limits
-        host, port = parse_address(tcp.listen)
-        context = tls_context(tcp.tls_cert, tcp.tls_key) if tcp.tls_cert else None
-        bounds = Bounds(
-            outbox_bytes_max=limits.outbox_bytes_max,
-            in_flight_max=limits.requests_in_flight_max,
-            connections_max=limits.connections_max,
-            handshake_timeout_s=limits.handshake_timeout_s,
-            idle_timeout_s=limits.idle_timeout_s,
-        )
-        return TcpGateway(self._broker.open_session, host, port, context, bounds)
+    def log_actors(self, count: int = 10) -> None:
+        """Log the accounts, the longest queues that there are, and the handlers that wait longest.
+
+        As warnings, so that they are seen at any level at which somebody would ask for them.
+        """
+        queues = [info for info in self._system.top(count) if info.queued]
+        log.warning("actors at this moment", **self._system.counts())
+        for event, infos in (
+            ("actor with a long queue", queues),
+            ("actor with a suspended handler", self._system.suspended(count)),
+        ):
+            for rank, info in enumerate(infos, 1):
+                told = {name: value for name, value in info.as_dict().items() if value is not None}
+                log.warning(event, rank=rank, **told)
+
+    def _counts(self) -> dict[str, int]:
+        sessions = self._system.names.whereis(SESSIONS)
+        children = getattr(sessions._actor, "children", ()) if sessions is not None else ()
+        return {
+            "uptime_s": int(time.monotonic() - self._started_s),
+            "sessions": len(children),
+            **self._broker.counts(),
+        }
 
     # -- when something breaks ---------------------------------------------------------------------
     def _fatal(self, error: Exception) -> None:

@@ -6,13 +6,21 @@ A new transport brings one class of this shape; the battery in `test_gateways.py
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
+import aiohttp
+
+from actorchat.errors import MalformedFrame
+from actorchat.gateway.poll import FRAMES_TYPE
+from actorchat.protocol import jsontext, upgrade
+from actorchat.protocol import websocket as ws
 from actorchat.protocol.codec import decode
-from actorchat.protocol.framing import frame
+from actorchat.protocol.framing import FrameSplitter, frame
 
 
 class Peer(Protocol):
@@ -83,6 +91,196 @@ class TcpPeer:
             await self._writer.wait_closed()
         except (ConnectionError, ssl.SSLError):
             pass
+
+
+class PollPeer:
+    """The far end of `http://` and `https://`: it polls when it sends, and when it wants more."""
+
+    def __init__(self, session: aiohttp.ClientSession, token: str, frames: bytes) -> None:
+        self._session = session
+        self._polls: list[asyncio.Task[tuple[int, list[bytes]]]] = []
+        self._number = self._had = 0
+        self._got = deque(FrameSplitter().feed(frames, 2**20))
+        self._token = token
+        self._is_over = not token
+
+    @classmethod
+    async def connect(cls, address: str, tls: ssl.SSLContext | None) -> Self:
+        session = aiohttp.ClientSession(
+            address, connector=aiohttp.TCPConnector(ssl=tls or True, limit=0)
+        )
+        try:
+            async with session.post("/v1/session") as answer:
+                if answer.status == 503:
+                    return cls(session, "", await answer.read())
+                return cls(session, (await answer.json())["token"], b"")
+        except BaseException:
+            await session.close()
+            raise
+
+    async def send(self, *payloads: bytes) -> None:
+        self._poll(b"".join(map(frame, payloads)))
+        await asyncio.sleep(0)
+
+    async def send_in_pieces(self, *payloads: bytes) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            for byte in b"".join(map(frame, payloads)):
+                yield bytes((byte,))
+
+        self._poll(pieces())
+
+    async def send_too_long(self, payload_bytes: int) -> None:
+        self._poll(payload_bytes.to_bytes(4, "big") + b"\xa1")
+
+    async def receive(self) -> dict[str, Any] | None:
+        while not self._got:
+            if self._is_over:
+                return None
+            if not self._polls:
+                self._poll(b"")
+            try:
+                last, payloads = await self._polls.pop(0)
+            except (aiohttp.ClientError, ConnectionError):
+                self._is_over = True
+                return None
+            # What was sent twice, to polls that crossed each other, is taken once.
+            self._got.extend(payloads[max(0, self._had - last + len(payloads)) :])
+            self._had = max(self._had, last)
+        return decode(self._got.popleft())
+
+    async def half_close(self) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        for poll in self._polls:
+            poll.cancel()
+        await asyncio.gather(*self._polls, return_exceptions=True)
+        token, self._token = self._token, ""
+        if token:
+            try:
+                await self._session.delete("/v1/session", headers=_bearer(token))
+            except (aiohttp.ClientError, OSError):
+                pass
+        await self._session.close()
+
+    def _poll(self, body: bytes | AsyncIterator[bytes]) -> None:
+        self._number += 1
+        numbers = {"Actorchat-Poll": str(self._number), "Actorchat-Ack": str(self._had)}
+        headers = {**_bearer(self._token), **numbers, "Content-Type": FRAMES_TYPE}
+        self._polls.append(asyncio.ensure_future(self._ask(body, headers)))
+
+    async def _ask(
+        self, body: bytes | AsyncIterator[bytes], headers: dict[str, str]
+    ) -> tuple[int, list[bytes]]:
+        async with self._session.post("/v1/poll", data=body, headers=headers) as answer:
+            if answer.status != 200:
+                raise ConnectionError(await answer.text())
+            payloads = FrameSplitter().feed(await answer.read(), 2**20)
+            return int(answer.headers["Actorchat-Seq"]), payloads
+
+
+class WsPeer:
+    """The far end of `ws://` and `wss://`, in the CBOR form."""
+
+    protocol = upgrade.CBOR_PROTOCOL
+    opcode = ws.BINARY
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._splitter = ws.MessageSplitter(frames_are_masked=False)
+        self._messages: deque[bytes] = deque()
+        self.close_code: int | None = None
+
+    @classmethod
+    async def connect(cls, address: str, tls: ssl.SSLContext | None) -> Self:
+        where = urlsplit(address)
+        assert where.hostname and where.port
+        reader, writer = await asyncio.open_connection(where.hostname, where.port, ssl=tls)
+        nonce = os.urandom(16)
+        writer.write(upgrade.request(where.hostname, where.port, cls.protocol, nonce))
+        head = await reader.readuntil(b"\r\n\r\n")
+        upgrade.check_answer(head[:-4], cls.protocol, nonce)
+        return cls(reader, writer)
+
+    @staticmethod
+    def _encoded(payload: bytes) -> bytes:
+        return payload
+
+    @staticmethod
+    def _decoded(message: bytes) -> dict[str, Any]:
+        return decode(message)
+
+    def _frames(self, payloads: tuple[bytes, ...]) -> bytes:
+        return b"".join(
+            ws.client_frame(self.opcode, self._encoded(payload), os.urandom(4))
+            for payload in payloads
+        )
+
+    async def send(self, *payloads: bytes) -> None:
+        await self.send_raw(self._frames(payloads))
+
+    async def send_raw(self, stream: bytes) -> None:
+        self._writer.write(stream)
+        await self._writer.drain()
+
+    async def send_in_pieces(self, *payloads: bytes) -> None:
+        for byte in self._frames(payloads):
+            self._writer.write(bytes((byte,)))
+            await asyncio.sleep(0)
+
+    async def send_too_long(self, payload_bytes: int) -> None:
+        head = bytes((0x80 | self.opcode, 0xFF)) + payload_bytes.to_bytes(8, "big")
+        await self.send_raw(head + bytes(4) + b"x")
+
+    async def receive(self) -> dict[str, Any] | None:
+        while not self._messages:
+            try:
+                chunk = await self._reader.read(65_536)
+            except ConnectionError:
+                return None
+            if not chunk:
+                return None
+            for opcode, payload in self._splitter.feed(chunk, 2**24):
+                if opcode == ws.CLOSE:
+                    self.close_code = ws.close_code(payload)
+                else:
+                    assert opcode == self.opcode
+                    self._messages.append(payload)
+            assert self._splitter.violation is None
+        return self._decoded(self._messages.popleft())
+
+    async def half_close(self) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except (ConnectionError, ssl.SSLError):
+            pass
+
+
+class JsonWsPeer(WsPeer):
+    """The far end of `ws://` in the JSON form. What is no CBOR goes out as text that is no JSON."""
+
+    protocol = upgrade.JSON_PROTOCOL
+    opcode = ws.TEXT
+
+    @staticmethod
+    def _encoded(payload: bytes) -> bytes:
+        try:
+            return jsontext.transcode(payload)
+        except MalformedFrame:
+            return payload.decode("latin-1").encode()
+
+    @staticmethod
+    def _decoded(message: bytes) -> dict[str, Any]:
+        return jsontext.decode(message)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 async def rest(peer: Peer) -> Sequence[dict[str, Any]]:

@@ -127,6 +127,9 @@ def test_the_bounds_are_those_of_the_code() -> None:
     assert f"request-id = 0..{limits.REQUEST_ID_MAX}\n" in CDDL
     assert re.search(rf"^position = 0\.\.{limits.POSITION_MAX} ", CDDL, re.MULTILINE)
     assert f"? limit: 1..{limits.HISTORY_PAGE_MESSAGES_MAX}," in CDDL
+    assert f"? count: 1..{limits.ACTORS_SHOWN_MAX}," in CDDL
+    lines, shown = limits.ACTOR_LINES_MAX, limits.ACTORS_SHOWN_MAX
+    assert f"at most {lines} lines or {shown} of the others" in CDDL
     assert f"more than {limits.CBOR_DEPTH_MAX} levels or {limits.CBOR_ITEMS_MAX:,} items" in CDDL
     assert f'new-name = tstr .regexp "^{NAME_PATTERN.replace("(?:", "(")}$"' in CDDL
     assert f"message-body = tstr .size (0..{4 * limits.BODY_CHARS_MAX})" in CDDL

@@ -15,7 +15,9 @@ import trustme
 
 from actorchat.errors import MailboxFull, Overloaded
 from actorchat.gateway.base import CLOSE_REASONS, Bounds, Gateway, Outlet
+from actorchat.gateway.poll import PollGateway
 from actorchat.gateway.tcp import TcpGateway
+from actorchat.gateway.ws import WsGateway
 from actorchat.protocol.codec import (
     encode,
     encode_accepted,
@@ -25,7 +27,7 @@ from actorchat.protocol.codec import (
     encode_send,
 )
 from actorchat.protocol.ops import Hello, Invalid, Ping, Pong, Send
-from tests.conformance.gateway_peers import Peer, TcpPeer, rest
+from tests.conformance.gateway_peers import JsonWsPeer, Peer, PollPeer, TcpPeer, WsPeer, rest
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Kind:
 GATEWAYS = [
     Kind("tcp", TcpGateway, TcpPeer, can_half_close=True),
     Kind("tls", TcpGateway, TcpPeer, is_tls=True),
+    Kind("ws", WsGateway, WsPeer),
+    Kind("ws-json", WsGateway, JsonWsPeer),
+    Kind("wss", WsGateway, WsPeer, is_tls=True),
+    Kind("http", PollGateway, PollPeer),
+    Kind("https", PollGateway, PollPeer, is_tls=True),
 ]
 
 HELLO = encode_push(Hello(1, 1, "ann", "phone", "password", "secret"))
@@ -341,7 +348,7 @@ async def test_peer_that_does_not_read_is_closed_and_its_bytes_are_bounded(site:
     bytes_max = 262_144
     await site.open(outbox_bytes_max=bytes_max)
     peer, session = await site.sign_in()
-    payload = encode({"op": "msg", "x": b"x" * 4000})
+    payload = encode({"op": "msg", "x": "x" * 4000})
     most = 0
     async with asyncio.timeout(20):
         while not session.reasons:
@@ -359,11 +366,11 @@ async def test_peer_that_does_not_read_is_closed_and_its_bytes_are_bounded(site:
 async def test_burst_to_a_peer_that_reads_is_no_slow_consumer(site: Site) -> None:
     await site.open(outbox_bytes_max=262_144)
     peer, session = await site.sign_in()
-    payload = encode({"op": "msg", "x": b"x" * 4000})
+    payload = encode({"op": "msg", "x": "x" * 4000})
     for _ in range(50):
         session.outlet.push(payload)
     for _ in range(50):
-        assert await peer.receive() == {"op": "msg", "x": b"x" * 4000}
+        assert await peer.receive() == {"op": "msg", "x": "x" * 4000}
     assert session.reasons == []
 
 

@@ -20,6 +20,7 @@ HISTORY: dict[str, Any] = {"op": "history", "id": 7, "conv": "victim"}
 HELLO = hello("mallory", "secret") | {"id": 7}
 PROVISION: dict[str, Any] = {"op": "provision", "id": 7, "user": "new"}
 REVOKE: dict[str, Any] = {"op": "revoke", "id": 7, "device": "d"}
+ACTORS: dict[str, Any] = {"op": "actors", "id": 7, "view": "top"}
 
 # Names that could hurt a key, a path, a log line, a terminal or a page, or that just do not fit.
 BAD_NAMES = {
@@ -222,7 +223,9 @@ async def test_more_unanswerable_ops_than_may_be_in_flight_do_not_block_the_sess
     assert await mallory.read() == {"op": "pong"}
 
 
-@pytest.mark.parametrize("op", [SEND, HISTORY, PROVISION, REVOKE, {"op": "status", "id": 7}])
+@pytest.mark.parametrize(
+    "op", [SEND, HISTORY, PROVISION, REVOKE, {"op": "status", "id": 7}, ACTORS]
+)
 async def test_a_request_before_sign_in_is_refused_and_does_nothing(
     mallory: Wire, stranger: Wire, op: dict[str, Any]
 ) -> None:
@@ -234,7 +237,7 @@ async def test_a_request_before_sign_in_is_refused_and_does_nothing(
     assert await head_of(mallory, "victim") == 0
 
 
-@pytest.mark.parametrize("op", [PROVISION, {"op": "status", "id": 7}])
+@pytest.mark.parametrize("op", [PROVISION, {"op": "status", "id": 7}, ACTORS])
 async def test_what_only_operators_may_is_refused_to_users(
     mallory: Wire, op: dict[str, Any]
 ) -> None:

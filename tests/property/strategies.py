@@ -9,6 +9,7 @@ from actorchat.ids import CLIENT_ID_BYTES, NAME_PATTERN
 from actorchat.limits import POSITION_MAX, REQUEST_ID_MAX
 from actorchat.protocol.ops import (
     Ack,
+    Actors,
     Bye,
     Failure,
     Hello,
@@ -58,6 +59,14 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Revoke: st.builds(Revoke, request_ids, names),
     Provision: st.builds(Provision, request_ids, names, st.none() | secrets, st.none() | names),
     Status: st.builds(Status, request_ids),
+    Actors: st.builds(
+        Actors,
+        request_ids,
+        st.sampled_from(("tree", "top", "info")),
+        st.sampled_from(("queue", "reductions", "memory")),
+        st.integers(1, 50),
+        st.text(min_size=1, max_size=256),
+    ),
 }
 
 failures = st.builds(

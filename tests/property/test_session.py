@@ -26,6 +26,7 @@ from actorchat.chat.session import Session, State
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
     Ack,
+    Actors,
     Hello,
     History,
     Invalid,
@@ -43,6 +44,7 @@ OPS = {
     "revoke": lambda rid: Revoke(rid, "phone"),
     "provision": lambda rid: Provision(rid, "eve"),
     "status": Status,
+    "actors": lambda rid: Actors(rid, "top"),
     "invalid": lambda rid: Invalid(rid, "bad_request", "no"),
     "invalid without id": lambda rid: Invalid(None, "bad_request", "no"),
     "hello": lambda rid: Hello(rid, PROTOCOL_VERSION, "ann", "phone", "token", "t"),

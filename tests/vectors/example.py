@@ -2,7 +2,7 @@
 
 A vector `<name>.hex` is what a conforming peer may send, byte for byte: lines of hex, and comments
 behind `#`. The packed ones say the same as their namesake, with the fixed widths that the codec's
-hand-packed frames use.
+hand-packed frames use. `<name>.json` is the JSON form of an op, in one line.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from actorchat.protocol.ops import (
     Ack,
+    Actors,
     Bye,
     Failure,
     Hello,
@@ -70,6 +71,30 @@ _PAGE = {
     "more": False,
     "marks": {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}},
 }
+_LINES = [
+    {"depth": 0, "id": 1, "label": "Root", "state": "idle", "queued": 0, "more": 0},
+    {"depth": 1, "id": 2, "label": "Supervisor 'broker'", "state": "idle", "queued": 3, "more": 2},
+]
+_INFO = {
+    "id": 7,
+    "label": "UserActor",
+    "name": None,
+    "state": "waiting",
+    "queued": 2,
+    "stashed": 1,
+    "handled": 9,
+    "message_type": "Deliver",
+    "age_s": 0.25,
+    "memory_bytes": 1_234,
+    "monitors": 0,
+    "watchers": 1,
+    "timers": 1,
+    "children": 0,
+    "restarts": None,
+    "supervisor": "NamedSupervisor 'entities'",
+    "supervisor_id": 5,
+    "reason": None,
+}
 
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
@@ -87,6 +112,8 @@ CLIENT_EXAMPLES = {
     "revoke": Example(Revoke(5, "phone"), "revoke"),
     "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
     "status": Example(Status(7), "status"),
+    "actors": Example(Actors(8, "top", "memory", 20), "actors"),
+    "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
 SERVER_EXAMPLES = {
@@ -99,6 +126,8 @@ SERVER_EXAMPLES = {
     "reply-done": _ok("done"),
     "reply-provisioned": _ok("provisioned", user="cid", token="t0ken"),
     "reply-report": _ok("report", connections=2, version="1.0"),
+    "reply-actor-lines": _ok("actor-list", total=4, actors=_LINES),
+    "reply-actor-infos": _ok("actor-list", total=4, actors=[_INFO]),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"
     ),
@@ -120,6 +149,13 @@ RECORD_EXAMPLES = {
     "record-packed": Example(RECORD, "record"),
 }
 
+# A hand-packed frame has no JSON form of its own, and a record is no message.
+JSON_EXAMPLES = {
+    name: example
+    for name, example in {**CLIENT_EXAMPLES, **SERVER_EXAMPLES}.items()
+    if not name.endswith("-packed")
+}
+
 EXAMPLES = {**CLIENT_EXAMPLES, **SERVER_EXAMPLES, **RECORD_EXAMPLES}
 
 
@@ -127,3 +163,8 @@ def vector(name: str) -> bytes:
     """Return the golden bytes called `name`."""
     lines = (FOLDER / f"{name}.hex").read_text(encoding="utf-8").splitlines()
     return bytes.fromhex("".join(line.partition("#")[0] for line in lines))
+
+
+def json_vector(name: str) -> bytes:
+    """Return the golden text called `name`."""
+    return (FOLDER / f"{name}.json").read_bytes().rstrip(b"\n")

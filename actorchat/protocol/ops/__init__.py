@@ -8,7 +8,7 @@ missing.
 from __future__ import annotations
 
 from actorchat.protocol.ops.message import History, Msg, Record, Send
-from actorchat.protocol.ops.operator import Provision, Revoke, Status
+from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
 from actorchat.protocol.ops.session import (
     Bye,
@@ -23,7 +23,7 @@ from actorchat.protocol.ops.session import (
     Reply,
 )
 
-ClientOp = Hello | Ping | Send | Ack | Mark | History | Revoke | Provision | Status
+ClientOp = Hello | Ping | Send | Ack | Mark | History | Revoke | Provision | Status | Actors
 Push = Msg | MarkPush | Pong | Bye
 ServerOp = Reply | Push
 
@@ -37,6 +37,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "revoke": Revoke,
     "provision": Provision,
     "status": Status,
+    "actors": Actors,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -51,6 +52,7 @@ __all__ = [
     "CLIENT_OPS",
     "SERVER_OPS",
     "Ack",
+    "Actors",
     "Bye",
     "ByeCode",
     "ClientOp",

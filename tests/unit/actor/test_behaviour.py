@@ -25,6 +25,14 @@ def test_ref_and_system_are_there_in_init() -> None:
     assert world.ask(ref, "?") == (ref, world.system)
 
 
+def test_on_start_runs_in_the_actors_own_turn_and_not_in_its_spawners() -> None:
+    world, log = World(), []
+    world.spawn(Recorder, log)
+    assert log == []
+    world.run()
+    assert log == ["start"]
+
+
 def test_the_mailbox_is_shut_while_a_handler_awaits() -> None:
     world, log = World(), []
     reply: Reply[str] = Reply()

@@ -14,6 +14,13 @@ from tests.unit.actor.cast import Boom
 
 
 class Old(CompatActor):
+    def __init__(self, *failures: list[Any]) -> None:
+        super().__init__()
+        self.failures = failures
+
+    def on_failure(self, *trace: Any) -> None:
+        self.failures[0].append(trace)
+
     def on_receive(self, message: Any) -> Any:
         if isinstance(message, Exception):
             raise message
@@ -44,3 +51,22 @@ def test_a_tell_to_the_dead_raises() -> None:
     assert ref.stop() is False
     with pytest.raises(pykka.ActorDeadError):
         ref.tell("hello?")
+
+
+@pytest.mark.usefixtures("runtime")
+def test_an_error_keeps_its_traceback_on_the_way_to_the_caller() -> None:
+    with pytest.raises(Boom) as caught:
+        Old.start().ask(Boom())
+    assert "on_receive" in [entry.name for entry in caught.traceback]
+
+
+@pytest.mark.usefixtures("runtime")
+def test_after_a_failure_the_hook_is_called_and_the_registry_forgets_the_actor() -> None:
+    failures: list[Any] = []
+    ref, other = Old.start(failures), Old.start()
+    error = Boom()
+    ref.tell(error)
+    ref.actor_stopped.wait(5.0)
+    assert pykka.ActorRegistry.get_all() == [other]
+    ((kind, value, _traceback),) = failures
+    assert (kind, value) == (Boom, error)

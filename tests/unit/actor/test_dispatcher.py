@@ -104,6 +104,41 @@ async def test_a_turn_ends_when_its_messages_are_spent() -> None:
     await system.stop()
 
 
+async def test_a_turn_ends_when_its_time_is_spent() -> None:
+    system = ActorSystem(LoopDispatcher(visit_max=1, turn_max=1_000, turn_s=0.0))
+    seen = [0]
+    hog = system.spawn(Hog, seen)
+    await hog.started()
+    hog.tell("again")
+    counts = []
+    for _ in range(5):
+        await asyncio.sleep(0)
+        counts.append(seen[0])
+    assert all(0 < after - before < 10 for before, after in pairwise(counts))
+    hog.kill()
+    await system.stop()
+
+
+@pytest.mark.parametrize("last", ["stop", Boom()])
+async def test_what_lies_behind_the_last_message_of_a_visit_is_not_handled(
+    system: ActorSystem, last: Any
+) -> None:
+    log: list[Any] = []
+    ref = system.spawn(Recorder, log)
+    await ref.started()
+    for message in ("before", last, "behind"):
+        ref.tell(message)
+    await ref.ended()
+    assert [entry for entry in log if entry != "stop"][:3] == [
+        "start",
+        "before",
+        ("discarded", "behind"),
+    ]
+    counts = system.counts()
+    assert counts["told"] == counts["handled"] + counts["dead"] + counts["queued"]
+    assert counts["dead"] == 1
+
+
 async def test_a_handler_that_blocks_is_counted_and_shows_as_lag(system: ActorSystem) -> None:
     class Blocker(Actor):
         def on_receive(self, message: Any) -> None:
@@ -273,7 +308,7 @@ def test_keyboard_interrupt_crashes_the_actor_and_leaves_through_the_loop() -> N
         system = ActorSystem(LoopDispatcher())
         system.on_crash(lambda ref, _crash, _text: crashed.append(ref.label))
         system.spawn(Interrupted).tell("now")
-        await later(60.0)
+        await later(2.0)
 
     crashed: list[str] = []
     with pytest.raises(KeyboardInterrupt):

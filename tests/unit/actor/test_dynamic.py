@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actorchat.actor import DynamicSupervisor, Escalated
@@ -105,3 +107,44 @@ def test_a_restart_whose_init_fails_ends_it() -> None:
     pool.spawn(Once, []).stop()
     world.run()
     assert isinstance(pool.ended().result(), Escalated)
+
+
+def test_restarts_are_counted_for_each_child_and_leave_nothing() -> None:
+    world = World()
+    pool = world.spawn(DynamicSupervisor, "transient", 10)
+    calm, wild = pool.spawn(Recorder, name="calm"), pool.spawn(Recorder, name="wild")
+    world.run()
+    for _ in range(2):
+        world.system.names.whereis("wild").tell(Boom())
+        world.run()
+    again = world.system.names.whereis("wild")
+    of = pool._actor.restarts_of
+    assert (of(calm), of(wild), of(again)) == (0, 0, 2)
+    assert len(pool._actor._restarted) == 1
+    again.stop()
+    world.run()
+    assert pool._actor._restarted == {}
+
+
+def test_a_temporary_child_has_no_restarts_to_count() -> None:
+    world = World()
+    pool = world.spawn(DynamicSupervisor)
+    assert pool._actor.restarts_of(pool.spawn(Recorder)) is None
+
+
+def test_a_child_that_ends_while_it_is_restarted_is_not_remembered() -> None:
+    world = World()
+    pool = world.spawn(DynamicSupervisor, "transient")
+    child = pool.spawn(Recorder)
+    world.run()
+    spawn = pool._actor.spawn
+
+    def spawn_and_lose(*args: Any, **kwargs: Any) -> Any:
+        ref = spawn(*args, **kwargs)
+        pool._actor.child_ended(ref, "normal")  # as from a thread of its own
+        return ref
+
+    pool._actor.spawn = spawn_and_lose
+    child.tell(Boom())
+    world.run()
+    assert pool._actor._restarted == {} and pool._actor.children == {}

@@ -58,6 +58,7 @@ def test_expiry_names_what_did_not_answer() -> None:
         reply.result()
 
 
+@pytest.mark.timeout(5)
 def test_get_blocks_for_no_longer_than_its_timeout() -> None:
     with pytest.raises(pykka.Timeout):
         Reply().get(timeout=0)

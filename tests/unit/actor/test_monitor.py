@@ -114,3 +114,12 @@ def test_a_down_that_somebody_passes_on_is_an_ordinary_message() -> None:
     other.tell(down)
     world.run()
     assert log == ["start", down]
+
+
+def test_a_monitor_taken_back_leaves_nothing_with_its_target() -> None:
+    world = World()
+    watcher, target = world.spawn(Watcher), world.spawn(Recorder)
+    mref = world.ask(watcher, target)
+    world.ask(watcher, mref)
+    assert world.system.info(target).watchers == 0
+    assert world.system.info(watcher).monitors == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from typing import Any
+
 import pytest
 
 from actorchat.actor import Actor
@@ -60,3 +63,27 @@ def test_the_dead_can_not_be_registered() -> None:
     world.run()
     with pytest.raises(ActorDead):
         world.system.names.register("ghost", ref)
+
+
+def test_a_number_is_given_when_asked_for_and_stays() -> None:
+    world = World()
+    numbers = world.system.numbers
+    one, other = world.spawn(Recorder), world.spawn(Recorder)
+    assert len(numbers) == 0
+    assert [numbers.of(other), numbers.of(one), numbers.of(other)] == [1, 2, 1]
+    assert numbers.whose(1) is other and numbers.whose(2) is one
+    assert numbers.whose(3) is None
+
+
+def test_a_number_is_forgotten_with_its_actor_and_not_given_again() -> None:
+    world = World()
+    numbers = world.system.numbers
+    ref: Any = world.spawn(Recorder)
+    number = numbers.of(ref)
+    ref.kill()
+    world.run()
+    assert numbers.whose(number) is ref  # while anybody holds it
+    del ref
+    gc.collect()
+    assert numbers.whose(number) is None and len(numbers) == 0
+    assert numbers.of(world.spawn(Recorder)) == number + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actorchat.actor import KILLED, NORMAL, SHUTDOWN, Crash, Reply
@@ -192,3 +194,41 @@ def test_label_has_class_and_name_and_urns_are_unique() -> None:
     one, two = world.spawn(Recorder, name="one"), world.spawn(Recorder)
     assert (str(one), repr(two)) == ("Recorder 'one'", "<Recorder>")
     assert one.actor_urn == one.actor_urn != two.actor_urn
+
+
+def test_call_without_any_time_to_wait_times_out() -> None:
+    world = World()
+    reply = world.spawn(Waiter).call(Reply(), timeout_s=0.0)
+    world.run()
+    with pytest.raises(CallTimeout):
+        reply.result()
+
+
+def test_call_that_was_answered_leaves_nothing_to_wait_for() -> None:
+    world = World()
+    world.ask(world.spawn(Recorder), "hello", timeout_s=5.0)
+    world.run()
+    assert world.dispatcher.now_s() == 0.0
+
+
+@pytest.mark.parametrize("is_ready", [False, True])
+@pytest.mark.parametrize("way", ["tell", "call", "stop"])
+def test_an_actor_visited_just_before_a_message_lies_there_is_visited_again(
+    way: str, is_ready: bool
+) -> None:
+    class Racy(list[Any]):
+        """The dispatcher's thread has time for all its visits just before an item is put in."""
+
+        def append(self, item: Any) -> None:
+            world.run()
+            super().append(item)
+
+    world, log = World(), []
+    ref = world.spawn(Recorder, log)
+    world.run()
+    ref._queue = Racy()
+    if is_ready:
+        ref._schedule()  # as after the message before, which that visit has taken
+    {"tell": ref.tell, "call": ref.call, "stop": ref.stop}[way]("now")
+    world.run(until=1.0)
+    assert log == ["start", ("stop", "now") if way == "stop" else "now"]

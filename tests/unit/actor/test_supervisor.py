@@ -264,3 +264,16 @@ def test_senseless_specifications_are_refused() -> None:
         world.spawn(Supervisor, "one_for_one", 3, 5.0, twins)
     with pytest.raises(ValueError, match="strategy"):
         world.spawn(Supervisor, "all_for_one")
+
+
+def test_restarts_are_counted_for_each_child_also_for_the_sake_of_another() -> None:
+    world = World()
+    specs = [Child(name, Recorder, name=name) for name in "abc"]
+    top = world.spawn(Supervisor, "rest_for_one", children=specs)
+    world.run()
+    for name in ("b", "c"):
+        world.system.names.whereis(name).tell(Boom())
+        world.run()
+    counts = [top._actor.restarts_of(world.system.names.whereis(name)) for name in "abc"]
+    assert counts == [0, 1, 2]
+    assert top._actor.restarts_of(top) is None

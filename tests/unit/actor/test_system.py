@@ -6,7 +6,14 @@ import logging
 
 import pytest
 
-from actorchat.actor import ActorSystem, DynamicSupervisor, LoopDispatcher, Reply, SeededDispatcher
+from actorchat.actor import (
+    ActorSystem,
+    DynamicSupervisor,
+    Info,
+    LoopDispatcher,
+    Reply,
+    SeededDispatcher,
+)
 from actorchat.errors import ActorDead
 from tests.unit.actor.cast import Boom, Recorder, Waiter, World
 
@@ -110,3 +117,76 @@ def test_tree_info_and_top_describe_what_runs() -> None:
     assert world.system.info(pool).state == "idle"
     new = world.spawn(Recorder)
     assert world.system.info(new).state == "starting"
+
+
+def test_top_ranks_by_what_waits_what_was_done_and_what_is_held() -> None:
+    world = World()
+    waiting, worker, holder = (world.spawn(Recorder) for _ in range(3))
+    for number in range(50):
+        worker.tell(number)
+    world.run()
+    holder._actor.log = [bytearray(100_000)]
+    for number in range(3):
+        waiting.tell(number)
+    for by, first in (("queue", waiting), ("reductions", worker), ("memory", holder)):
+        found = world.system.top(2, by)
+        assert found[0] == world.system.info(first), by
+        assert len(found) == 2
+    assert world.system.top(0) == world.system.top(-1) == []
+    assert len(world.system.top(99)) == 4
+
+
+def test_top_knows_no_other_ranking() -> None:
+    with pytest.raises(ValueError, match="expected one of queue, reductions, memory, not 'age'"):
+        World().system.top(1, by="age")
+
+
+def test_top_describes_the_foremost_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    for _ in range(200):
+        world.spawn(Recorder)
+    described: list[object] = []
+    of = Info.of
+    monkeypatch.setattr(Info, "of", lambda ref: described.append(ref) or of(ref))
+    for by in ("queue", "reductions", "memory"):
+        described.clear()
+        world.system.top(3, by)
+        assert len(described) == 3
+    assert len(world.system.numbers) == 3  # and nobody else was given a number
+
+
+def test_suspended_are_those_whose_handlers_wait_the_oldest_first() -> None:
+    world = World()
+    world.spawn(Recorder)
+    refs = [world.spawn(Waiter) for _ in range(3)]
+    pause: Reply[None] = Reply()
+    for place in (2, 0, 1):
+        refs[place].tell(pause)
+        world.run(until=world.dispatcher.now_s() + 1.0)
+    found = world.system.suspended(2)
+    assert [info.id for info in found] == [world.system.info(refs[place]).id for place in (2, 0)]
+    assert [info.age_s for info in found] == [3.0, 2.0]
+    pause.settle(None)
+    world.run()
+    assert world.system.suspended() == []
+
+
+def test_an_actor_is_found_by_its_name_or_its_number() -> None:
+    world = World()
+    named, other = world.spawn(Recorder, name="desk"), world.spawn(Recorder, name="7")
+    system = world.system
+    assert system.find("desk") is named
+    assert system.find(str(system.info(named).id)) is named
+    assert system.find(str(system.info(other).id)) is other
+    assert system.find("7") is None  # digits are a number
+    for who in ("", "nobody", "0", "99", "-1", "٣", "9" * 5_000):
+        assert system.find(who) is None
+
+
+def test_a_tree_takes_bounds() -> None:
+    world = World()
+    for _ in range(5):
+        world.spawn(Recorder)
+    assert world.system.tree(width=2).more == 3
+    assert len(list(world.system.tree(size=4).rows())) == 4
+    assert len(list(world.system.tree().rows())) == 6

@@ -4,6 +4,7 @@ from typing import Any
 
 from actorchat.broker.entity import IDLE_CHECK, EntityActor
 from actorchat.chat.event import Attach, Fetch, HomeLost, Post, Refused
+from actorchat.testing import Probe
 from tests.unit.broker.stage import Stage
 
 
@@ -103,14 +104,14 @@ def test_machine_that_knows_more_than_the_log_is_built_anew() -> None:
 
 
 def test_message_that_crashes_an_entity_is_answered_too() -> None:
-    stage, place, session = Stage(), Told(), Told()
+    stage, place = Stage(), Told()
     ref = start(stage, place)
+    session = Probe(stage.system, "session")
 
     def crash(message: Any) -> None:
         raise RuntimeError(message)
 
     ref._actor.on_receive = crash
-    ref.tell(Post("ann", session, 7, bytes(16), "hi"))
-    stage.run(0.01)
-    (refused,) = session.events
+    ref.tell(Post("ann", session.ref, 7, bytes(16), "hi"))
+    refused = session.expect(Refused, within_s=0.01)
     assert (refused.rid, refused.code, refused.outcome) == (7, "unavailable", "unknown")

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from actorchat.actor import ActorSystem, SeededDispatcher
 from actorchat.broker.hasher import Argon2, HasherActor
 from actorchat.chat.signin import (
     Attempt,
@@ -15,14 +12,7 @@ from actorchat.chat.signin import (
     Verified,
     Verify,
 )
-
-
-class Told:
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    def tell(self, event: object) -> None:
-        self.events.append(event)
+from actorchat.testing import ActorTestKit, SyncKit
 
 
 @pytest.fixture(scope="module")
@@ -43,38 +33,37 @@ def test_nothing_fits_no_hash_or_a_broken_one(argon2: Argon2) -> None:
     assert not argon2.fits("broken", "secret")
 
 
-def work(argon2: Argon2, job: object) -> list[Any]:
-    dispatcher = SeededDispatcher(1)
-    told = Told()
-    hasher = ActorSystem(dispatcher).spawn(HasherActor, argon2)
-    hasher.tell((job, told))
-    dispatcher.run()
-    return told.events
-
-
 def test_hasher_answers_whoever_asked(argon2: Argon2) -> None:
-    asked = Provisioning(Told(), 1, "ann", "secret", None)
-    (hashed,) = work(argon2, HashPassword(asked))
+    stage = SyncKit(HasherActor, argon2)
+    desk = stage.ref("desk")
+    asked = Provisioning(stage.ref("session"), 1, "ann", "secret", None)
+    stage.tell((HashPassword(asked), desk))
+    (hashed,) = desk.take()
     assert isinstance(hashed, Hashed)
-    attempt = Attempt(Told(), "ann", "phone", "password", "secret")
-    assert work(argon2, Verify(attempt, hashed.password_hash)) == [Verified(attempt, True)]
-    assert work(argon2, Verify(attempt, "")) == [Verified(attempt, False)]
+    attempt = Attempt(asked.session, "ann", "phone", "password", "secret")
+    stage.tell((Verify(attempt, hashed.password_hash), desk))
+    stage.tell((Verify(attempt, ""), desk))
+    assert desk.told == [Verified(attempt, True), Verified(attempt, False)]
 
 
 def test_secret_that_can_not_be_encoded_is_a_lost_job(argon2: Argon2) -> None:
-    attempt = Attempt(Told(), "ann", "phone", "password", "\udcff")
-    assert work(argon2, Verify(attempt, "")) == [HasherLost(attempt)]
+    stage = SyncKit(HasherActor, argon2)
+    desk = stage.ref("desk")
+    attempt = Attempt(stage.ref("session"), "ann", "phone", "password", "\udcff")
+    stage.tell((Verify(attempt, ""), desk))
+    assert desk.told == [HasherLost(attempt)]
 
 
 def test_jobs_that_a_hasher_leaves_behind_are_lost(argon2: Argon2) -> None:
-    dispatcher = SeededDispatcher(1)
-    told = Told()
-    hasher = ActorSystem(dispatcher).spawn(HasherActor, argon2)
-    attempt = Attempt(Told(), "ann", "phone", "password", "secret")
-    asked = Provisioning(Told(), 1, "ann", "secret", None)
-    dispatcher.run()
-    hasher.tell("what is this?")
-    hasher.tell((Verify(attempt, ""), told))
-    hasher.tell((HashPassword(asked), told))
-    dispatcher.run()
-    assert told.events == [HasherLost(attempt), HasherLost(asked)]
+    with ActorTestKit(seed=1) as kit:
+        kit.expects_crash(ValueError, times=1)
+        desk, session = kit.probe("desk"), kit.probe("session")
+        hasher = kit.spawn(HasherActor, argon2)
+        attempt = Attempt(session.ref, "ann", "phone", "password", "secret")
+        asked = Provisioning(session.ref, 1, "ann", "secret", None)
+        hasher.tell("what is this?")
+        hasher.tell((Verify(attempt, ""), desk.ref))
+        hasher.tell((HashPassword(asked), desk.ref))
+        desk.expect(HasherLost(attempt))
+        desk.expect(HasherLost(asked))
+        desk.expect_no_message()

@@ -34,6 +34,7 @@ from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
     CLIENT_OPS,
     Ack,
+    Actors,
     Hello,
     History,
     Invalid,
@@ -56,7 +57,7 @@ USER_OPS = [
     Ack(5),
     Mark("bob", 6),
 ]
-OPERATOR_OPS = [Provision(5, "eve"), Status(6)]
+OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
 DELIVERIES = [
     Accepted(2, 1, 5),

@@ -365,6 +365,26 @@ async def test_an_operator_provisions_and_asks_for_counters(server: ScriptedServ
             await refusing
 
 
+async def test_an_operator_looks_at_actors(server: ScriptedServer) -> None:
+    chat = connect(server.address, user="root", device="cli", operator="key", sign_in_timeout_s=0)
+    async with chat:
+        peer = await server.peer()
+        await peer.welcome()
+        asking = asyncio.create_task(chat.actors("top", by="memory", count=3))
+        op = await peer.heard(ops.Actors)
+        assert (op.view, op.by, op.count, op.who) == ("top", "memory", 3, None)
+        answer = {"total": 9, "actors": []}
+        peer.say(ops.Reply(re=op.id, ok=answer))
+        assert await asking == answer
+        asking = asyncio.create_task(chat.actors("info", who="nobody"))
+        peer.say(refused((await peer.heard(ops.Actors)).id, "no_such_actor", "never"))
+        with pytest.raises(Refusal, match="no_such_actor"):
+            await asking
+        for wrong in ({"view": "info"}, {"count": 0}, {"by": "age"}, {"view": "all"}):
+            with pytest.raises(InvalidOp):
+                await chat.actors(**wrong)
+
+
 async def test_leaving_waits_for_what_was_posted(server: ScriptedServer) -> None:
     chat = connect(server.address, user="ann", device="phone", token="t", sign_in_timeout_s=0)
 
@@ -422,7 +442,7 @@ async def test_a_certificate_is_checked() -> None:
 @pytest.mark.parametrize(
     ("address", "options"),
     [
-        ("http://h:1", {"token": "t"}),
+        ("gopher://h:1", {"token": "t"}),
         ("tcp://h", {"token": "t"}),
         ("tcp://h:1/path", {"token": "t"}),
         ("tcp://h:1", {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -127,3 +128,16 @@ async def test_closing_ends_whoever_iterates(server: ScriptedServer) -> None:
     chat.close()
     with pytest.raises(RuntimeError):
         chat.send("bob", "late")
+
+
+async def test_actors_are_asked_for_as_in_the_other_face(server: ScriptedServer) -> None:
+    def use() -> dict[str, Any]:
+        with client(server) as chat:
+            return chat.actors("info", who="broker")
+
+    using = asyncio.create_task(asyncio.to_thread(use))
+    peer = await greeted(server)
+    op = await peer.heard(ops.Actors)
+    assert (op.view, op.who) == ("info", "broker")
+    peer.say(ops.Reply(re=op.id, ok={"total": 1, "actors": []}))
+    assert await using == {"total": 1, "actors": []}

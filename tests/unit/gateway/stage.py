@@ -72,6 +72,9 @@ class FakeTransport:
             self._is_paused = True
             self.protocol.pause_writing()
 
+    def write(self, line: bytes) -> None:
+        self.writelines([line])
+
     def take(self, count: int) -> None:
         """Let the kernel take `count` bytes more."""
         self.room += count

@@ -11,6 +11,7 @@ import pytest
 
 from actorchat.protocol import ops
 from actorchat.protocol.ops import CLIENT_OPS, SERVER_OPS, Bye, Hello, History, Provision
+from actorchat.protocol.ops.operator import Actors
 from actorchat.protocol.ops.session import Failure, Reply
 
 BOTH = [*CLIENT_OPS.items(), *SERVER_OPS.items()]
@@ -80,6 +81,20 @@ def test_defaults_are_what_the_contract_says() -> None:
 def test_a_page_is_bounded(limit: int) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"op": "history", "id": 1, "conv": "bob", "limit": limit}, History)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"view": "all"}, {"by": "age"}, {"count": 0}, {"count": 51}, {"count": True},
+        {"who": ""}, {"who": "x" * 257}, {"view": "info"},
+    ],
+)  # fmt: skip
+def test_a_look_at_actors_is_bounded_and_info_names_one(wrong: dict[str, object]) -> None:
+    asked = {"op": "actors", "id": 1, "view": "tree"}
+    assert msgspec.convert(asked, Actors) == Actors(1, "tree", "queue", 10, None)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**asked, **wrong}, Actors)
 
 
 def test_a_reply_has_an_answer_or_a_failure_and_not_both() -> None:

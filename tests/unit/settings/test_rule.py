@@ -36,6 +36,14 @@ def test_what_is_no_port_is_refused(port: str) -> None:
         ({"gateway.tcp.listen": "7700"}, "gateway.tcp.listen: expected host:port"),
         ({"gateway.tcp.tls_cert": "a.pem"}, "give both or neither"),
         ({"gateway.tcp.tls_key": "a.key"}, "give both or neither"),
+        ({"gateway.ws.listen": "7701"}, "gateway.ws.listen: expected host:port"),
+        ({"gateway.ws.tls_cert": "a.pem"}, "give both or neither"),
+        ({"gateway.ws.origins": "* a.org"}, "gateway.ws.origins: expected * or scheme://host"),
+        ({"gateway.ws.origins": "https://a.org/"}, "got 'https://a.org/'"),
+        ({"gateway.ws.origins": "https://A.org"}, "got 'https://A.org'"),
+        ({"gateway.http.listen": "7780"}, "gateway.http.listen: expected host:port"),
+        ({"gateway.http.tls_cert": "a.pem"}, "give both or neither"),
+        ({"gateway.http.poll_wait_s": 80}, "must not exceed limits.idle_timeout_s"),
         ({"limits.idle_timeout_s": 25}, "limits.idle_timeout_s: must exceed the 25 s"),
         ({"auth.argon2_memory_kib": 8, "auth.argon2_parallelism": 2}, "at least 8 times"),
         ({"store.write_buffer_total_bytes": 1_048_576}, "must not be less than"),
@@ -53,3 +61,9 @@ def test_settings_that_contradict_each_other_are_refused(
 def test_certificate_with_its_key_is_accepted() -> None:
     tls: dict[str, object] = {"gateway.tcp.tls_cert": "a.pem", "gateway.tcp.tls_key": "a.key"}
     assert load(None, {}, tls).gateway.tcp.tls_key == "a.key"
+
+
+def test_origins_are_a_list_in_one_text() -> None:
+    text = "https://a.org http://[::1]:8080  app://chat"
+    assert load(None, {}, {"gateway.ws.origins": text}).gateway.ws.origins == text
+    assert load(None, {}, {"gateway.ws.origins": "*"}).gateway.ws.origins == "*"

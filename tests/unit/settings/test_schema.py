@@ -23,7 +23,8 @@ def test_every_setting_is_explained_by_a_sentence() -> None:
 def test_every_section_is_explained() -> None:
     names = [name for name, cls in sections() if (cls.__doc__ or "").strip()]
     assert names == [
-        "node", "gateway", "gateway.tcp", "store", "chat", "auth", "limits", "log",
+        "node", "gateway", "gateway.tcp", "gateway.ws", "gateway.http",
+        "store", "chat", "auth", "limits", "log",
     ]  # fmt: skip
 
 

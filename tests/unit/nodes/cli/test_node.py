@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from actorchat.settings import Settings
+from nodes import boot
 from nodes.cli.failure import Exit
+from nodes.cli.node import register
 from nodes.replay.child import ChildNode
 
 pytestmark = pytest.mark.slow
@@ -108,6 +113,58 @@ def test_up_with_a_wrong_setting_is_refused(shell: Any) -> None:
     done = shell.run("up", "--tcp", "nowhere")
     assert done.returncode == Exit.CONFIG
     assert done.stderr.startswith("actorchat: settings: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "listens"),
+    [
+        ([], "127.0.0.1:7701"),
+        (["--tcp", "127.0.0.1:0"], ""),
+        (["--ws", "127.0.0.1:0"], "127.0.0.1:0"),
+        (["--ws", ""], ""),
+    ],
+)
+def test_websocket_is_on_unless_addresses_are_chosen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], listens: str
+) -> None:
+    asked = []
+
+    def run(settings: Settings, *, on_ready: object) -> int:
+        asked.append(settings.gateway.ws.listen)
+        return 0
+
+    monkeypatch.setattr(boot, "run", run)
+    app = typer.Typer()
+    register(app)
+    done = CliRunner().invoke(app, ["up", "--data", str(tmp_path), *given])
+    assert done.exit_code == 0, done.output
+    assert asked == [listens]
+
+
+@pytest.mark.parametrize(
+    ("given", "listens"),
+    [
+        ([], "127.0.0.1:7780"),
+        (["--tcp", "127.0.0.1:0"], ""),
+        (["--http", "127.0.0.1:0"], "127.0.0.1:0"),
+        (["--http", ""], ""),
+    ],
+)
+def test_http_is_on_unless_addresses_are_chosen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], listens: str
+) -> None:
+    asked = []
+
+    def run(settings: Settings, *, on_ready: object) -> int:
+        asked.append(settings.gateway.http.listen)
+        return 0
+
+    monkeypatch.setattr(boot, "run", run)
+    app = typer.Typer()
+    register(app)
+    done = CliRunner().invoke(app, ["up", "--data", str(tmp_path), *given])
+    assert done.exit_code == 0, done.output
+    assert asked == [listens]
 
 
 def test_a_killed_node_is_not_taken_for_a_running_one(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_where_nobody_listens_the_address_is_named() -> None:
     assert "actorchat up" in caught.value.hint
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "tcp://127.0.0.1", "tcp://"])
+@pytest.mark.parametrize("address", ["gopher://127.0.0.1:80", "tcp://127.0.0.1", "tcp://"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(CommandFailed) as caught:
         wire.reach(address, 5.0)

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import logging
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from actorchat.actor import Actor, Reply
 from actorchat.limits import PING_INTERVAL_S
 from actorchat.settings import load
 from nodes.roles.standalone import Standalone, terms_of
@@ -35,3 +41,43 @@ def test_pings_fit_into_the_idle_timeout_and_the_bound_is_the_gateways() -> None
     assert terms.ping_s == 10.0
     assert terms.in_flight_max == 7
     assert terms_of(load(None, {}, {})).ping_s == PING_INTERVAL_S
+
+
+class Stuck(Actor):
+    """Waits for what it is told."""
+
+    async def on_receive(self, message: Any) -> None:
+        await message
+
+
+async def test_actors_that_are_behind_are_logged_and_the_others_are_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    overrides = {"gateway.tcp.listen": "127.0.0.1:0", "auth.argon2_memory_kib": 64}
+    node = Standalone(load(None, {}, overrides), tmp_path, "key", lambda status: None)
+    await node.start()
+    pause: Reply[None] = Reply()
+    try:
+        stuck = node._system.spawn(Stuck, name="stuck")
+        for _ in range(3):
+            stuck.tell(pause)
+        while stuck._task is None or stuck._task.coro is None:
+            await asyncio.sleep(0)
+        caplog.clear()
+        node.log_actors()
+        lines = [(record.getMessage(), vars(record)["fields"]) for record in caplog.records]
+        assert {record.levelno for record in caplog.records} == {logging.WARNING}
+        assert [event for event, _ in lines] == [
+            "actors at this moment",
+            "actor with a long queue",
+            "actor with a suspended handler",
+        ]
+        (_, counts), (_, queue), (_, waiting) = lines
+        assert counts["queued"] == 2 and counts["actors"] > 5
+        for fields in (queue, waiting):
+            assert (fields["rank"], fields["name"], fields["queued"]) == (1, "stuck", 2)
+        assert waiting["message_type"] == "Reply" and waiting["age_s"] >= 0
+        assert "reason" not in waiting
+    finally:
+        pause.settle(None)
+        await node.stop()

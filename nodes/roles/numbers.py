@@ -1,0 +1,43 @@
+"""Knows what a node's numbers are called and mean to Prometheus. Must not know who counts them.
+
+What is not declared here is not shown; a test compares this with the operator's report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from actorchat.metrics import Exposition, Metric
+
+Read = Callable[[], Mapping[str, int]]
+
+NODE = (
+    Metric("uptime_s", "gauge", "seconds", "Time since the start."),
+    Metric("sessions", "gauge", "sessions", "Sessions open, signed in or not."),
+    Metric("users", "gauge", "actors", "Users held in memory."),
+    Metric("conversations", "gauge", "actors", "Conversations held in memory."),
+    Metric("log_batches", "counter", "batches", "Batches that were synced."),
+    Metric("log_appends", "counter", "appends", "Appends in those batches."),
+    Metric("log_bytes", "counter", "bytes", "Bytes in those batches."),
+    Metric("log_failed_batches", "counter", "batches", "Batches that met a full disk."),
+    Metric("log_full", "gauge", "", "1 while the disk is full and sends are refused."),
+    Metric("log_generation", "gauge", "", "Counted up when the disk is full, and when it is not."),
+)
+ACTORS = (
+    Metric("actors", "gauge", "actors", "Actors that run."),
+    Metric("told", "counter", "messages", "Messages that were told."),
+    Metric("handled", "counter", "messages", "Messages that were handled."),
+    Metric("dead", "counter", "messages", "Messages that nobody could handle."),
+    Metric("queued", "gauge", "messages", "Messages in mailboxes."),
+    Metric("refused", "counter", "messages", "Messages that a full mailbox refused."),
+    Metric("crashes", "counter", "crashes", "Actors that failed."),
+    Metric("restarts", "counter", "restarts", "Actors that a supervisor started again."),
+)
+
+
+def expose_node(exposition: Exposition, actors: Read, node: Read, store: Read) -> None:
+    """Show what the three return at each scrape; RocksDB's own gauges are those it has now."""
+    exposition.add_reader("node", NODE, node)
+    exposition.add_reader("actor", ACTORS, actors)
+    gauges = (Metric(name, "gauge", "", f"RocksDB's {name}.") for name in store())
+    exposition.add_reader("store", gauges, store)
