@@ -193,13 +193,14 @@ def a_caller_wakes_the_actor_before_its_message_is_there() -> None:
 
 @noticed_by("dispatcher")
 def an_actor_goes_idle_without_a_second_look() -> None:
-    edit("drain", "if queue:\n            ref._schedule()", "pass")
+    edit("_close_visit", "if ref._queue:\n            ref._schedule()", "pass")
+    edit("turn", "if queue:\n                    ref._schedule()", "pass")
 
 
 @noticed_by("dispatcher")
 def a_turn_ends_without_a_second_look() -> None:
     edit(
-        "turn",
+        "_close_turn",
         "self.awake = False\n    if run_queue:",
         "self.awake = False\n    else:",
     )
@@ -222,7 +223,8 @@ def a_visit_takes_all_that_is_there() -> None:
 
 @noticed_by("dispatcher::test_a_visit_handles_a_limited_number_of_messages")
 def a_busy_actor_goes_before_the_others() -> None:
-    edit("drain", "self.run_queue.append(ref)", "self.run_queue.appendleft(ref)")
+    edit("_close_visit", "self.run_queue.append(ref)", "self.run_queue.appendleft(ref)")
+    edit("turn", "run_queue.append(ref)", "run_queue.appendleft(ref)")
 
 
 @noticed_by("dispatcher")
