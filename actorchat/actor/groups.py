@@ -9,9 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from actorchat.actor.broadcast import tell_all
 from actorchat.actor.lifecycle import require_alive
 from actorchat.actor.mailbox import NOTHING, Signal
+from actorchat.errors import MailboxFull
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -253,7 +253,14 @@ class Groups:
         A full mailbox that refuses does not keep the message from the others; it is counted by
         `system.dead_letters.refused` alone.
         """
-        return tell_all(self.local_members(group), message)
+        told = 0
+        for ref in self.members(group):  # which need not be refs of this process
+            try:
+                ref.tell(message)
+            except MailboxFull:
+                continue
+            told += 1
+        return told
 
     # -- watching --------------------------------------------------------------------------
 

@@ -177,6 +177,18 @@ async def test_all_of_one_turn_goes_out_in_one_request(rig: Rig) -> None:
     await rig.link.wait_gone(1)
 
 
+async def test_bytes_that_were_not_taken_come_again_under_their_number(rig: Rig) -> None:
+    rig.script.may_answer.clear()
+    rig.script.polls = [(200, "1", "0", PONG), (200, "1", "1", b"")]
+    rig.open()
+    rig.link.write(b"ab")
+    await until(lambda: len(rig.script.heard) == 2)
+    rig.script.may_answer.set()
+    assert await rig.end() == ["open", [ops.Pong()], "the server closed the connection"]
+    bodies = [body for _, path, body in rig.script.heard if path == "/v1/poll"]
+    assert bodies == [b"\0\0\0\x02ab", b"\0\0\0\x02ab", b""]
+
+
 async def test_dropped_link_hears_no_more_and_gives_its_token_back(rig: Rig) -> None:
     rig.script.may_answer.clear()
     rig.script.polls = [(200, "1", "1", PONG)]

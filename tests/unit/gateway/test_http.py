@@ -85,6 +85,15 @@ async def heard(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], byte
     return int(first.split()[1]), headers, body
 
 
+async def cut(reader: asyncio.StreamReader) -> None:
+    """See that the connection ends, at once: no timer of real time is that short."""
+    async with asyncio.timeout(5):
+        try:
+            assert await reader.read() == b""
+        except ConnectionResetError:
+            pass
+
+
 @pytest_asyncio.fixture
 async def place() -> AsyncIterator[Place]:
     place = Place()
@@ -195,9 +204,7 @@ async def test_slow_head_is_cut_however_it_drips(place: Place) -> None:
         place.pass_ticks(1)
     assert place.server.doors == 1
     place.pass_ticks(3)
-    with pytest.raises(ConnectionResetError):
-        assert await reader.read() == b""
-        raise ConnectionResetError  # an abort may look like either
+    await cut(reader)
     assert place.server.doors == 0
 
 
@@ -209,10 +216,7 @@ async def test_silent_connection_is_cut(place: Place) -> None:
     writer.write(GET)
     await heard(reader)  # it was heard again in time
     place.pass_ticks(22)
-    try:
-        assert await reader.read() == b""
-    except ConnectionResetError:
-        pass
+    await cut(reader)
     assert place.server.doors == 0
 
 
@@ -223,10 +227,7 @@ async def test_flood_of_connections_is_cut_at_the_bound() -> None:
     for _ in range(most):
         await place.dial()
     reader, _ = await place.dial()
-    try:
-        assert await reader.read() == b""
-    except ConnectionResetError:
-        pass
+    await cut(reader)
     assert place.server.doors <= most
     await place.close()
     assert place.server.doors == 0
