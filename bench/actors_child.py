@@ -55,7 +55,7 @@ def take(runtime: str, figure: str, size: Size) -> dict[str, Any]:
     if runtime == PAUSE:
         return dict(home.take(figure, size))
     if not runtime.startswith("erlang"):
-        from nodes.boot import tune_collector
+        from bench.actors_cost import tune_collector
 
         tune_collector()
     _, more = HOMES[runtime]

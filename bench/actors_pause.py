@@ -17,10 +17,9 @@ import uvloop
 
 from actorchat.actor import LocalRef
 from actorchat.actor.collector import Collector
-from bench.actors_cost import must
+from bench.actors_cost import must, tune_collector
 from bench.actors_ours import House, Session
 from bench.actors_plan import Size
-from nodes.boot import tune_collector
 
 _WAVE = 10_000
 

@@ -136,8 +136,8 @@ PLANS: dict[str, Plan] = {
 # What the runs of the garbage collector's pauses differ in, by the ending of the JSON's names.
 COLLECTORS = {
     "": "as Python has it",
-    "_tuned": "as a node has it: frozen after start, higher thresholds",
-    "_collector": "with actor.collector: frozen again as actors come",
+    "_tuned": "frozen after start, higher thresholds",
+    "_collector": "as a node has it, with actor.collector: frozen again as actors come",
 }
 COLLECTED = Size(300_000, 1_000_000)
 

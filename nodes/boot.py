@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import faulthandler
-import gc
 import json
 import os
 import resource
@@ -22,6 +21,7 @@ import uvloop
 
 import actorchat
 from actorchat import logs
+from actorchat.actor.collector import Collector
 from actorchat.errors import ActorchatError, Fatal, SettingsError, StoreBusy, StoreFull
 from actorchat.settings import Settings
 from nodes.roles.standalone import EXIT_CRASH, Standalone
@@ -33,8 +33,6 @@ EXIT_OK = 0
 EXIT_CANT_LISTEN = 71
 EXIT_BUSY = 75
 EXIT_CONFIG = 78
-
-_GC_THRESHOLD = 50_000  # of the default 700 the collector took 4 µs a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +128,14 @@ async def _serve(
         loop.add_signal_handler(number, end, EXIT_OK)
     data = Path(settings.node.data_dir).expanduser()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    node = Standalone(settings, data, operator_key(data), on_end=end)
+    collector = Collector()
+    node = Standalone(settings, data, operator_key(data), on_end=end, collector=collector)
     await node.start()
     dump.begin(loop, node.log_actors)
     also = {name: address for name, address in node.addresses.items() if name != "tcp"}
     info = NodeInfo(node.tcp_address, data, os.getpid(), also)
     describe(info)
-    tune_collector()
+    collector.start()
     log.info("node is ready", tcp=info.tcp, **also, data=str(data), pid=info.pid)
     if on_ready is not None:
         on_ready(info)
@@ -146,6 +145,7 @@ async def _serve(
     finally:
         dump.end()
         await node.stop()
+        collector.stop()
     if node.failure is not None:
         raise node.failure
     with contextlib.suppress(FileNotFoundError):
@@ -194,10 +194,3 @@ def raise_file_limit() -> None:
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def tune_collector() -> None:
-    """Take what was built at start out of the collector's sight, and let it look less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 20, 50)

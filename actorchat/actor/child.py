@@ -13,6 +13,7 @@ from actorchat.actor.reason import is_abnormal
 from actorchat.actor.timer import Wake
 
 if TYPE_CHECKING:
+    from actorchat.actor.dispatcher import Dispatcher
     from actorchat.actor.ref import LocalRef
     from actorchat.actor.timer import Timers
 
@@ -57,9 +58,14 @@ async def within(reply: Reply[Any], timers: Timers, timeout_s: float) -> bool:
 
 
 async def stop_child(
-    child: LocalRef, reason: object, timers: Timers, shutdown_s: float | None
+    child: LocalRef, reason: object, dispatcher: Dispatcher, shutdown_s: float | None
 ) -> None:
-    """Stop `child` and wait; kill it after `shutdown_s` (None: no limit, 0: at once)."""
+    """Stop `child` and wait; kill it after `shutdown_s` (None: no limit, 0: at once).
+
+    `dispatcher` is the supervisor's. A kill reaches a child there for certain, and is waited for;
+    another thread may hang for good, and gets `KILL_WAIT_S`.
+    """
+    timers = dispatcher.timers
     ended = child.ended()
     if shutdown_s is None:
         child.stop(reason)
@@ -70,4 +76,7 @@ async def stop_child(
         if await within(ended, timers, shutdown_s):
             return
     child.kill()
-    await within(ended, timers, KILL_WAIT_S)
+    if child._dispatcher is dispatcher:
+        await ended
+    else:
+        await within(ended, timers, KILL_WAIT_S)

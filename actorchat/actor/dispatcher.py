@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from actorchat import limits
 from actorchat.actor import lifecycle
+from actorchat.actor.broadcast import Burst
 from actorchat.actor.lifecycle import HANDLING
 from actorchat.actor.ref import IDLE, LocalRef
 from actorchat.actor.stash import Aside, is_over, release
@@ -24,20 +25,24 @@ if TYPE_CHECKING:
     from actorchat.actor.behaviour import Actor
 
 
+LOOK_EVERY = 16  # visits between two looks at the clock: a look costs a fifth of a visit
+
+
 class Dispatcher(Steps):
     """Runs actors in one thread, each for up to `visit_max` messages, then the next.
 
     After `turn_max` messages or `turn_s` seconds it hands the thread back, so that sockets and
     timers have their turn, and goes on soon. Subclasses say what thread that is.
 
-    `over_budget` counts runs of at most four visits that took longer than `turn_s`: somebody
-    computes or blocks. `lag_s` is how long the last turn waited for the thread, `lag_max_s` the
-    longest such wait.
+    `over_budget` counts stretches between two looks at the clock, `LOOK_EVERY` visits or
+    `visit_max` messages at most, that took longer than `turn_s`: somebody computes or blocks.
+    `lag_s` is how long the last turn waited for the thread, `lag_max_s` the longest such wait.
     """
 
     timers: Timers
     clock: Clock
     loop: asyncio.AbstractEventLoop | None = None  # where actors can have tasks
+    takes_bursts = True  # many visits may be one entry of the run queue
 
     def __init__(
         self,
@@ -45,7 +50,7 @@ class Dispatcher(Steps):
         turn_max: int = limits.TURN_MESSAGES_MAX,
         turn_s: float = limits.TURN_S,
     ) -> None:
-        self.run_queue: deque[LocalRef] = deque()
+        self.run_queue: deque[Any] = deque()  # of LocalRef, and of Burst where it takes those
         self.awake = False  # a turn is under way or scheduled
         self.thread_id: int | None = None
         self.visit_max = visit_max
@@ -132,8 +137,10 @@ class Dispatcher(Steps):
                     if queue:
                         ref._schedule()
                 left -= 1
-                if left & 3:  # a look at the clock costs a fifth of a visit
+                if left % LOOK_EVERY:
                     continue
+            elif type(ref) is Burst:
+                left -= self._drain_burst(ref, is_plain)
             else:
                 left -= drain(ref)
             before_s, looked_s = looked_s, now()
@@ -191,6 +198,39 @@ class Dispatcher(Steps):
         if ref._task is None:
             self._close_visit(ref)
 
+    def _drain_burst(self, burst: Burst, is_plain: bool) -> int:
+        """Visit as many of a burst as one actor may have messages; return how many."""
+        at, message, run_queue = burst.at, burst.message, self.run_queue
+        refs = burst.refs[at : at + self.visit_max]
+        burst.at = at + len(refs)
+        if burst.at < len(burst.refs):
+            run_queue.appendleft(burst)
+        if not is_plain or type(message) in SPECIAL:
+            return sum([self.drain(ref) for ref in refs])
+        for ref in refs:
+            queue = ref._queue
+            actor = ref._actor
+            if queue and queue[0] is message and ref._task is None and actor is not None:
+                del queue[0]
+                ref._handled += 1
+                try:
+                    result = actor.on_receive(message)
+                    if result is not None and type(result) is CoroutineType:
+                        self._step(ref, result, None, message, HANDLING)
+                except BaseException as error:  # noqa: BLE001
+                    self._fail(actor, error, None, message)
+                if ref._exit is not None or ref._task is not None:
+                    self._leave(ref, message)
+                elif queue:
+                    run_queue.append(ref)
+                else:
+                    ref._state = IDLE
+                    if queue:
+                        ref._schedule()
+            else:
+                self.drain(ref)
+        return len(refs)
+
     def _drain_batch(self, ref: LocalRef, actor: Actor) -> int:
         queue = ref._queue
         batch = queue[: self.visit_max]
@@ -234,8 +274,10 @@ class LoopDispatcher(Dispatcher):
         if running is self.loop:
             self.thread_id = threading.get_ident()
         self.clock = SystemClock()
-        self.timers = Wheel(self)
+        # The functions themselves: every call would pay for the methods around them.
+        self.now_s = time.monotonic  # type: ignore[method-assign]
         self.call_soon = self.loop.call_soon  # type: ignore[method-assign, assignment]
+        self.timers = Wheel(self)
 
     def turn(self) -> None:
         """Run actors until none is ready or the budget is spent."""

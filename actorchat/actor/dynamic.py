@@ -92,11 +92,11 @@ class DynamicSupervisor(Actor):
 
     async def on_stop(self, reason: object) -> None:
         """Stop all children."""
-        timers = self.ref._dispatcher.timers
+        dispatcher = self.ref._dispatcher
         while self.children and self.is_orderly:
             child = next(reversed(self.children))
             limit_s = None if child.actor_class.is_supervisor else self.shutdown_s
-            await stop_child(child, SHUTDOWN, timers, limit_s)
+            await stop_child(child, SHUTDOWN, dispatcher, limit_s)
             self.children.pop(child, None)
         endings = [child.ended() for child in self.orphans()]
         for child in self.orphans():
@@ -106,11 +106,11 @@ class DynamicSupervisor(Actor):
             if until_s is None:
                 await ended
             elif not ended.done() and not await within(
-                ended, timers, max(0.0, until_s - self.now_s())
+                ended, dispatcher.timers, max(0.0, until_s - self.now_s())
             ):
                 break
         for child in self.orphans():  # those that took too long
-            await stop_child(child, SHUTDOWN, timers, 0)
+            await stop_child(child, SHUTDOWN, dispatcher, 0)
 
     # -- for the runtime -------------------------------------------------------------------
 

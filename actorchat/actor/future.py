@@ -152,7 +152,7 @@ class Reply(pykka.Future[T]):
         while not self._done:
             self._asyncio_future_blocking = True
             yield self
-        return self.result()
+        return self._value if self._error is None else self.result()
 
     __iter__ = __await__
 

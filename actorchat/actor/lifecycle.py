@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actorchat.actor import kit, monitor
 from actorchat.actor.mailbox import Call, Signal
 from actorchat.actor.reason import NOPROC, Crash
-from actorchat.actor.ref import LocalRef
+from actorchat.actor.ref import QUEUED, LocalRef
 
 if TYPE_CHECKING:
     import threading
@@ -54,8 +54,13 @@ class Suspended:
     def resume(self, _settled: object = None) -> None:
         """Let it go on at its actor's next visit; from any thread."""
         self.is_ready = True
-        if self.ref is not None:
-            self.ref._schedule()
+        ref = self.ref
+        if ref is not None:
+            ref._state = QUEUED  # _schedule(), inlined
+            dispatcher = ref._dispatcher
+            dispatcher.run_queue.append(ref)
+            if not dispatcher.awake:
+                dispatcher.wake()
 
 
 # What a new actor "waits" for: its first visit. One for all, so that it costs an actor nothing.

@@ -178,11 +178,22 @@ class LocalRef(ActorRef[Any]):
             MailboxFull: The mailbox refused the message.
         """
         reply: Reply[Any] = Reply()
-        self._ask(message, reply)
-        if not reply.done():
-            timers = self._system.dispatcher.timers
+        system = self._system
+        if len(self._queue) < self._limit:  # _ask() and what it calls, inlined
+            system.told += 1
+            self._queue.append(Call(message, reply))
+            if self._state == IDLE:
+                self._state = QUEUED
+                dispatcher = self._dispatcher
+                dispatcher.run_queue.append(self)
+                if not dispatcher.awake:
+                    dispatcher.wake()
+        else:
+            self._ask(message, reply)
+        if not reply._done:
+            timers = system.dispatcher.timers
             timer = Deadline(reply, self, timeout_s)
-            reply.expire_with(timers, timer)
+            reply._timer = (timers, timer)  # expire_with(), inlined
             timers.add(timer, timeout_s)
         return reply
 

@@ -70,6 +70,7 @@ class SeededDispatcher(Dispatcher):
     """
 
     clock: VirtualClock
+    takes_bursts = False  # the seed decides about each visit
 
     def __init__(self, seed: int, haste: float = 0.0) -> None:
         super().__init__(visit_max=1)

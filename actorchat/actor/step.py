@@ -53,6 +53,11 @@ SPECIAL = frozenset(
 )
 
 
+def _is_future(awaited: object) -> bool:
+    """Say whether it speaks asyncio's future protocol."""
+    return hasattr(awaited, "_asyncio_future_blocking")
+
+
 class Steps:
     """What a dispatcher does with one actor: start it, hand it a message, go on, end it.
 
@@ -193,7 +198,7 @@ class Steps:
         """Run a coroutine up to its next wait; `ref._task` tells whether there is one."""
         try:
             awaited = coro.send(None)
-            if awaited is not None and not hasattr(awaited, "_asyncio_future_blocking"):
+            if not (type(awaited) is Reply or awaited is None or _is_future(awaited)):
                 coro.close()
                 msg = f"a handler can't await {awaited!r}"
                 raise TypeError(msg)

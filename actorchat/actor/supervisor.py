@@ -169,11 +169,11 @@ class Supervisor(Actor):
         return None
 
     async def _stop_children(self, indices: Sequence[int]) -> None:
-        timers = self.ref._dispatcher.timers
+        dispatcher = self.ref._dispatcher
         for index in reversed(indices):
             ref = self.running[index]
             if ref is not None:
-                await stop_child(ref, SHUTDOWN, timers, self.specs[index].limit_s)
+                await stop_child(ref, SHUTDOWN, dispatcher, self.specs[index].limit_s)
                 self.running[index] = None
 
     # -- for the runtime -------------------------------------------------------------------

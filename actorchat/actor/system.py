@@ -70,6 +70,7 @@ class ActorSystem:
         debug: bool = False,
     ) -> None:
         self.dispatcher = dispatcher
+        self.is_divided = False  # some actors have, or had, a dispatcher of their own
         self.debug = debug  # calls are looked at for cycles, of actors spawned from then on
         self.waits: dict[lifecycle.Suspended, TracedReply] = {}  # and this is who awaits which
         self.clock: Clock = dispatcher.clock if clock is None else clock
@@ -122,6 +123,7 @@ class ActorSystem:
         if owner is None:
             raise parent.dead()
         if dispatcher is not None:
+            self.is_divided = self.is_divided or dispatcher is not self.dispatcher
             self._watch(dispatcher)
         ref_class = traced(cls.ref_class) if self.debug else cls.ref_class
         ref = ref_class(cls, self, dispatcher or self.dispatcher, parent, lifecycle.START)

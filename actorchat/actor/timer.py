@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actorchat.actor.mailbox import NOTHING, Signal
@@ -72,7 +73,8 @@ class Deadline(Timer):
     __slots__ = ("ref", "reply", "timeout_s")
 
     def __init__(self, reply: Reply[Any], ref: LocalRef, timeout_s: float) -> None:
-        super().__init__()
+        self.due = None  # super().__init__(), inlined: each call makes one
+        self.is_over = False
         self.reply = reply
         self.ref = ref
         self.timeout_s = timeout_s
@@ -116,16 +118,14 @@ class Cancellable(Protocol):
 class TimerHost(Protocol):
     """What a wheel needs of its dispatcher."""
 
+    thread_id: int | None
+
     def now_s(self) -> float:
         """Return the dispatcher's monotonic time."""
         ...
 
     def call_later(self, delay_s: float, fn: Callable[..., object], *args: Any) -> Cancellable:
         """Run `fn(*args)` in the dispatcher's thread after `delay_s` seconds."""
-        ...
-
-    def is_here(self) -> bool:
-        """Say whether this is the dispatcher's thread."""
         ...
 
     def post(self, fn: Callable[..., object], *args: Any) -> None:
@@ -158,13 +158,14 @@ class Wheel:
 
     def add(self, timer: Timer, delay_s: float) -> None:
         """Fire `timer` at a tick after `delay_s`: at most two ticks late, never early."""
-        if not self._host.is_here():
+        host = self._host
+        if get_ident() != host.thread_id:
             # The delay begins when the host's thread comes round to it: late, never early.
-            self._host.post(self.add, timer, delay_s)
+            host.post(self.add, timer, delay_s)
             return
         if timer.is_over:
             return
-        due = int((self._host.now_s() - self._origin_s + delay_s) * self._ticks_per_s) + 1
+        due = int((host.now_s() - self._origin_s + delay_s) * self._ticks_per_s) + 1
         if due <= self._tick:
             due = self._tick + 1
         timer.due = due
@@ -177,10 +178,9 @@ class Wheel:
         """Forget `timer`."""
         timer.is_over = True
         # From another thread the mark must do: the slot may be in use; it is swept when due.
-        if timer.due is not None and self._host.is_here():
-            slot = self._slots[timer.due & (self.SLOTS - 1)]
-            if timer in slot:
-                del slot[timer]
+        due = timer.due
+        if due is not None and get_ident() == self._host.thread_id:
+            if self._slots[due & (self.SLOTS - 1)].pop(timer, self) is None:
                 self._count -= 1
 
     def _arm(self, tick: int) -> None:

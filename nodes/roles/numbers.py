@@ -14,6 +14,8 @@ Read = Callable[[], Mapping[str, int]]
 NODE = (
     Metric("uptime_s", "gauge", "seconds", "Time since the start."),
     Metric("sessions", "gauge", "sessions", "Sessions open, signed in or not."),
+    Metric("gc_pause_max_ms", "gauge", "ms", "Longest pause of the garbage collector."),
+    Metric("gc_freezes", "gauge", "times", "Times that live objects were put out of its sight."),
     Metric("users", "gauge", "actors", "Users held in memory."),
     Metric("conversations", "gauge", "actors", "Conversations held in memory."),
     Metric("log_batches", "counter", "batches", "Batches that were synced."),

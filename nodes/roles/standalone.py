@@ -12,6 +12,7 @@ from typing import Any
 
 from actorchat import logs
 from actorchat.actor import ActorSystem, LoopDispatcher
+from actorchat.actor.collector import Collector
 from actorchat.broker.context import Terms
 from actorchat.broker.hasher import Argon2
 from actorchat.broker.tree import SESSIONS, Broker, Parts
@@ -44,10 +45,12 @@ class Standalone:
         data: Path,
         operator_key: str,
         on_end: Callable[[int], None],
+        collector: Collector | None = None,
     ) -> None:
         self.failure: Fatal | None = None
         self._settings = settings
         self._on_end = on_end
+        self._collector = Collector() if collector is None else collector  # the process's
         self._started_s = time.monotonic()
         loop = asyncio.get_running_loop()
         store = settings.store
@@ -187,6 +190,8 @@ class Standalone:
         return {
             "uptime_s": int(time.monotonic() - self._started_s),
             "sessions": len(children),
+            "gc_pause_max_ms": round(self._collector.pause_max_s * 1000),
+            "gc_freezes": self._collector.freezes,
             **self._broker.counts(),
         }
 

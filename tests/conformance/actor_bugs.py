@@ -237,6 +237,72 @@ def an_interrupt_is_swallowed() -> None:
     edit("_fail", "self._escaped = error", "pass")
 
 
+@noticed_by("broadcast")
+def a_burst_forgets_who_comes_after_its_first_share() -> None:
+    edit("_drain_burst", "if burst.at < len(burst.refs):", "if False:")
+
+
+@noticed_by("broadcast")
+def a_burst_starts_anew_with_each_share() -> None:
+    edit("_drain_burst", "refs = burst.refs[at :", "refs = burst.refs[at and 1 :")
+
+
+@noticed_by("broadcast")
+def a_burst_hands_its_message_on_before_those_that_waited() -> None:
+    first = "(queue.remove(message) or queue.insert(0, message) or True)"
+    edit("_drain_burst", "queue[0] is message", f"message in queue and {first}")
+
+
+@noticed_by("broadcast")
+def a_burst_forgets_what_came_meanwhile() -> None:
+    edit("_drain_burst", "run_queue.append(ref)", "pass")
+
+
+@noticed_by("broadcast")
+def a_burst_leaves_an_actor_scheduled() -> None:
+    edit("_drain_burst", "ref._state = IDLE", "pass")
+
+
+@noticed_by("broadcast")
+def a_burst_goes_past_whoever_waits_and_handles_at_once() -> None:
+    edit("_drain_burst", "and ref._task is None", "")
+
+
+@noticed_by("broadcast")
+def a_burst_does_not_count_what_it_handled() -> None:
+    edit("_drain_burst", "ref._handled += 1", "pass")
+
+
+@noticed_by("broadcast")
+def a_burst_visits_those_of_other_systems_too() -> None:
+    edit("tell_all", "if strangers else targets", "if False else targets")
+
+
+@noticed_by("broadcast")
+def a_burst_runs_in_one_thread_for_all() -> None:
+    edit("tell_all", "system.is_divided or", "")
+
+
+@noticed_by("broadcast")
+def a_burst_is_lost_when_telling_breaks_off() -> None:
+    edit("tell_all", "finally:", "except ZeroDivisionError:\n        pass\n    else:")
+
+
+@noticed_by("broadcast")
+def a_burst_evades_who_looks_at_each_visit() -> None:
+    edit("_drain_burst", "not is_plain or", "")
+
+
+@noticed_by("broadcast")
+def a_burst_treats_signals_as_messages() -> None:
+    edit("_drain_burst", "or type(message) in SPECIAL", "")
+
+
+@noticed_by("child")
+def a_killed_child_is_not_waited_for() -> None:
+    edit("stop_child", "await ended\n    else:", "pass\n    else:")
+
+
 @noticed_by("seeded")
 def the_seed_decides_nothing() -> None:
     run = SeededDispatcher.run
@@ -319,7 +385,7 @@ def a_call_never_times_out() -> None:
 
 @noticed_by("ref")
 def a_call_without_time_waits_for_ever() -> None:
-    edit("LocalRef.call", "if not reply.done():", "if timeout_s and not reply.done():")
+    edit("LocalRef.call", "if not reply._done:", "if timeout_s and not reply._done:")
 
 
 @noticed_by("future")

@@ -74,8 +74,6 @@ class Society:
             self.dispatcher.run(steps_max=STEPS_MAX)
             self.budget -= 1
         self.look_around()
-        # A supervisor waits only so long for one that was killed; no machine is as slow as haste.
-        self.dispatcher.haste = 0.0
         ended = self.system.shutdown()
         self.dispatcher.run(steps_max=STEPS_MAX)
         if not ended.done() or self.system.counts()["actors"]:

@@ -25,7 +25,7 @@ from typing import Any
 
 import uvloop
 
-from actorchat.actor import Actor, ActorSystem, LocalRef, LoopDispatcher
+from actorchat.actor import Actor, ActorSystem, LocalRef, LoopDispatcher, tell_all
 from actorchat.errors import ActorDead, CallTimeout
 from tests.property.actor_society import Society
 
@@ -150,8 +150,12 @@ def send_from_threads(loops: tuple[Loop, Loop], messages: int) -> Outcome:
 
     def send(sender: int) -> None:
         for number in range(messages):
-            for ref in refs:
-                ref.tell((sender, number))
+            message = (sender, number)
+            if sender % 2 and number % 3:
+                tell_all(refs, message)
+            else:
+                for ref in refs:
+                    ref.tell(message)
 
     in_threads(SENDERS, send)
     ended = [ref.ended() for ref in refs]

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from actorchat.actor import NORMAL, SHUTDOWN
+import pytest
+
+from actorchat.actor import (
+    NORMAL,
+    SHUTDOWN,
+    Actor,
+    ActorSystem,
+    DynamicSupervisor,
+    SeededDispatcher,
+)
 from actorchat.actor.child import Intensity, needs_restart
 
 
@@ -25,3 +34,24 @@ def test_who_is_restarted() -> None:
     assert [needs_restart(kind, NORMAL) for kind in kinds] == [True, False, False]
     assert [needs_restart(kind, SHUTDOWN) for kind in kinds] == [True, False, False]
     assert [needs_restart(kind, "crash") for kind in kinds] == [True, True, False]
+
+
+class Sleeper(Actor):
+    async def on_receive(self, message: float) -> None:
+        await self.sleep(message)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_supervisor_outlives_its_children_however_slow_the_machine(seed: int) -> None:
+    dispatcher = SeededDispatcher(seed, haste=0.95)  # a second goes by between most steps
+    system = ActorSystem(dispatcher)
+    pool = system.spawn(DynamicSupervisor, shutdown_s=0.0)
+    children = [system.spawn(Sleeper, supervisor=pool) for _ in range(5)]
+    for child in children:
+        child.tell(100.0)
+    dispatcher.run(until=50.0)
+    left: list[bool] = []
+    pool.ended().on_settled(lambda _ended: left.extend(each.is_alive() for each in children))
+    pool.stop()
+    dispatcher.run()
+    assert left == [False] * 5

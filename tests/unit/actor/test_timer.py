@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,14 +25,11 @@ class Host:
         self.time_s = 0.0
         self.calls: list[tuple[float, int, ScheduledCall]] = []
         self.posted: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
-        self.here = True
+        self.thread_id: int | None = threading.get_ident()
         self.count = 0
 
     def now_s(self) -> float:
         return self.time_s
-
-    def is_here(self) -> bool:
-        return self.here
 
     def post(self, fn: Callable[..., object], *args: Any) -> None:
         self.posted.append((fn, args))
@@ -106,9 +104,9 @@ def test_a_timer_discarded_from_another_thread_never_fires_and_is_swept() -> Non
     wheel = Wheel(host, TICK_S)
     timer = Probe(host, fired)
     wheel.add(timer, 1.0)
-    host.here = False
+    host.thread_id = None
     wheel.discard(timer)
-    host.here = True
+    host.thread_id = threading.get_ident()
     host.advance(5.0)
     assert fired == [] and len(wheel) == 0
 
@@ -116,10 +114,10 @@ def test_a_timer_discarded_from_another_thread_never_fires_and_is_swept() -> Non
 def test_a_timer_added_from_another_thread_is_handed_over() -> None:
     host, fired = Host(), []
     wheel = Wheel(host, TICK_S)
-    host.here = False
+    host.thread_id = None
     wheel.add(Probe(host, fired), 1.0)
     assert len(wheel) == 0
-    host.here = True
+    host.thread_id = threading.get_ident()
     for fn, args in host.posted:
         fn(*args)
     host.advance(2.0)
