@@ -133,7 +133,7 @@ class Pair:
             await asyncio.sleep(0.1)
             if self.tally.received == self.tally.acked == sum(peer.sent for peer in self._peers):
                 break
-        await asyncio.sleep(0.5)  # the last marks come 100 ms after the last acks
+        await asyncio.sleep(0.5)  # the last marks come 250 ms after the last acks
 
     def leave(self) -> None:
         """Hold what both saw against each other; close."""

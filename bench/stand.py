@@ -114,7 +114,7 @@ class Bench:
             sent = sum(peer.sent for peer in peers)
             if tally.received == tally.acked == sent:
                 break
-        await asyncio.sleep(0.5)  # the last marks come 50 ms after the last acks
+        await asyncio.sleep(0.5)  # the last marks come 250 ms after the last acks
 
     async def closed(
         self, users: int, window: int, seconds: float, gateway: Gateway = TCP
