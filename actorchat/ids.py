@@ -5,6 +5,7 @@ Must not know how they are stored or sent.
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
 from typing import NewType
 from zlib import crc32
 
@@ -19,14 +20,31 @@ SLOTS = 1024
 NAME_PATTERN = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _NAME = re.compile(NAME_PATTERN)
 
+# A group's address is its id, which is as long as a client id, behind what no name begins with.
+# The last of 22 characters carries two bits of the 128, so it is one of four.
+GROUP_MARK = "#"
+GROUP_PATTERN = r"#[A-Za-z0-9_-]{21}[AQgw]"
+_GROUP = re.compile(GROUP_PATTERN)
+
 
 def is_name(text: str) -> bool:
     """Say whether `text` can name a user or device: 1-64 of a-z 0-9 . _ -, ends alphanumeric."""
     return _NAME.fullmatch(text) is not None
 
 
+def is_group(text: str) -> bool:
+    """Say whether `text` is the address of a group, as `group_address` makes it."""
+    return _GROUP.fullmatch(text) is not None
+
+
+def group_address(id: bytes) -> str:
+    """Return the address of the group with the 16-byte `id`: `#` and base64url, 23 characters."""
+    assert len(id) == CLIENT_ID_BYTES
+    return GROUP_MARK + urlsafe_b64encode(id).rstrip(b"=").decode("ascii")
+
+
 def slot_of(user: str) -> Slot:
-    """Return the slot in which `user` is at home; stable for ever, on every node."""
+    """Return the slot in which `user`, or a group's address, is at home; stable for ever."""
     return Slot(crc32(user.encode()) % SLOTS)
 
 

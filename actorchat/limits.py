@@ -73,6 +73,15 @@ FAN_OUT_SWEEP_S = 2.0  # how often the log is searched for debts that nobody see
 FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, at 1 µs each
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
 
+# -- groups -----------------------------------------------------------------------------------
+GROUP_MEMBERS_MAX = 256  # each gets an inbox row a message; beyond, it would have to be read by seq
+GROUP_NAME_CHARS_MAX = 128
+GROUP_DESCRIPTION_CHARS_MAX = 1_024
+GROUP_LINKS_MAX = 32  # invite links of one group that are good at a time
+GROUP_MARKS_PUSHED_MAX = 32  # members of a group whose marks are pushed; beyond, they are asked for
+GROUP_MARKS_DELAY_S = 1.0  # marks of a group are pushed together with those of so long a time
+GROUP_PAGE_ITEMS_MAX = 2_600  # CBOR items of a page's records: 200 messages at 13
+
 # -- actors -----------------------------------------------------------------------------------
 ENTITY_IDLE_S = 120.0  # a user or conversation without work is stopped; the log has it all
 ENTITY_MAILBOX_MAX = 65_536

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways
+from bench import actors, connections, direct, gateways, group
 
 BENCHES = {
     "actors": (
@@ -24,6 +24,10 @@ BENCHES = {
     "gateways": (
         gateways.main,
         "the closed loop of direct through every gateway, beside TCP; memory of idle sessions",
+    ),
+    "group": (
+        group.main,
+        "CPU of a durable copy in a group: one message, all members, every device's ack",
     ),
 }
 

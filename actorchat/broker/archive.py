@@ -10,7 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from actorchat.chat.account import Account, Device
-from actorchat.chat.event import Pair, Prior, Row
+from actorchat.chat.change import digest_of
+from actorchat.chat.event import Conv, Pair, Prior, Row
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import direct_pair
 from actorchat.protocol import codec
@@ -78,7 +79,7 @@ class Archive:
             return None
         seq, ts = keys.unpack_sent(value)
         record = self.record(conversation, seq)
-        return Prior(seq, ts, hash(_body(record)))
+        return Prior(seq, ts, _digest(record))
 
     def record(self, conversation: bytes, seq: int) -> bytes:
         """Return the record `seq`; it must be there."""
@@ -162,8 +163,10 @@ class Archive:
             left -= len(record)
             if left < 0 and found:
                 break
-            pair = direct_pair(codec.record_sender(record), user)
-            found.append(Row(upd, pair, row.seq, codec.encode_update(upd, record)))
+            conv: Conv | None = codec.record_group(record)
+            if conv is None:
+                conv = direct_pair(codec.record_sender(record), user)
+            found.append(Row(upd, conv, row.seq, codec.encode_update(upd, record)))
         return found
 
     # -- accounts ----------------------------------------------------------------------------------
@@ -196,7 +199,6 @@ class Archive:
             raise StoreCorrupt(f"bad {kind.__name__.lower()} row {key.hex()}: {error}") from error
 
 
-def _body(record: bytes) -> str:
-    body = codec.decode(record)["body"]
-    assert isinstance(body, str)
-    return body
+def _digest(record: bytes) -> int:
+    decoded = codec.decode_record(record)
+    return hash(decoded.body) if decoded.change is None else digest_of(decoded.change)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from actorchat.limits import PING_INTERVAL_S, REQUESTS_IN_FLIGHT_MAX
+from actorchat.limits import GROUP_MEMBERS_MAX, PING_INTERVAL_S, REQUESTS_IN_FLIGHT_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
+    from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
@@ -45,5 +46,7 @@ class Context:
     token_source: Callable[[], str]
     entity_idle_s: float
     terms: Terms
+    groups: GroupLog
+    group_members_max: int = GROUP_MEMBERS_MAX
     router: Router = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

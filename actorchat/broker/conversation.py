@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actorchat.broker.entity import IDLE_CHECK, EntityActor
+from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.sequence import SequenceActor
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -31,7 +32,6 @@ from actorchat.chat.event import (
     Join,
     Joined,
     OutOfOrder,
-    Page,
     Pair,
     Post,
     Record,
@@ -40,7 +40,7 @@ from actorchat.chat.event import (
     Relay,
     Repeat,
 )
-from actorchat.limits import CATCH_UP_PAGE_UPDATES, HISTORY_PAGE_BYTES_MAX
+from actorchat.limits import CATCH_UP_PAGE_UPDATES
 from actorchat.protocol import codec
 from actorchat.store import keys
 
@@ -48,20 +48,15 @@ if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
 
-class ConversationActor(EntityActor):
+class ConversationActor(SequenceActor):
     """One direct conversation, in the slot of the first user of its pair."""
 
     def __init__(self, context: Context, pair: Pair) -> None:
-        super().__init__(context, context.router.conversation(pair))
+        super().__init__(context, context.router.conversation(pair), keys.conversation_key(*pair))
         self._pair = pair
-        self._key = keys.conversation_key(*pair)
         self._home = context.router.user(pair[0])
         self._away = context.router.user(pair[1])
-        self._archive = context.archive
-        self._rows = context.rows
-        self._me = self.ref
         self._names = {user: codec.encode(user) for user in pair}
-        self._wall_ms = context.clock.wall_ms
         self._has_members = False
         self._held: list[Any] | None = None  # what came before the log may be read
         self._released: list[Any] = []
@@ -187,12 +182,6 @@ class ConversationActor(EntityActor):
             Repeat(self._pair, self._key, self._me, effect.seq, effect.session, again)
         )
 
-    def _refuse(self, effect: Refuse) -> None:
-        effect.session.tell(effect.refused)
-
-    def _move_marker(self, effect: MoveMarker) -> None:
-        self._log.append_lazily(self._rows.marker(self._key, effect.seq))
-
     def _ask_fan_out(self, effect: AskFanOut) -> None:
         confirm = Confirm(self._pair, self._key, self._me, effect.seq)
         self._home.tell(Relay(self._away, confirm))
@@ -219,39 +208,17 @@ class ConversationActor(EntityActor):
         for outcome in self._machine.handle(Redriven(last), self._wall_ms()):
             self._PERFORM[type(outcome)](self, outcome)
 
-    def _save_marks(self, effect: SaveMarks) -> None:
-        self._log.append_lazily(
-            self._rows.marks(self._key, effect.user, effect.delivered, effect.read)
-        )
-
     def _tell_marks(self, effect: TellMarks) -> None:
         (self._home if effect.to == self._pair[0] else self._away).tell(effect.marked)
 
-    def _read_page(self, effect: ReadPage) -> None:
-        # Behind a barrier, so that nobody reads what is not durable.
-        self._log.apply()
-        limit = effect.limit
-        found = self._archive.records(
-            self._key,
-            effect.after,
-            effect.before,
-            limit + 1,
-            effect.newest,
-            HISTORY_PAGE_BYTES_MAX,
-        )
-        more = len(found) > limit
-        if more:
-            found = found[1:] if effect.newest else found[:limit]
-        records, fits = _within_budget([record for _, record in found], effect.newest)
-        machine = self._machine
-        marks = {
-            user: {"delivered": m.delivered, "read": m.read} for user, m in machine.marks.items()
-        }
-        page = Page(effect.rid, records, machine.seq, more or not fits, marks)
-        self._log.append((), effect.session.tell, page)
+    def _head(self) -> int:
+        return self._machine.seq
 
-    def _start_timer(self, effect: StartTimer) -> None:
-        self.send_after(effect.delay_s, effect.event, key=type(effect.event))
+    def _marks_shown(self) -> dict[str, dict[str, int]]:
+        return {
+            user: {"delivered": marks.delivered, "read": marks.read}
+            for user, marks in self._machine.marks.items()
+        }
 
     def _restart(self, effect: Restart) -> None:
         self._join()
@@ -259,26 +226,13 @@ class ConversationActor(EntityActor):
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Store: _store,
         AnswerAgain: _answer_again,
-        Refuse: _refuse,
-        MoveMarker: _move_marker,
+        Refuse: SequenceActor._refuse,
+        MoveMarker: SequenceActor._move_marker,
         AskFanOut: _ask_fan_out,
         Redrive: _redrive,
-        SaveMarks: _save_marks,
+        SaveMarks: SequenceActor._save_marks,
         TellMarks: _tell_marks,
-        ReadPage: _read_page,
-        StartTimer: _start_timer,
+        ReadPage: SequenceActor._read_page,
+        StartTimer: SequenceActor._start_timer,
         Restart: _restart,
     }
-
-
-def _within_budget(records: list[bytes], newest: bool) -> tuple[list[bytes], bool]:
-    """Return the records that fit into a page, from its open end, and whether all did."""
-    budget = HISTORY_PAGE_BYTES_MAX
-    kept: list[bytes] = []
-    for record in reversed(records) if newest else records:
-        budget -= len(record)
-        if budget < 0 and kept:
-            break
-        kept.append(record)
-    fits = len(kept) == len(records)
-    return (kept[::-1] if newest else kept), fits

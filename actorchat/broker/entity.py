@@ -19,6 +19,7 @@ from actorchat.chat.event import (
     Refused,
     Repeat,
 )
+from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.limits import ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class EntityActor(Actor):
             return
         if self._is_passivated:
             self._place.tell(message)
-        elif isinstance(message, Post | Fetch):
+        elif isinstance(message, Post | Fetch | Changing | Describe | AskReceipts):
             message.session.tell(_recovering(message.rid))
         elif isinstance(message, Record | Repeat):
             message.session.tell(_recovering(message.ack.rid))

@@ -41,10 +41,10 @@ class FanOutKeeper(Actor):
         context = self._context
         owing = context.archive.owing(self._after, FAN_OUT_SWEEP_ROWS)
         for conversation in owing:
-            pair = context.archive.members(conversation)
-            if pair is not None and not context.router.runs(pair):
+            conv = context.archive.members(conversation) or context.groups.address(conversation)
+            if conv is not None and not context.router.runs(conv):
                 try:
-                    context.router.conversation(pair).tell(ConfirmDue())
+                    context.router.conversation(conv).tell(ConfirmDue())
                 except MailboxFull:
                     break  # so much is under way that the next look is soon enough
         is_all = len(owing) < FAN_OUT_SWEEP_ROWS

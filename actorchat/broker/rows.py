@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actorchat.chat.account import Account, Device
-from actorchat.chat.event import Pair
+from actorchat.chat.event import Conv, Pair
 from actorchat.limits import INBOX_INLINE_BYTES_MAX
 from actorchat.protocol import codec
 from actorchat.store import keys
@@ -55,6 +55,16 @@ class Rows:
             value = keys.pack_pointer(EPOCH, conversation, seq)
         return (self._inbox, keys.inbox_key(owner, upd), value)
 
+    def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
+        """Return the value of an update's row, which is the same for all who get it."""
+        if len(record) <= INBOX_INLINE_BYTES_MAX:
+            return keys.pack_inline(EPOCH, conversation, seq, record)
+        return keys.pack_pointer(EPOCH, conversation, seq)
+
+    def shared_update(self, owner: bytes, upd: int, value: bytes) -> Op:
+        """Return the row of an update whose value was made for many."""
+        return (self._inbox, keys.inbox_key(owner, upd), value)
+
     def marker(self, conversation: bytes, seq: int | None) -> tuple[Op, ...]:
         """Return the fan-out marker's row; None deletes it."""
         value = None if seq is None else keys.pack_outbox(seq)
@@ -72,8 +82,8 @@ class Rows:
         owner: bytes,
         head: int,
         trimmed: int,
-        received: dict[Pair, int],
-        conversation_key: Callable[[Pair], bytes],
+        received: dict[Conv, int],
+        conversation_key: Callable[[Conv], bytes],
     ) -> tuple[Op, ...]:
         """Return the rows from which a user's machine is built without reading its whole log."""
         rows: list[Op] = [

@@ -36,9 +36,12 @@ from actorchat.chat.event import (
     SignInRefused,
     Update,
 )
+from actorchat.chat.group import NO_GROUP
+from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.session import Session
 from actorchat.chat.signin import Attempt, Provisioning, Revocation
 from actorchat.errors import MailboxFull
+from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
     BODY_CHARS_MAX,
     FRAME_BYTES_MAX,
@@ -109,26 +112,31 @@ class SessionActor(Actor):
             self._home.tell(Detach(self._machine.device, self.ref))
 
     def _conversation(self, peer: str) -> Place | None:
-        """Return the place of the conversation with `peer`; None if there is no such user.
+        """Return the place of the conversation with `peer`, or of that group; None if none.
 
         So names that somebody tries never become actors.
         """
         places = self._conversations
         place = places.get(peer)
-        if place is None and self._context.archive.has_account(peer):
+        if place is None and self._is_there(peer):
             if places is NO_PLACES:
                 places = self._conversations = {}
             elif len(places) >= REQUESTS_IN_FLIGHT_MAX:
                 places.clear()
             router = self._context.router
-            place = places[peer] = router.conversation_between(self._machine.user, peer)
+            place = places[peer] = router.conversation_with(self._machine.user, peer)
         return place
+
+    def _is_there(self, peer: str) -> bool:
+        if peer[0] == GROUP_MARK:
+            return self._context.groups.has(peer)
+        return self._context.archive.has_account(peer)
 
     # -- requests ----------------------------------------------------------------------------------
     def _send(self, op: ops.Send) -> None:
         place = self._conversations.get(op.to) or self._conversation(op.to)
         if place is None:
-            self._refused(Refused(op.id, "no_such_user", NOBODY))
+            self._refused(_nobody(op.id, op.to))
             return
         rid = op.id
         try:
@@ -157,11 +165,30 @@ class SessionActor(Actor):
     def _history(self, op: ops.History) -> None:
         place = self._conversation(op.conv)
         if place is None:
-            self._refused(Refused(op.id, "no_such_user", NOBODY))
+            self._refused(_nobody(op.id, op.conv))
             return
         user = self._machine.user
         fetch = Fetch(user, self.ref, op.id, op.after, op.before, op.limit)
         self._ask(place, fetch, op.id)
+
+    def _change(self, op: ops.Change) -> None:
+        # Whether there is such a group is looked up there: it may be about to be made.
+        place = self._context.router.conversation(op.conv)
+        event = Changing(self._machine.user, self._me, op.id, op.cid, op.change)
+        self._ask(place, event, op.id)
+
+    def _describe(self, op: ops.Group) -> None:
+        self._ask_group(op, Describe(self._machine.user, self._me, op.id))
+
+    def _receipts(self, op: ops.Receipts) -> None:
+        self._ask_group(op, AskReceipts(self._machine.user, self._me, op.id))
+
+    def _ask_group(self, op: ops.Group | ops.Receipts, event: object) -> None:
+        place = self._conversation(op.conv)
+        if place is None:
+            self._refused(_nobody(op.id, op.conv))
+        else:
+            self._ask(place, event, op.id)
 
     def _revoke(self, op: ops.Revoke) -> None:
         user = self._machine.user
@@ -280,6 +307,9 @@ class SessionActor(Actor):
         ops.Ack: _ack,
         ops.Mark: _mark,
         ops.History: _history,
+        ops.Change: _change,
+        ops.Group: _describe,
+        ops.Receipts: _receipts,
         ops.Revoke: _revoke,
         ops.Provision: _provision,
         ops.Status: _status,
@@ -314,3 +344,9 @@ class SessionInlet:
         """Tell the session that its connection is over."""
         if self._ref.is_alive():
             self._ref.tell(Disconnected(reason))
+
+
+def _nobody(rid: int, peer: str) -> Refused:
+    if peer[0] == GROUP_MARK:
+        return Refused(rid, "no_such_group", NO_GROUP)
+    return Refused(rid, "no_such_user", NOBODY)

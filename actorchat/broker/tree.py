@@ -12,14 +12,16 @@ from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
+from actorchat.broker.group import GroupActor
+from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
 from actorchat.broker.user import UserActor
-from actorchat.chat.event import Event, Pair
-from actorchat.limits import HASHES_QUEUED_MAX, STORE_TICK_S
+from actorchat.chat.event import Conv, Event
+from actorchat.limits import GROUP_MEMBERS_MAX, HASHES_QUEUED_MAX, STORE_TICK_S
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
@@ -86,6 +88,7 @@ class Parts:
     hashes_queued_max: int = HASHES_QUEUED_MAX
     token_source: Callable[[], str]
     entity_idle_s: float
+    group_members_max: int = GROUP_MEMBERS_MAX
     terms: Terms = field(default_factory=Terms)
     on_fatal: Callable[[Exception], None]
 
@@ -105,6 +108,8 @@ class Broker:
             parts.token_source,
             parts.entity_idle_s,
             parts.terms,
+            GroupLog(parts.engine),
+            parts.group_members_max,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
         self._system = system
@@ -154,8 +159,9 @@ class Broker:
     def _spawn_user(self, user: str) -> Any:
         return self._spawn(ENTITIES, UserActor, self.context, user)
 
-    def _spawn_conversation(self, pair: Pair) -> Any:
-        return self._spawn(ENTITIES, ConversationActor, self.context, pair)
+    def _spawn_conversation(self, conv: Conv) -> Any:
+        cls = GroupActor if isinstance(conv, str) else ConversationActor
+        return self._spawn(ENTITIES, cls, self.context, conv)
 
     def _spawn(self, supervisor: str, cls: type[Actor], *args: Any) -> Any:
         return self._system.names.whereis(supervisor).spawn(cls, *args)  # type: ignore[union-attr]

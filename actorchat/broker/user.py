@@ -24,12 +24,12 @@ from actorchat.chat.effect import (
 from actorchat.chat.event import (
     Attach,
     Confirm,
+    Conv,
     Deliver,
     Durable,
     Ended,
     HomeLost,
     OutOfOrder,
-    Pair,
     Reached,
     Record,
     Repeat,
@@ -178,7 +178,10 @@ class UserActor(EntityActor):
 
     def _append_update(self, effect: AppendUpdate) -> None:
         event, upd = effect.deliver, effect.upd
-        row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
+        if event.value:
+            row = self._rows.shared_update(self._key, upd, event.value)
+        else:
+            row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
         then, update = self._shown(effect, upd, event)
         self._append((row,), then, update)
 
@@ -257,5 +260,5 @@ class UserActor(EntityActor):
     }
 
 
-def _conversation_key(pair: Pair) -> bytes:
-    return keys.conversation_key(*pair)
+def _conversation_key(conv: Conv) -> bytes:
+    return keys.group_key(conv) if isinstance(conv, str) else keys.conversation_key(*conv)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actorchat.chat.event import Address, Deliver, Event, Marked, Pair, Post, Record, Refused
+from actorchat.chat.event import Address, Conv, Deliver, Event, Marked, Post, Record, Refused
 from actorchat.protocol.ops import Reconnect
 
 
@@ -139,7 +139,7 @@ class Checkpoint(Effect):
 
     head: int
     trimmed: int
-    received: dict[Pair, int]
+    received: dict[Conv, int]
 
 
 class Barrier(Effect):
@@ -194,7 +194,7 @@ class Trim(Effect):
 class TellReached(Effect):
     """Tell a conversation what this user's devices have."""
 
-    pair: Pair
+    pair: Conv
     delivered: int
 
 

@@ -19,6 +19,7 @@ from actorchat.errors import Outcome, Retry
 from actorchat.protocol.ops import Reconnect
 
 Pair = tuple[str, str]
+Conv = Pair | str  # a direct conversation by its users, or a group by its address
 
 
 class Address(Protocol):
@@ -155,7 +156,7 @@ class Record(Event):
     `Durable` back to `conversation` if `wants_durable`.
     """
 
-    pair: Pair
+    pair: Conv
     key: bytes
     conversation: Address
     seq: int
@@ -172,15 +173,17 @@ class Deliver(Event):
     """A record that is durable in its conversation, for a user whose home is elsewhere.
 
     `prev` is the seq of the delivery before this one to the same user, or 0 when all before are
-    known to have arrived: it turns a lost delivery into a gap that the recipient sees.
+    known to have arrived: it turns a lost delivery into a gap that the recipient sees. `value` is
+    the inbox row's value, where it was made once for all members of a group.
     """
 
-    pair: Pair
+    pair: Conv
     key: bytes
     conversation: Address
     seq: int
     prev: int
     record: bytes
+    value: bytes = b""
 
 
 class Repeat(Event):
@@ -189,7 +192,7 @@ class Repeat(Event):
     The first copy may have died with an earlier actor of this home; then it must not be acked.
     """
 
-    pair: Pair
+    pair: Conv
     key: bytes
     conversation: Address
     seq: int
@@ -221,7 +224,7 @@ class Relay(Event):
 class Confirm(Event):
     """A conversation asks whether its deliveries up to `seq` have arrived."""
 
-    pair: Pair
+    pair: Conv
     key: bytes
     conversation: Address
     seq: int
@@ -231,7 +234,7 @@ class Stored(Event):
     """Every update up to `upd` is synced; `payload` is the encoded update `upd`, if any."""
 
     upd: int
-    pair: Pair | None = None
+    pair: Conv | None = None
     seq: int = 0
     payload: bytes = b""
 
@@ -240,7 +243,7 @@ class Row(msgspec.Struct, gc=False):
     """One row of an inbox, read back; `payload` is the encoded update."""
 
     upd: int
-    pair: Pair
+    pair: Conv
     seq: int
     payload: bytes
 
@@ -259,7 +262,7 @@ class Rows(Event):
 class Unmarked(Event):
     """Updates that devices have and whose conversations may not know it: the last seq of each."""
 
-    marks: dict[Pair, int]
+    marks: dict[Conv, int]
 
 
 class Acked(Event):

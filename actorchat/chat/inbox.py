@@ -29,6 +29,7 @@ from actorchat.chat.event import (
     Attach,
     Attached,
     Confirm,
+    Conv,
     Deliver,
     Detach,
     DeviceRevoked,
@@ -41,7 +42,6 @@ from actorchat.chat.event import (
     MarksDue,
     Missing,
     OutOfOrder,
-    Pair,
     Record,
     Refused,
     Relay,
@@ -96,9 +96,9 @@ class Inbox:
         self.head = head
         self.trimmed = trimmed
         self.devices = {name: Delivery(name, acked) for name, acked in (cursors or {}).items()}
-        self.recorded: dict[Pair, int] = {}  # conversations that live here: their last seq
-        self.received: dict[Pair, int] = {}  # conversations elsewhere: the last seq delivered
-        self._received_since: dict[Pair, int] | None = None
+        self.recorded: dict[Conv, int] = {}  # conversations that live here: their last seq
+        self.received: dict[Conv, int] = {}  # conversations elsewhere: the last seq delivered
+        self._received_since: dict[Conv, int] | None = None
         self._checkpoint_due = head + CHECKPOINT_EVERY_UPDATES
         self._durable = 0
         self._direct: Delivery | None = None
@@ -121,7 +121,7 @@ class Inbox:
         found = (d.session or d.coming for d in self.devices.values())
         return [session for session in found if session is not None]
 
-    def recall(self, upd: int, pair: Pair, seq: int) -> None:
+    def recall(self, upd: int, pair: Conv, seq: int) -> None:
         """Take in a row behind the last checkpoint, when the machine is built from the log."""
         self.head = upd
         if pair[0] != self.user:
@@ -173,7 +173,7 @@ class Inbox:
         append = AppendUpdate(event, upd, session, notify)
         return [append] if upd < self._checkpoint_due else [append, self._make_checkpoint()]
 
-    def _receive(self, pair: Pair, seq: int) -> None:
+    def _receive(self, pair: Conv, seq: int) -> None:
         self.received[pair] = seq
         since = self._received_since
         if since is None:
@@ -185,7 +185,7 @@ class Inbox:
         since, self._received_since = self._received_since, None
         return Checkpoint(self.head, self.trimmed, since or {})
 
-    def _route(self, upd: int, pair: Pair, seq: int) -> tuple[Address | None, bool]:
+    def _route(self, upd: int, pair: Conv, seq: int) -> tuple[Address | None, bool]:
         """Say who is told when `upd` is synced: a session at once, or this machine."""
         direct = self._direct
         if direct is None:

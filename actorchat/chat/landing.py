@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from actorchat.chat.event import Pair
+from actorchat.chat.event import Conv
 
 
 class Landing:
@@ -20,15 +20,15 @@ class Landing:
     def __init__(self, landed: int, told: int) -> None:
         self.landed = landed
         self.told = told
-        self._flying: deque[tuple[int, Pair, int]] | None = None
-        self._marks: dict[Pair, int] | None = None
+        self._flying: deque[tuple[int, Conv, int]] | None = None
+        self._marks: dict[Conv, int] | None = None
 
     @property
     def is_under_way(self) -> bool:
         """Whether a round of marks is still to come."""
         return self._marks is not None
 
-    def fly(self, upd: int, pair: Pair, seq: int) -> None:
+    def fly(self, upd: int, pair: Conv, seq: int) -> None:
         """Note that an update was pushed to a device."""
         if upd <= self.landed:
             return  # another device has it already; its mark must not take a later one's place
@@ -57,7 +57,7 @@ class Landing:
         self._marks = {}
         return True
 
-    def end_round(self) -> dict[Pair, int]:
+    def end_round(self) -> dict[Conv, int]:
         """End the round; return the last seq delivered of each conversation in it."""
         marks, self._marks = self._marks or {}, None
         return marks

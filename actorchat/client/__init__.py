@@ -10,7 +10,7 @@ from actorchat.client.aio import AckMode, Chat, connect
 from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
-from actorchat.client.message import Entry, Marks, Message, Page, Progress, Sent
+from actorchat.client.message import Entry, GroupInfo, Marks, Message, Page, Progress, Sent
 from actorchat.client.post import new_cid
 from actorchat.client.signin import Welcome
 
@@ -20,6 +20,7 @@ __all__ = [
     "CurveIdentity",
     "Entry",
     "Feed",
+    "GroupInfo",
     "Marks",
     "Message",
     "Page",

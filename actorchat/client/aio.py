@@ -16,9 +16,10 @@ from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
+from actorchat.client.group import GroupCalls
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
-from actorchat.client.post import check_send, new_cid
+from actorchat.client.post import check_peer, check_send, new_cid
 from actorchat.client.shell import Shell
 from actorchat.client.signin import Identity, Welcome
 from actorchat.errors import CallTimeout, InvalidOp
@@ -100,7 +101,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat:
+class Chat(GroupCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
@@ -206,7 +207,7 @@ class Chat:
 
     # -- what an application does ----------------------------------------------------------------
     async def send(self, to: str, text: str, *, cid: bytes | None = None) -> Sent:
-        """Send `text` to user `to`; return when it is durable, through any number of reconnects.
+        """Send `text` to user or group `to`; return when it is durable, through any reconnects.
 
         Repeating a `cid` (16 bytes) with the same text is always safe. To cancel does not unsend.
 
@@ -242,8 +243,7 @@ class Chat:
 
     def mark_read(self, conv: str, seq: int) -> None:
         """Tell the server that the user read the conversation with `conv` up to `seq`."""
-        if not is_name(conv):
-            raise InvalidOp(f"not a user's name: {conv!r}")
+        check_peer(conv)
         self._shell.handle(event.MarkRead(conv, seq))
 
     async def history(

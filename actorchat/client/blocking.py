@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
+from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Message, Page, Progress, Sent
@@ -30,7 +31,7 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     return Chat(aio.connect(address, user=user, device=device, **options))
 
 
-class Chat:
+class Chat(BlockingGroupCalls):
     """The asyncio `Chat`, method for method, but that each call waits for its result."""
 
     def __init__(self, chat: aio.Chat) -> None:
@@ -119,7 +120,7 @@ class Chat:
         self._run(self._chat.flush(timeout_s))
 
     def send(self, to: str, text: str, *, cid: bytes | None = None) -> Sent:
-        """Send `text` to user `to`; return when it is durable."""
+        """Send `text` to user, or group, `to`; return when it is durable."""
         return self._run(self._chat.send(to, text, cid=cid))
 
     def post(

@@ -9,9 +9,19 @@ from enum import Enum
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import Actors, History, Provision, Revoke, ServerOp, Status
+from actorchat.protocol.ops import (
+    Actors,
+    Change,
+    Group,
+    History,
+    Provision,
+    Receipts,
+    Revoke,
+    ServerOp,
+    Status,
+)
 
-Request = History | Revoke | Provision | Status | Actors
+Request = History | Change | Group | Receipts | Revoke | Provision | Status | Actors
 
 
 class State(Enum):
@@ -46,7 +56,7 @@ class Received(Struct):
 
 
 class Post(Struct):
-    """Send `body` to user `to` under the 16-byte `cid`. Answer: `Accepted` or `Failed`."""
+    """Send `body` to user or group `to` under the 16-byte `cid`. Answer: `Accepted` or `Failed`."""
 
     key: object
     to: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from actorchat.client.echo import Echoes
 from actorchat.limits import ACK_DELAY_S, ACK_EVERY_UPDATES
 
 SEEN_MESSAGES = 512  # of each of two generations: half the server's delivery window
@@ -15,6 +16,7 @@ class Verdict(Enum):
     NEW = "new"
     OLD = "old"  # its position was passed already
     REPEAT = "repeat"  # a new position, but of a message that is here
+    ECHO = "echo"  # what this client sent to a group
     GAP = "gap"  # one before it is missing
 
 
@@ -31,6 +33,7 @@ class Incoming:
         "_seen_before",
         "ack_at",
         "acked",
+        "echoes",
         "received",
         "resent",
         "rewritten",
@@ -42,6 +45,7 @@ class Incoming:
         self.taken = resume
         self.acked = resume
         self.ack_at: float | None = None
+        self.echoes = Echoes()
         self.resent = 0  # updates that came again
         self.rewritten = 0  # messages that came again, as new updates
         self._repeats: set[int] = set()
@@ -63,8 +67,10 @@ class Incoming:
         self.ack_at = now + ACK_DELAY_S if self.taken else None
         return None
 
-    def accept(self, upd: int, sender: str, seq: int, now: float) -> Verdict:
-        """Judge an update, and move on when it is the next."""
+    def accept(
+        self, upd: int, conv: str, seq: int, now: float, own: bytes | None = None
+    ) -> Verdict:
+        """Judge an update, and move on when it is the next; `own` is the cid of the user's own."""
         assert self.received is not None
         assert self.taken is not None
         if upd != self.received + 1:
@@ -77,17 +83,24 @@ class Incoming:
             self.resent += 1
             return Verdict.OLD
         self.received = upd
-        message = (sender, seq)
+        message = (conv, seq)
         if message in self._seen or message in self._seen_before:
-            self._repeats.add(upd)
-            if self.taken == upd - 1:
-                self.take(self.taken, now)
+            self._skip(upd, now)
             self.rewritten += 1
             return Verdict.REPEAT
         self._seen.add(message)
         if len(self._seen) >= SEEN_MESSAGES:
             self._seen_before, self._seen = self._seen, set()
+        if own is not None and self.echoes.is_echo(own):
+            self._skip(upd, now)
+            return Verdict.ECHO
         return Verdict.NEW
+
+    def _skip(self, upd: int, now: float) -> None:
+        """Note that the application need not hold `upd`, which came last, to have it acked."""
+        self._repeats.add(upd)
+        if self.taken == upd - 1:
+            self.take(self.taken, now)
 
     def take(self, upd: int, now: float) -> None:
         """Note that the application holds everything up to `upd`."""

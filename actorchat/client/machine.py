@@ -293,7 +293,8 @@ class Machine:
             self._drop(now, "an update before the welcome")
             return
         record = op.msg
-        verdict = self.incoming.accept(op.upd, record.sender, record.seq, now)
+        own = record.cid if record.conv and record.sender == self.identity.user else None
+        verdict = self.incoming.accept(op.upd, record.conv or record.sender, record.seq, now, own)
         if verdict is Verdict.NEW:
             self._out.append(op)
         elif verdict is Verdict.GAP:
@@ -308,6 +309,7 @@ class Machine:
     # -- what the application says ---------------------------------------------------------------
     def _on_post(self, event: Post, now: float) -> None:
         self._sends.post(event.key, event.to, event.cid, event.body)
+        self.incoming.echoes.expect(event.to, event.cid)
         if self._line.state is State.OPEN:
             self._pump(now)
 
@@ -322,6 +324,7 @@ class Machine:
 
     def _on_ask(self, event: Ask, now: float) -> None:
         self._questions.ask(event.key, event.request, now)
+        self.incoming.echoes.expect_of(event.request)
         if self._line.state is State.OPEN:
             self._put_questions()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import Record
+from actorchat.protocol.ops import AnyChange, Record
 
 
 class Sent(Struct, frozen=True):
@@ -21,17 +21,22 @@ class Sent(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A message of a conversation's history."""
+    """A message of a conversation's history, or a `change` of a group, which has no text."""
 
     sender: str
     seq: int
     ts: int
     cid: bytes
     text: str
+    change: AnyChange | None = None
 
 
 class Message(Struct):
-    """A message that was delivered to this device, as update `upd` of its user."""
+    """A message that was delivered to this device, as update `upd` of its user.
+
+    `group` is the address of the group that it is in, if any. A `change` of a group, which has no
+    text, comes as a message too: what `sender` did to whom.
+    """
 
     sender: str
     seq: int
@@ -40,6 +45,13 @@ class Message(Struct):
     text: str
     upd: int
     _take: Callable[[int], None]
+    group: str | None = None
+    change: AnyChange | None = None
+
+    @property
+    def conversation(self) -> str:
+        """What to send an answer to: the group, or the sender."""
+        return self.group or self.sender
 
     def ack(self) -> None:
         """Tell the server that this message and all before it are safe; for `ack="manual"`."""
@@ -47,7 +59,9 @@ class Message(Struct):
 
     def __repr__(self) -> str:
         """Return the message without its inner parts."""
-        return f"Message({self.sender!r}, seq={self.seq}, upd={self.upd}, text={self.text!r})"
+        where = f" in {self.group}" if self.group else ""
+        what = f"text={self.text!r}" if self.change is None else repr(self.change)
+        return f"Message({self.sender!r}{where}, seq={self.seq}, upd={self.upd}, {what})"
 
 
 class Progress(Struct, frozen=True):
@@ -90,7 +104,32 @@ class PageAnswer(Struct):
     def page(self) -> Page:
         """Return what the application gets."""
         entries = [
-            Entry(record.sender, record.seq, record.ts, record.cid, record.body)
+            Entry(record.sender, record.seq, record.ts, record.cid, record.body, record.change)
             for record in self.events
         ]
         return Page(entries, self.head, self.more, self.marks)
+
+
+class GroupInfo(Struct, frozen=True):
+    """What a group is: its settings are those of `ops.group.Create`; `members` has their roles.
+
+    `links` has the digests of the invite links, for those who may void them.
+    """
+
+    conv: str
+    name: str
+    description: str
+    post: str
+    add: str
+    history: str
+    size: int
+    head: int
+    members: dict[str, str]
+    links: list[str]
+
+
+class ReceiptsAnswer(Struct):
+    """The server's answer to `receipts`."""
+
+    head: int
+    marks: dict[str, Marks]

@@ -6,7 +6,7 @@ import os
 import time
 
 from actorchat.errors import InvalidOp
-from actorchat.ids import CLIENT_ID_BYTES, is_name
+from actorchat.ids import CLIENT_ID_BYTES, is_group, is_name
 from actorchat.limits import BODY_CHARS_MAX, FRAME_BYTES_MAX
 
 SEND_BYTES_MAX = FRAME_BYTES_MAX - 256  # a send's frame without its text is well below 256 bytes
@@ -20,14 +20,23 @@ def new_cid() -> bytes:
     return (time.time_ns() // 1_000_000).to_bytes(6) + noise
 
 
+def check_peer(conv: str) -> None:
+    """Refuse what is neither a user's name nor a group's address.
+
+    Raises:
+        InvalidOp: It says so.
+    """
+    if not is_name(conv) and not is_group(conv):
+        raise InvalidOp(f"not a user's name: {conv!r}")
+
+
 def check_send(to: str, text: str, cid: bytes | None) -> None:
     """Refuse what would only be refused by the server, or would end the connection.
 
     Raises:
         InvalidOp: It says why.
     """
-    if not is_name(to):
-        raise InvalidOp(f"not a user's name: {to!r}")
+    check_peer(to)
     if cid is not None and len(cid) != CLIENT_ID_BYTES:
         raise InvalidOp(f"a cid has {CLIENT_ID_BYTES} bytes, not {len(cid)}")
     if len(text) > BODY_CHARS_MAX:

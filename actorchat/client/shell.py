@@ -212,7 +212,15 @@ class Shell:
         record = op.msg
         self.inbox.put(
             Message(
-                record.sender, record.seq, record.ts, record.cid, record.body, op.upd, self._take
+                record.sender,
+                record.seq,
+                record.ts,
+                record.cid,
+                record.body,
+                op.upd,
+                self._take,
+                record.conv,
+                record.change,
             )
         )
 
@@ -260,7 +268,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
     **dict.fromkeys(
         (
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
-            ops.Actors,
+            *(ops.Actors, ops.Change, ops.Group, ops.Receipts),
         ),
         Shell._write,
     ),

@@ -94,9 +94,21 @@ def decode_record(record: bytes) -> Record:
         raise MalformedFrame("not a record") from error
 
 
+def record_group(record: bytes) -> str | None:
+    """Return the address of the group that a packed record names; None: it is of no group."""
+    if record[0] == _RECORD_HEAD[0]:
+        return None
+    return record[_GROUP_AT:_GROUP_END].decode()
+
+
+def record_is_change(record: bytes) -> bool:
+    """Say whether a packed record of a group is one of a change."""
+    return record[0] == _CHANGE_HEAD[0]
+
+
 def record_sender(record: bytes) -> str:
-    """Return the sender of a record that `encode_record` packed, without decoding the rest."""
-    at = len(_RECORD_HEAD)
+    """Return the sender of a record that was packed here, without decoding the rest."""
+    at = len(_RECORD_HEAD) if record[0] == _RECORD_HEAD[0] else _GROUP_END + len(_FROM)
     length = record[at] & 31
     if length < 24:
         return record[at + 1 : at + 1 + length].decode()
@@ -175,6 +187,11 @@ def encode_error(
 # have fixed widths, so heads are constants; that is well-formed CBOR, only not the shortest.
 
 _RECORD_HEAD = b"\xa5\x64from"
+_FROM = b"\x64from"
+_GROUP_HEAD = b"\xa6\x64conv\x77"  # 6 pairs, the first of them the address, of 23 bytes
+_CHANGE_HEAD = b"\xa7\x64conv\x77"
+_GROUP_AT = len(_GROUP_HEAD)
+_GROUP_END = _GROUP_AT + 23
 _ACCEPTED = struct.Struct(">5sI9sQ4sQ").pack
 _UPDATE = struct.Struct(">13sQ4s").pack
 _RECORD = struct.Struct(">5sQ4sQ5s").pack
@@ -220,6 +237,36 @@ def encode_record(sender_cbor: bytes, seq: int, ts: int, cid: bytes, body: str) 
             b"\x64body",
             _HEADS_OF_TEXT[size] if size < 0x100 else _head(3, size),
             text,
+        )
+    )
+
+
+def encode_group_record(
+    group: str,
+    sender_cbor: bytes,
+    seq: int,
+    ts: int,
+    cid: bytes,
+    body: str,
+    change: bytes | None = None,
+) -> bytes:
+    """Return a group's record: that of `encode_record` with its `conv`, and `change` if given.
+
+    `change` is what `encode` makes of it.
+    """
+    text = body.encode()
+    return b"".join(
+        (
+            _GROUP_HEAD if change is None else _CHANGE_HEAD,
+            group.encode(),
+            _FROM,
+            sender_cbor,
+            _RECORD(b"\x63seq\x1b", seq, b"\x62ts\x1b", ts, b"\x63cid\x50"),
+            cid,
+            b"\x64body",
+            _head(3, len(text)),
+            text,
+            b"" if change is None else b"\x66change" + change,
         )
     )
 

@@ -178,6 +178,14 @@ class ChatSettings(_Section, frozen=True):
         _Seconds,
         Meta(description="Seconds without work after which a user or conversation leaves memory."),
     ] = limits.ENTITY_IDLE_S
+    group_members_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.GROUP_MEMBERS_MAX,
+            description="Members that a group may have.",
+        ),
+    ] = limits.GROUP_MEMBERS_MAX
 
 
 class AuthSettings(_Section, frozen=True):

@@ -11,7 +11,8 @@ big-endian, so that the order of bytes is the order of numbers.
     outbox   conversation 18                         seq u64, the first that is still owed
     state    owner 18 | kind 1 | id                  depends on the kind
 
-    user, conversation, owner = slot u16 | blake2b-16 of the name, or of the two names
+    user, conversation, owner = slot u16 | blake2b-16 of the name, of the two names, or of a
+                                group's address
 """
 
 from __future__ import annotations
@@ -40,8 +41,16 @@ USER_LOG = b"L"
 RECEIVED = b"R"
 MARKS = b"M"
 MEMBERS = b"P"
+GROUP = b"G"
+MEMBER = b"N"
+LINK = b"K"
 META = b"#"
-STATE_KINDS = frozenset((ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS, META))
+STATE_KINDS = frozenset(
+    (
+        *(ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS),
+        *(GROUP, MEMBER, LINK, META),
+    )
+)
 
 # Kinds of inbox rows.
 INLINE = 0
@@ -83,6 +92,14 @@ def conversation_key(one: str, other: str) -> bytes:
     """Return the 18 bytes of the direct conversation of two users, in either order."""
     first, second = direct_pair(one, other)
     return _SLOT.pack(slot_of(first)) + _digest(f"{first}\0{second}".encode())
+
+
+def group_key(address: str) -> bytes:
+    """Return the 18 bytes of the group with this address.
+
+    A digest, as of users: who chooses a group's id must not choose another conversation's key.
+    """
+    return _SLOT.pack(slot_of(address)) + _digest(address.encode())
 
 
 def history_key(conversation: bytes, seq: int) -> bytes:

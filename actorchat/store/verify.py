@@ -121,7 +121,7 @@ def _checks(engine: Engine) -> dict[str, _Check]:
         "inbox": _InboxCheck(has_message),
         "sent": lambda key, value: _check_sent(key, value, has_message),
         "outbox": lambda key, value: _check_outbox(key, value, has_message),
-        "state": _check_state,
+        "state": _StateCheck(),
     }
     assert tuple(checks) == FAMILIES
     return checks
@@ -192,8 +192,22 @@ def _check_outbox(
     return f"owes seq {seq}, which is neither in history nor next"
 
 
-def _check_state(key: bytes, value: bytes) -> str | None:
-    keys.parse_state_key(key)
+class _StateCheck:
+    """Each row has a kind that is known, and members and links stand behind their group's row."""
+
+    def __init__(self) -> None:
+        self._group = b""
+
+    def __call__(self, key: bytes, value: bytes) -> str | None:
+        owner, kind, _ = keys.parse_state_key(key)
+        if kind == keys.GROUP:
+            self._group = owner
+        elif kind in {keys.MEMBER, keys.LINK} and owner != self._group:
+            return "belongs to a group that has no row"
+        return _check_format(key, value)
+
+
+def _check_format(key: bytes, value: bytes) -> str | None:
     if key == keys.FORMAT_KEY:
         version = keys.unpack_format(value)
         if version != keys.LAYOUT_VERSION:

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from actorchat.broker import conversation as broker_conversation
+from actorchat.broker import group as broker_group
 from actorchat.broker import rows
-from actorchat.chat import conversation, delivery, inbox, window
+from actorchat.broker import sequence as broker_sequence
+from actorchat.chat import conversation, delivery, group, inbox, window
 
 _KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (window, "IDEMPOTENCE_WINDOW", (1, 3, 64)),
@@ -23,9 +25,12 @@ _KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (delivery, "DELIVERY_WINDOW_UPDATES", (2, 10, 1_024)),
     (delivery, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
     (broker_conversation, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
-    (broker_conversation, "HISTORY_PAGE_BYTES_MAX", (600, 131_072)),
+    (broker_sequence, "HISTORY_PAGE_BYTES_MAX", (600, 131_072)),
     (rows, "INBOX_INLINE_BYTES_MAX", (90, 512)),
     (conversation, "FAN_OUT_CONFIRM_S", (0.1, 1.0)),
+    (group, "FAN_OUT_CONFIRM_S", (0.1, 1.0)),
+    (group, "GROUP_MARKS_DELAY_S", (0.0, 1.0)),
+    (broker_group, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
 )
 
 

@@ -66,11 +66,12 @@ class CommandFailed(ActorchatError):
 _HINTS = {
     "no_such_user": "an operator makes accounts: actorchat user add NAME",
     "exists": "sign in with: actorchat login NAME",
+    "no_such_group": "mind the quotes around its address; its members can add you",
     "id_conflict": "this id was used for another text; leave --cid out",
     "busy": "try again in a moment",
     "store_full": "free space on the node's disk; nothing was lost",
     "no_such_actor": "see: actorchat actors top; an id is forgotten when its actor has ended",
-    "forbidden": "only the operator of the node may do this",
+    "forbidden": "it takes an operator's rights, or in a group an admin's",
 }
 
 

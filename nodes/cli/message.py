@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actorchat.errors import CallTimeout
+from nodes.cli.change import text_of
 from nodes.cli.failure import CommandFailed, Exit
 from nodes.cli.option import As, Data, Json, Server, Timeout
 from nodes.cli.terminal import message_line, say, say_json
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10.0
 
-With = Annotated[str, typer.Argument(metavar="WITH", help="The other user.")]
+With = Annotated[str, typer.Argument(metavar="WITH", help="The other user, or a group's address.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def send(
-    to: Annotated[str, typer.Argument(metavar="TO", help="The user who shall get it.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The user or group that shall get it.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="- reads standard input.")],
     cid: Annotated[
         str | None,
@@ -88,7 +89,7 @@ def tail(
     ] = None,
     with_: Annotated[
         str | None,
-        typer.Option("--with", metavar="NAME", help="Print only what this user sends."),
+        typer.Option("--with", metavar="NAME", help="Only of this user or group."),
     ] = None,
     from_start: Annotated[
         bool,
@@ -139,7 +140,9 @@ async def _follow(
     chat: Chat, other: str | None, left: int | None, last_seq: int, *, json: bool
 ) -> None:
     async for message in chat.messages():
-        is_wanted = other is None or (message.sender == other and message.seq > last_seq)
+        is_wanted = other is None or (
+            message.conversation == other and message.seq > last_seq
+        )
         if is_wanted:
             _print(message, json=json)
         message.ack()  # after it is printed, so that none is lost on the way to the reader
@@ -178,7 +181,7 @@ def history(
 
 def chat(
     with_: Annotated[
-        str | None, typer.Argument(metavar="[WITH]", help="The user to talk with.")
+        str | None, typer.Argument(metavar="[WITH]", help="The user, or the group, to talk with.")
     ] = None,
     as_: As = None,
     server: Server = None,
@@ -207,7 +210,13 @@ def _print(message: Message | Entry, *, json: bool) -> None:
             "cid": message.cid.hex(),
             "text": message.text,
         }
+        if (group := getattr(message, "group", None)) is not None:
+            fields["group"] = group
+        if message.change is not None:
+            import msgspec
+
+            fields["change"] = msgspec.to_builtins(message.change)
         say_json(fields)
     else:
-        say(message_line(message.sender, message.seq, message.ts, message.text))
+        say(message_line(message.sender, message.seq, message.ts, text_of(message)))
         sys.stdout.flush()

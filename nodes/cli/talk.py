@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from actorchat.errors import ActorchatError
+from actorchat.ids import is_group
+from nodes.cli.change import text_of
 from nodes.cli.failure import explain
 from nodes.cli.terminal import message_line, note
 from nodes.history import last_entries
@@ -73,7 +75,7 @@ class Talk:
         self._other: str | None = None
         self._shown: dict[str, int] = {}  # the last seq that was printed, by conversation
         self._sent: dict[str, int] = {}  # the last seq of ours, by conversation
-        self._told: dict[tuple[str, str], int] = {}  # ticks that were printed
+        self._told: dict[tuple[str, str, str], int] = {}  # ticks that were printed
         self._is_good = True
 
     async def run(self, other: str | None, lines: AsyncIterator[str]) -> bool:
@@ -110,14 +112,14 @@ class Talk:
             message.ack()
 
     def _on_message(self, message: Message) -> None:
-        sender = message.sender
-        if message.seq > self._shown.get(sender, 0):
-            self._shown[sender] = message.seq
-            self._say(message_line(sender, message.seq, message.ts, message.text))
-            if sender != self._other:
-                self._dim(f"  /with {sender} to answer")
-        if sender == self._other:
-            self._client.mark_read(sender, message.seq)
+        conv = message.conversation
+        if message.seq > self._shown.get(conv, 0):
+            self._shown[conv] = message.seq
+            self._say(message_line(message.sender, message.seq, message.ts, text_of(message)))
+            if conv != self._other:
+                self._dim(f"  /with {conv} to answer")
+        if conv == self._other:
+            self._client.mark_read(conv, message.seq)
 
     async def _watch(self) -> None:
         async for progress in self._client.marks():
@@ -126,11 +128,13 @@ class Talk:
     def _on_progress(self, progress: Progress) -> None:
         if progress.user == self._user:
             return
-        other, sent = progress.user, self._sent.get(progress.user, 0)
+        # With a group, `conv` is its address; with a user it may be either of the two.
+        conv = progress.conv if is_group(progress.conv) else progress.user
+        other, sent = progress.user, self._sent.get(conv, 0)
         for word, reached in (("delivered to", progress.delivered), ("read by", progress.read)):
             seq = min(reached, sent)
-            if seq > self._told.get((word, other), 0):
-                self._told[word, other] = seq
+            if seq > self._told.get((word, conv, other), 0):
+                self._told[word, conv, other] = seq
                 self._dim(f"  ✓✓ {word} {other} up to #{seq}")
 
     # -- what is typed -----------------------------------------------------------------------------
@@ -176,7 +180,7 @@ class Talk:
         other = self._other
         entries = await last_entries(self._client, other, limit)
         for entry in entries:
-            self._say(message_line(entry.sender, entry.seq, entry.ts, entry.text))
+            self._say(message_line(entry.sender, entry.seq, entry.ts, text_of(entry)))
         if entries:
             self._shown[other] = max(self._shown.get(other, 0), entries[-1].seq)
             self._client.mark_read(other, entries[-1].seq)

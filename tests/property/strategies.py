@@ -5,13 +5,15 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from actorchat.ids import CLIENT_ID_BYTES, NAME_PATTERN
+from actorchat.ids import CLIENT_ID_BYTES, NAME_PATTERN, group_address
 from actorchat.limits import POSITION_MAX, REQUEST_ID_MAX
 from actorchat.protocol.ops import (
     Ack,
     Actors,
     Bye,
+    Change,
     Failure,
+    Group,
     Hello,
     History,
     Mark,
@@ -20,11 +22,23 @@ from actorchat.protocol.ops import (
     Ping,
     Pong,
     Provision,
+    Receipts,
     Record,
     Reply,
     Revoke,
     Send,
     Status,
+)
+from actorchat.protocol.ops.group import (
+    Add,
+    Alter,
+    Assign,
+    Create,
+    Enter,
+    Invite,
+    Leave,
+    Remove,
+    Uninvite,
 )
 
 request_ids = st.integers(0, REQUEST_ID_MAX)
@@ -35,7 +49,47 @@ client_ids = st.binary(min_size=CLIENT_ID_BYTES, max_size=CLIENT_ID_BYTES)
 bodies = st.text(max_size=300)
 secrets = st.text(min_size=1, max_size=40)
 
-records = st.builds(Record, names, positions, positions, client_ids, bodies)
+groups = client_ids.map(group_address)
+tokens = st.from_regex(r"[A-Za-z0-9_-]{22}", fullmatch=True)
+roles = st.sampled_from(("owner", "admin", "member", "reader"))
+whos = st.sampled_from(("members", "admins"))
+spans = st.sampled_from(("all", "since_join"))
+titles = st.text(min_size=1, max_size=128)
+sizes = st.none() | st.integers(1, 256)
+changes: st.SearchStrategy[Struct] = st.one_of(
+    st.builds(
+        Create,
+        titles,
+        st.lists(names, max_size=3),
+        st.text(max_size=60),
+        whos,
+        whos,
+        spans,
+        sizes,
+    ),
+    st.builds(
+        Alter,
+        st.none() | titles,
+        st.none() | bodies,
+        st.none() | whos,
+        st.none() | whos,
+        st.none() | spans,
+        sizes,
+    ),
+    st.builds(
+        Add, st.lists(names, min_size=1, max_size=3), st.sampled_from(("member", "reader"))
+    ),
+    st.builds(Remove, names),
+    st.builds(Leave, st.none() | names),
+    st.builds(Assign, names, roles),
+    st.builds(Invite, st.none() | tokens, st.none() | tokens),
+    st.builds(Uninvite, tokens),
+    st.builds(Enter, st.none() | tokens, st.none() | tokens),
+)
+
+records = st.builds(
+    Record, names, positions, positions, client_ids, bodies, st.none() | groups, st.none() | changes
+)
 
 CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Hello: st.builds(
@@ -56,6 +110,9 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     History: st.builds(
         History, request_ids, names, positions, st.none() | positions, st.integers(1, 200)
     ),
+    Change: st.builds(Change, request_ids, groups, client_ids, changes),
+    Group: st.builds(Group, request_ids, groups),
+    Receipts: st.builds(Receipts, request_ids, groups),
     Revoke: st.builds(Revoke, request_ids, names),
     Provision: st.builds(Provision, request_ids, names, st.none() | secrets, st.none() | names),
     Status: st.builds(Status, request_ids),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actorchat import ids
+from actorchat.ids import group_address, is_group, is_name
 
 
 @pytest.mark.parametrize("name", ["a", "0", "ann", "ann-2", "a.b_c-d", "x" * 64])
@@ -42,3 +43,17 @@ def test_pair_does_not_depend_on_who_asks(one: str, other: str) -> None:
     pair = ids.direct_pair(one, other)
     assert pair == ids.direct_pair(other, one)
     assert sorted([one, other]) == list(pair)
+
+
+def test_group_is_addressed_by_its_id_and_never_looks_like_a_user() -> None:
+    address = group_address(bytes(range(16)))
+    assert address == "#AAECAwQFBgcICQoLDA0ODw"
+    assert is_group(address)
+    assert not is_name(address)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "#", "ann", "#" + "A" * 21, "#" + "A" * 23, "#" + "A" * 21 + "B", "#" + "ä" * 22]
+)
+def test_what_is_no_address_is_no_group(text: str) -> None:
+    assert not is_group(text)

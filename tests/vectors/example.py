@@ -16,7 +16,9 @@ from actorchat.protocol.ops import (
     Ack,
     Actors,
     Bye,
+    Change,
     Failure,
+    Group,
     Hello,
     History,
     Mark,
@@ -25,17 +27,33 @@ from actorchat.protocol.ops import (
     Ping,
     Pong,
     Provision,
+    Receipts,
     Record,
     Reply,
     Revoke,
     Send,
     Status,
 )
+from actorchat.protocol.ops.group import (
+    Add,
+    Alter,
+    Assign,
+    Create,
+    Enter,
+    Invite,
+    Leave,
+    Remove,
+    Uninvite,
+)
 
 FOLDER = Path(__file__).parent
 CID = bytes(range(16))
 TS = 1_700_000_000_000
 RECORD = Record("ann", 7, TS, CID, "Grüße 👋")
+GROUP = "#AAECAwQFBgcICQoLDA0ODw"
+TOKEN = "Dw4NDAsKCQgHBgUEAwIBAA"
+GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP)
+CHANGE_RECORD = Record("ann", 7, TS, CID, "", GROUP, Add(["bob", "cid"]))
 OTHER = Record("bob", 8, TS + 1, bytes(16), "")
 
 
@@ -70,6 +88,18 @@ _PAGE = {
     "head": 8,
     "more": False,
     "marks": {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}},
+}
+_GROUP = {
+    "conv": GROUP,
+    "name": "friends",
+    "description": "",
+    "post": "members",
+    "add": "admins",
+    "history": "since_join",
+    "size": 256,
+    "head": 8,
+    "members": {"ann": "owner", "bob": "member"},
+    "links": [TOKEN],
 }
 _LINES = [
     {"depth": 0, "id": 1, "label": "Root", "state": "idle", "queued": 0, "more": 0},
@@ -109,6 +139,22 @@ CLIENT_EXAMPLES = {
     "mark": Example(Mark("bob", 8), "mark"),
     "history": Example(History(4, "bob"), "history"),
     "history-before": Example(History(4, "bob", after=1, before=100, limit=200), "history"),
+    **{
+        f"change-{change.__struct_config__.tag}": Example(Change(9, GROUP, CID, change), "change")
+        for change in (
+            Create("friends", ["bob", "cid"], "old ones", history="all", size=16),
+            Alter(name="foes", post="admins"),
+            Add(["bob", "cid"], "reader"),
+            Remove("bob"),
+            Leave(),
+            Assign("bob", "owner"),
+            Invite(TOKEN),
+            Uninvite(TOKEN),
+            Enter(TOKEN),
+        )
+    },
+    "group": Example(Group(10, GROUP), "group"),
+    "receipts": Example(Receipts(11, GROUP), "receipts"),
     "revoke": Example(Revoke(5, "phone"), "revoke"),
     "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
     "status": Example(Status(7), "status"),
@@ -123,6 +169,8 @@ SERVER_EXAMPLES = {
     "reply-duplicate": _ok("accepted", seq=7, ts=TS, dup=True),
     "reply-page": _ok("page", **_PAGE),
     "reply-page-packed": _ok("page", **_PAGE),
+    "reply-group": _ok("group-info", **_GROUP),
+    "reply-receipts": _ok("receipt-list", head=8, marks=_PAGE["marks"]),
     "reply-done": _ok("done"),
     "reply-provisioned": _ok("provisioned", user="cid", token="t0ken"),
     "reply-report": _ok("report", connections=2, version="1.0"),
@@ -136,6 +184,10 @@ SERVER_EXAMPLES = {
     ),
     "msg": Example(Msg(9, RECORD), "msg"),
     "msg-packed": Example(Msg(9, RECORD), "msg"),
+    "msg-group": Example(Msg(9, GROUP_RECORD), "msg"),
+    "msg-group-packed": Example(Msg(9, GROUP_RECORD), "msg"),
+    "msg-change": Example(Msg(9, CHANGE_RECORD), "msg"),
+    "msg-change-packed": Example(Msg(9, CHANGE_RECORD), "msg"),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "pong": Example(Pong(), "pong"),

@@ -7,6 +7,7 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
@@ -23,7 +24,21 @@ from actorchat.protocol.ops.session import (
     Reply,
 )
 
-ClientOp = Hello | Ping | Send | Ack | Mark | History | Revoke | Provision | Status | Actors
+ClientOp = (
+    Hello
+    | Ping
+    | Send
+    | Ack
+    | Mark
+    | History
+    | Change
+    | Group
+    | Receipts
+    | Revoke
+    | Provision
+    | Status
+    | Actors
+)
 Push = Msg | MarkPush | Pong | Bye
 ServerOp = Reply | Push
 
@@ -34,6 +49,9 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "ack": Ack,
     "mark": Mark,
     "history": History,
+    "change": Change,
+    "group": Group,
+    "receipts": Receipts,
     "revoke": Revoke,
     "provision": Provision,
     "status": Status,
@@ -53,10 +71,13 @@ __all__ = [
     "SERVER_OPS",
     "Ack",
     "Actors",
+    "AnyChange",
     "Bye",
     "ByeCode",
+    "Change",
     "ClientOp",
     "Failure",
+    "Group",
     "Hello",
     "History",
     "Invalid",
@@ -68,6 +89,7 @@ __all__ = [
     "Pong",
     "Provision",
     "Push",
+    "Receipts",
     "Reconnect",
     "Record",
     "Reply",

@@ -8,14 +8,16 @@ from msgspec import Meta, Struct
 
 from actorchat.limits import HISTORY_PAGE_MESSAGES_MAX
 from actorchat.protocol.ops.field import Body, ClientId, Name, Position, RequestId
+from actorchat.protocol.ops.group import AnyChange, GroupAddress
 
 PageLimit = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_MESSAGES_MAX)]
 
 
-class Record(Struct, rename={"sender": "from"}, gc=False):
+class Record(Struct, rename={"sender": "from"}, gc=False, omit_defaults=True):
     """A message as it is stored and delivered; on the wire `sender` is `from`.
 
-    `seq` is its place in the conversation, from 1; `ts` the server's wall clock in ms.
+    `seq` is its place in the conversation, from 1; `ts` the server's wall clock in ms. A record of
+    a group names it, as `conv`; one with a `change` says what `from` did, and has no body.
     """
 
     sender: Name
@@ -23,14 +25,16 @@ class Record(Struct, rename={"sender": "from"}, gc=False):
     ts: Position
     cid: ClientId
     body: Body
+    conv: GroupAddress | None = None
+    change: AnyChange | None = None
 
 
 class Send(Struct, tag_field="op", tag="send", gc=False):
-    """Ask for `body` to be appended to the conversation with user `to`.
+    """Ask for `body` to be appended to the conversation with user `to`, or to the group `to`.
 
     Answer: `{seq, ts}` when it is durable, with `dup: true` where `cid` was seen before. The client
-    chooses `cid`, and repeats it when it sends again. Errors: `no_such_user`, `id_conflict`,
-    `busy`, `store_full`, `unavailable`.
+    chooses `cid`, and repeats it when it sends again. Errors: `no_such_user`, `no_such_group`,
+    `forbidden`, `id_conflict`, `busy`, `store_full`, `unavailable`.
     """
 
     id: RequestId
@@ -40,11 +44,12 @@ class Send(Struct, tag_field="op", tag="send", gc=False):
 
 
 class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=True):
-    """Ask for a page of the conversation with user `conv`, the newest by default.
+    """Ask for a page of the conversation with user, or of the group, `conv`; by default the newest.
 
     Answer: `{events: [record…], head, more, marks: {user: {delivered, read}}}`, records by
     ascending seq. With `before` the page ends just below it, and `after` bounds it from below.
-    Errors: `no_such_user`, `busy`.
+    `marks` is empty where a group has more than 32 members. Errors: `no_such_user`,
+    `no_such_group`, `busy`.
     """
 
     id: RequestId
@@ -57,7 +62,7 @@ class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=Tru
 class Msg(Struct, tag_field="op", tag="msg", gc=False):
     """Deliver the message `msg` as update `upd` of the user; the device acks `upd`.
 
-    The conversation is the one with the record's `from`.
+    The conversation is the group that the record names, else the one with its `from`.
     """
 
     upd: Position

@@ -14,7 +14,7 @@ class Ack(Struct, tag_field="op", tag="ack", gc=False):
 
 
 class Mark(Struct, tag_field="op", tag="mark", gc=False):
-    """Say that the user read the conversation with `conv` up to seq `read`. No answer.
+    """Say that the user read the conversation with, or group, `conv` up to seq `read`. No answer.
 
     The server keeps the highest; a lower one changes nothing.
     """
@@ -24,7 +24,7 @@ class Mark(Struct, tag_field="op", tag="mark", gc=False):
 
 
 class MarkPush(Struct, tag_field="op", tag="mark", gc=False):
-    """Tell how far `user` got in the conversation with `conv`: delivered to a device, and read.
+    """Tell how far `user` got in `conv`, a user or group: delivered to a device, and read.
 
     A hint: monotonic, possibly skipped or repeated. `history` has the marks as they are.
     """

@@ -45,8 +45,8 @@ def test_place_starts_its_entity_once_and_again_after_its_end() -> None:
 def test_conversation_is_the_same_from_both_sides() -> None:
     users, conversations = Spawner(), Spawner()
     router = Router(users, conversations)
-    router.conversation_between("bob", "ann").tell(1)
-    router.conversation_between("ann", "bob").tell(2)
+    router.conversation_with("bob", "ann").tell(1)
+    router.conversation_with("ann", "bob").tell(2)
     router.conversation(("ann", "bob")).tell(3)
     ((pair, ref),) = conversations.started
     assert pair == ("ann", "bob")
@@ -61,12 +61,28 @@ def test_only_the_actor_that_is_known_is_forgotten() -> None:
     router.forget_user("ann", Ref())
     router.forget_conversation(("ann", "bob"), Ref())
     router.forget_user("bob", Ref())
-    assert router.counts() == {"users": 1, "conversations": 1}
+    assert router.counts() == {"users": 1, "conversations": 1, "groups": 0}
     router.forget_user("ann", users.started[0][1])
     router.forget_conversation(("ann", "bob"), conversations.started[0][1])
-    assert router.counts() == {"users": 0, "conversations": 0}
+    assert router.counts() == {"users": 0, "conversations": 0, "groups": 0}
 
 
 def test_place_may_be_kept_before_anything_runs() -> None:
     place = Place(Spawner(), "ann")
     place.tell("hello")
+
+
+def test_group_is_found_by_its_address_from_anybody() -> None:
+    users, conversations = Spawner(), Spawner()
+    router = Router(users, conversations)
+    group = "#" + "A" * 22
+    router.conversation_with("ann", group).tell(1)
+    router.conversation(group).tell(2)
+    ((name, ref),) = conversations.started
+    assert (name, ref.told) == (group, [1, 2])
+    assert router.counts() == {"users": 0, "conversations": 0, "groups": 1}
+    place = router.user("ann")
+    first = place.ref()
+    assert place.ref() is first
+    first.alive = False
+    assert place.ref() is not first

@@ -51,7 +51,7 @@ def test_accounts_of_all_messages_add_up() -> None:
     stage.run(10.0)
     counts = stage.system.counts()
     assert counts["told"] == counts["handled"] + counts["dead"] + counts["queued"]
-    assert stage.broker.context.router.counts() == {"users": 0, "conversations": 0}
+    assert stage.broker.context.router.counts() == {"users": 0, "conversations": 0, "groups": 0}
 
 
 def test_sessions_end_with_the_entities_that_would_tell_them() -> None:

@@ -166,7 +166,7 @@ def test_idle_home_is_put_away_and_what_comes_is_kept(stage: Stage) -> None:
     send_many(ann, "bob", 2)
     stage.run(5.0)
     assert set(homes(stage)) == {"ann"}
-    assert stage.broker.context.router.counts() == {"users": 1, "conversations": 0}
+    assert stage.broker.context.router.counts() == {"users": 1, "conversations": 0, "groups": 0}
     send_many(ann, "bob", 1)
     bob = stage.hello("bob")
     stage.run()

@@ -35,16 +35,20 @@ from actorchat.protocol.ops import (
     CLIENT_OPS,
     Ack,
     Actors,
+    Change,
+    Group,
     Hello,
     History,
     Invalid,
     Mark,
     Ping,
     Provision,
+    Receipts,
     Revoke,
     Send,
     Status,
 )
+from actorchat.protocol.ops.group import Leave
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import cid
 
@@ -52,6 +56,9 @@ HELLO = Hello(1, PROTOCOL_VERSION, "ann", "phone", "token", "secret", resume=7)
 CHECK = CheckSecret("ann", "phone", "token", "secret")
 USER_OPS = [
     Send(2, "bob", cid(1), "hi"),
+    Change(3, "#" + "A" * 22, cid(1), Leave()),
+    Group(3, "#" + "A" * 22),
+    Receipts(3, "#" + "A" * 22),
     History(3, "bob"),
     Revoke(4, "laptop"),
     Ack(5),

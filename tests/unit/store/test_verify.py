@@ -57,6 +57,13 @@ def test_a_second_conversation_and_a_second_user_begin_anew(engine: MemoryEngine
     assert verify(engine).problems == []
 
 
+def test_members_and_links_behind_their_group_are_sound(engine: MemoryEngine) -> None:
+    group = keys.group_key("#" + "A" * 22)
+    for kind, name in ((keys.GROUP, b""), (keys.MEMBER, b"ann"), (keys.LINK, b"x")):
+        put(engine, "state", keys.state_key(group, kind, name), b"")
+    assert verify(engine).is_sound
+
+
 def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
     put(engine, "outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(4))
     assert verify(engine).is_sound
@@ -85,6 +92,8 @@ def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
         ("outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(5), "owes seq 5"),
         ("outbox", keys.outbox_key(OTHER), keys.pack_outbox(0), "owes seq 0"),
         ("state", b"short", b"", "bad state key"),
+        ("state", keys.state_key(ANN, keys.MEMBER, b"bob"), b"", "group that has no row"),
+        ("state", keys.state_key(ANN, keys.LINK, b"x"), b"", "group that has no row"),
         ("state", keys.FORMAT_KEY, keys.pack_format(99), "layout version 99"),
     ],
 )

@@ -1,0 +1,279 @@
+"""Knows how to do what a group decides. Must not know how anything is stored or shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from actorchat.actor import tell_all
+from actorchat.broker.entity import IDLE_CHECK
+from actorchat.broker.log_writer import store_full
+from actorchat.broker.sequence import SequenceActor
+from actorchat.chat.effect import (
+    AnswerAgain,
+    MoveMarker,
+    Push,
+    ReadPage,
+    Redrive,
+    Refuse,
+    SaveMarks,
+    StartTimer,
+    TellMarks,
+)
+from actorchat.chat.event import Accepted, Confirm, Deliver, Durable, Post, Refused
+from actorchat.chat.group import NO_GROUP, Group
+from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
+from actorchat.chat.group_event import Changing
+from actorchat.chat.receipt import Marks
+from actorchat.limits import (
+    CATCH_UP_PAGE_UPDATES,
+    GROUP_MARKS_PUSHED_MAX,
+    GROUP_PAGE_ITEMS_MAX,
+    HISTORY_PAGE_BYTES_MAX,
+)
+from actorchat.protocol import codec
+from actorchat.protocol.ops.group import Add, AnyChange, Create
+from actorchat.store import keys
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+    from actorchat.broker.router import Place
+
+_BYTES_AN_ITEM = HISTORY_PAGE_BYTES_MAX // GROUP_PAGE_ITEMS_MAX
+
+
+class Spread(msgspec.Struct, gc=False):
+    """Deliveries that are told when they are synced: each to all of its places."""
+
+    told: tuple[tuple[Deliver, tuple[Place, ...]], ...]
+
+
+class GroupActor(SequenceActor):
+    """One group, in the slot of its address."""
+
+    def __init__(self, context: Context, address: str) -> None:
+        super().__init__(context, context.router.conversation(address), keys.group_key(address))
+        self._address = address
+        self._log_of_groups = context.groups
+        self._everybody: tuple[Place, ...] | None = None  # the homes of all members
+        self._names: dict[str, bytes] = {}  # of who wrote, in CBOR
+        self._machine: Group
+
+    def on_receive(self, event: Any) -> None:
+        """Feed the machine; perform its effects."""
+        if event is IDLE_CHECK:
+            self._check_idle()
+            return
+        self._is_active = True
+        if self._generation != self._committer.generation:
+            self._rebuild()
+        machine = self._machine
+        if isinstance(event, Post | Changing) and not self._may_ask(event, machine):
+            return
+        perform = self._PERFORM
+        for effect in machine.handle(event, self._wall_ms()):
+            perform[type(effect)](self, effect)
+
+    def on_stop(self, reason: object) -> None:
+        """Give up the place in the router."""
+        self._context.router.forget_conversation(self._address, self.ref)
+
+    # -- the machine -------------------------------------------------------------------------------
+    def _build(self) -> None:
+        archive, key = self._archive, self._key
+        marks = {
+            user: Marks(delivered, read)
+            for user, (delivered, read) in self._log_of_groups.marks(key).items()
+        }
+        self._everybody = None
+        self._machine = Group(
+            self._address,
+            self._log_of_groups.roster(key),
+            archive.last_seq(key),
+            archive.owed(key),
+            marks,
+            self._context.group_members_max,
+        )
+        for effect in self._machine.start():
+            self._PERFORM[type(effect)](self, effect)
+
+    def _is_settled(self) -> bool:
+        return self._machine.is_settled
+
+    def _head(self) -> int:
+        return self._machine.seq
+
+    def _marks_shown(self) -> dict[str, dict[str, int]]:
+        return self._machine.shown_marks(GROUP_MARKS_PUSHED_MAX)
+
+    def _weigh(self, record: bytes) -> int:
+        # Whom a change names is an item each, of two bytes at least; a page has a bound on both.
+        items = 40 + len(record) // 2 if codec.record_is_change(record) else 13
+        return max(len(record), items * _BYTES_AN_ITEM)
+
+    def _may_ask(self, event: Post | Changing, machine: Group) -> bool:
+        """Look up what the machine may need; say whether it may be asked at all."""
+        if machine.roster is None:
+            if not (isinstance(event, Changing) and isinstance(event.change, Create)):
+                event.session.tell(Refused(event.rid, "no_such_group", NO_GROUP))
+                self._passivate()  # addresses that somebody tries must not fill the memory
+                return False
+        key = machine.key_to_look_up(event)
+        if key is not None:
+            event.prior = self._archive.prior(self._key, key)
+        if event.prior is not None:
+            return True
+        if self._committer.is_full:
+            event.session.tell(store_full(event.rid))
+            return False
+        if isinstance(event, Changing):
+            has_account = self._archive.has_account
+            named = _named(event.change)
+            event.unknown = tuple(user for user in named if not has_account(user))
+        return True
+
+    # -- what is stored, and told when it is synced ------------------------------------------------
+    def _store(self, effect: StoreInGroup) -> None:
+        request, seq, ts = effect.request, effect.seq, effect.ts
+        key, change, touched = self._key, effect.change, effect.touched
+        if change is None:
+            assert isinstance(request, Post)
+            record = self._record(request.sender, seq, ts, request.cid, request.body)
+        else:
+            encoded = codec.encode(change)
+            record = self._record(request.sender, seq, ts, request.cid, "", encoded)
+        ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        ack = Accepted(request.rid, seq, ts)
+        if touched is None:
+            spread = Spread(((self._deliver(seq, seq - 1, record), self._homes()),))
+        else:
+            roster = self._machine.roster
+            assert roster is not None
+            self._everybody = None
+            changed = self._log_of_groups.changed(key, self._address, roster, touched)
+            ops = (*ops, *changed)
+            spread = self._spread(seq, record)
+        self._log.append(ops, request.session.tell, ack, self._tell, spread)
+        if effect.wants_durable:
+            self._log.append((), self._me.tell, Durable(seq))
+
+    def _record(
+        self, sender: str, seq: int, ts: int, cid: bytes, body: str, change: bytes | None = None
+    ) -> bytes:
+        name = self._names.get(sender)
+        if name is None:
+            name = self._names[sender] = codec.encode(sender)
+        return codec.encode_group_record(self._address, name, seq, ts, cid, body, change)
+
+    def _deliver(self, seq: int, prev: int, record: bytes) -> Deliver:
+        value = self._rows.update_value(self._key, seq, record)
+        return Deliver(self._address, self._key, self._me, seq, prev, record, value)
+
+    def _homes(self) -> tuple[Place, ...]:
+        if self._everybody is None:
+            roster = self._machine.roster
+            assert roster is not None
+            self._everybody = tuple(map(self._context.router.user, roster.members))
+        return self._everybody
+
+    def _spread(self, seq: int, record: bytes) -> Spread:
+        """Return who is told `record`: all that it is for, by which of theirs came before."""
+        roster = self._machine.roster
+        assert roster is not None
+        by_prev: dict[int, list[Place]] = {}
+        for user, row in roster.rows.items():
+            if row.owes(seq):
+                by_prev.setdefault(row.before(seq), []).append(self._context.router.user(user))
+        return Spread(
+            tuple(
+                (self._deliver(seq, prev, record), tuple(places))
+                for prev, places in by_prev.items()
+            )
+        )
+
+    def _tell(self, spread: Spread) -> None:
+        for deliver, places in spread.told:
+            tell_all([place.ref() for place in places], deliver)
+
+    def _redrive_all(self, effect: RedriveAll) -> None:
+        after, end = effect.after, self._machine.seq + 1
+        while True:
+            page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
+            for seq, record in page:
+                # What the log has need not be synced yet.
+                self._log.append((), self._tell, self._spread(seq, record))
+            if len(page) < CATCH_UP_PAGE_UPDATES:
+                return
+            after = page[-1][0]
+
+    def _redrive(self, effect: Redrive) -> None:
+        roster = self._machine.roster
+        assert roster is not None
+        row, home = roster.rows[effect.user], (self._context.router.user(effect.user),)
+        after, prev, end = effect.after, effect.prev, self._machine.seq + 1
+        while True:
+            page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
+            for seq, record in page:
+                if row.owes(seq):
+                    spread = Spread(((self._deliver(seq, prev, record), home),))
+                    self._log.append((), self._tell, spread)
+                    prev = seq
+            if len(page) < CATCH_UP_PAGE_UPDATES:
+                return
+            after = page[-1][0]
+
+    def _ask_homes(self, effect: AskHomes) -> None:
+        by_seq: dict[int, list[Place]] = {}
+        for user, seq in effect.seqs.items():
+            by_seq.setdefault(seq, []).append(self._context.router.user(user))
+        # Behind all deliveries that are still to be told.
+        for seq, places in by_seq.items():
+            confirm = Confirm(self._address, self._key, self._me, seq)
+            self._log.append((), _ask, (confirm, places))
+
+    # -- answers and marks -------------------------------------------------------------------------
+    def _answer_again(self, effect: AnswerAgain) -> None:
+        # The first copy was appended before, but may not be synced yet.
+        again = Accepted(effect.rid, effect.seq, effect.ts, True)
+        self._log.append((), effect.session.tell, again)
+
+    def _push(self, effect: Push) -> None:
+        self._log.append((), effect.session.tell, effect.event)
+
+    def _tell_marks(self, effect: TellMarks) -> None:
+        self._context.router.user(effect.to).tell(effect.marked)
+
+    def _save_members(self, effect: SaveMembers) -> None:
+        roster = self._machine.roster
+        assert roster is not None
+        self._log.append_lazily(self._log_of_groups.members(self._key, roster, effect.users))
+
+    _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        StoreInGroup: _store,
+        AnswerAgain: _answer_again,
+        Refuse: SequenceActor._refuse,
+        MoveMarker: SequenceActor._move_marker,
+        RedriveAll: _redrive_all,
+        Redrive: _redrive,
+        AskHomes: _ask_homes,
+        SaveMembers: _save_members,
+        SaveMarks: SequenceActor._save_marks,
+        TellMarks: _tell_marks,
+        ReadPage: SequenceActor._read_page,
+        Push: _push,
+        StartTimer: SequenceActor._start_timer,
+    }
+
+
+def _ask(question: tuple[Confirm, list[Place]]) -> None:
+    confirm, places = question
+    tell_all([place.ref() for place in places], confirm)
+
+
+def _named(change: AnyChange) -> list[str]:
+    """Return the users that a change would make members."""
+    if isinstance(change, Create):
+        return change.members
+    return change.users if isinstance(change, Add) else []

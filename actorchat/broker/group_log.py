@@ -1,0 +1,107 @@
+"""Knows which rows keep a group's members, settings and links, both ways.
+Must not know what they mean for who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from actorchat.chat.roster import Member, Profile, Roster, Touched
+from actorchat.errors import MalformedFrame, StoreCorrupt
+from actorchat.protocol import codec
+from actorchat.store import keys
+from actorchat.store.engine import Engine, Op
+
+_T = TypeVar("_T")
+
+
+class GroupRow(Profile):
+    """A group's own row: its address, which its key does not tell, and its profile."""
+
+    address: str
+
+
+class GroupLog:
+    """The state rows of groups in one node's store; records and marks are those of any sequence."""
+
+    __slots__ = ("_get", "_scan", "_state")
+
+    def __init__(self, engine: Engine) -> None:
+        self._get = engine.get
+        self._scan = engine.scan
+        self._state = engine.family("state")
+
+    def has(self, address: str) -> bool:
+        """Say whether there is such a group."""
+        return self._get(_own_key(keys.group_key(address)), self._state) is not None
+
+    def address(self, group: bytes) -> str | None:
+        """Return the address of the group with this key; None if there is none."""
+        row = self._row(group)
+        return None if row is None else row.address
+
+    def roster(self, group: bytes) -> Roster | None:
+        """Return who is in a group, its settings and links; None if there is no such group."""
+        row = self._row(group)
+        if row is None:
+            return None
+        fields = Profile.__struct_fields__
+        profile = Profile(**{field: getattr(row, field) for field in fields})
+        members = {
+            user: _read(value, Member, group) for user, value in self._rows_of(group, keys.MEMBER)
+        }
+        return Roster(profile, members, (link for link, _ in self._rows_of(group, keys.LINK)))
+
+    def marks(self, group: bytes) -> dict[str, tuple[int, int]]:
+        """Return (delivered, read) of all who ever got something."""
+        return {
+            user: keys.unpack_positions(value) for user, value in self._rows_of(group, keys.MARKS)
+        }
+
+    def changed(self, group: bytes, address: str, roster: Roster, touched: Touched) -> list[Op]:
+        """Return the rows of a change."""
+        ops = self.members(group, roster, touched.users)
+        if touched.profile:
+            profile = roster.profile
+            fields = {field: getattr(profile, field) for field in profile.__struct_fields__}
+            value = codec.encode({"address": address, **fields})
+            ops.append((self._state, _own_key(group), value))
+        if touched.link is not None:
+            key = keys.state_key(group, keys.LINK, touched.link.encode())
+            ops.append((self._state, key, b"" if touched.link in roster.links else None))
+        return ops
+
+    def members(self, group: bytes, roster: Roster, users: Iterable[str]) -> list[Op]:
+        """Return the rows of these users: what they are now, or a deletion."""
+        return [
+            (
+                self._state,
+                keys.state_key(group, keys.MEMBER, user.encode()),
+                None if (row := roster.rows.get(user)) is None else codec.encode(row),
+            )
+            for user in users
+        ]
+
+    def _row(self, group: bytes) -> GroupRow | None:
+        value = self._get(_own_key(group), self._state)
+        return None if value is None else _read(value, GroupRow, group)
+
+    def _rows_of(self, group: bytes, kind: bytes) -> list[tuple[str, bytes]]:
+        prefix = keys.state_key(group, kind)
+        rows = self._scan(self._state, *keys.prefix_range(prefix))
+        return [(key[len(prefix) :].decode(), value) for key, value in rows]
+
+
+def _own_key(group: bytes) -> bytes:
+    return keys.state_key(group, keys.GROUP)
+
+
+def _read(value: bytes, kind: type[_T], group: bytes) -> _T:
+    try:
+        return msgspec.convert(codec.decode(value), kind)
+    except (MalformedFrame, msgspec.ValidationError) as error:
+        what = kind.__name__.lower()
+        raise StoreCorrupt(f"bad {what} row of group {group.hex()}: {error}") from error

@@ -1,0 +1,91 @@
+"""Knows what direct conversations and groups have in common as actors: a sequence in the log.
+Must not know who takes part.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actorchat.broker.entity import EntityActor
+from actorchat.chat.effect import MoveMarker, ReadPage, Refuse, SaveMarks, StartTimer
+from actorchat.chat.event import Page
+from actorchat.limits import HISTORY_PAGE_BYTES_MAX
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+    from actorchat.broker.router import Place
+
+
+class SequenceActor(EntityActor):
+    """An entity with a dense sequence of records, marks, and a marker of what is owed.
+
+    Args:
+        key: The 18 bytes with which its keys in the log begin.
+    """
+
+    def __init__(self, context: Context, place: Place, key: bytes) -> None:
+        super().__init__(context, place)
+        self._key = key
+        self._archive = context.archive
+        self._rows = context.rows
+        self._me = self.ref
+        self._wall_ms = context.clock.wall_ms
+
+    def _head(self) -> int:
+        """Return the last seq."""
+        raise NotImplementedError
+
+    def _marks_shown(self) -> dict[str, dict[str, int]]:
+        """Return the marks that go with a page."""
+        raise NotImplementedError
+
+    def _weigh(self, record: bytes) -> int:
+        """Return how much of a page's budget, `HISTORY_PAGE_BYTES_MAX`, a record takes."""
+        return len(record)
+
+    # -- effects -----------------------------------------------------------------------------------
+    def _refuse(self, effect: Refuse) -> None:
+        effect.session.tell(effect.refused)
+
+    def _move_marker(self, effect: MoveMarker) -> None:
+        self._log.append_lazily(self._rows.marker(self._key, effect.seq))
+
+    def _save_marks(self, effect: SaveMarks) -> None:
+        self._log.append_lazily(
+            self._rows.marks(self._key, effect.user, effect.delivered, effect.read)
+        )
+
+    def _read_page(self, effect: ReadPage) -> None:
+        # Behind a barrier, so that nobody reads what is not durable.
+        self._log.apply()
+        limit = effect.limit
+        found = self._archive.records(
+            self._key,
+            effect.after,
+            effect.before,
+            limit + 1,
+            effect.newest,
+            HISTORY_PAGE_BYTES_MAX,
+        )
+        more = len(found) > limit
+        if more:
+            found = found[1:] if effect.newest else found[:limit]
+        records, fits = self._within_budget([record for _, record in found], effect.newest)
+        marks = self._marks_shown()
+        page = Page(effect.rid, records, self._head(), more or not fits, marks)
+        self._log.append((), effect.session.tell, page)
+
+    def _within_budget(self, records: list[bytes], newest: bool) -> tuple[list[bytes], bool]:
+        """Return the records that fit into a page, from its open end, and whether all did."""
+        budget = HISTORY_PAGE_BYTES_MAX
+        kept: list[bytes] = []
+        for record in reversed(records) if newest else records:
+            budget -= self._weigh(record)
+            if budget < 0 and kept:
+                break
+            kept.append(record)
+        fits = len(kept) == len(records)
+        return (kept[::-1] if newest else kept), fits
+
+    def _start_timer(self, effect: StartTimer) -> None:
+        self.send_after(effect.delay_s, effect.event, key=type(effect.event))

@@ -1,0 +1,349 @@
+"""Knows one group's order: who may post and change what, which seq, what is owed to whom.
+Must not know logs or devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+from actorchat.chat.change import digest_of, recorded
+from actorchat.chat.effect import (
+    AnswerAgain,
+    Effect,
+    MoveMarker,
+    Push,
+    ReadPage,
+    Redrive,
+    Refuse,
+    SaveMarks,
+    StartTimer,
+    TellMarks,
+)
+from actorchat.chat.event import (
+    Answer,
+    ConfirmDue,
+    Durable,
+    Event,
+    FannedOut,
+    Fetch,
+    Marked,
+    MarksDue,
+    Missing,
+    Post,
+    Prior,
+    Reached,
+    Refused,
+)
+from actorchat.chat.fan_out import FanOut
+from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
+from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.receipt import Marks
+from actorchat.chat.roster import FORBIDDEN, Roster, Touched, Verdict, found
+from actorchat.chat.window import Window
+from actorchat.ids import CLIENT_ID_BYTES, group_address
+from actorchat.limits import (
+    FAN_OUT_CONFIRM_S,
+    GROUP_MARKS_DELAY_S,
+    GROUP_MARKS_PUSHED_MAX,
+    GROUP_MEMBERS_MAX,
+    HISTORY_PAGE_MESSAGES_MAX,
+)
+from actorchat.protocol.ops.group import Create
+
+# In `sent`, a member and their client id are one digest, for a member has no number.
+GROUP_TAG = b"\x02"
+NO_GROUP = "there is no such group, or you are not in it"
+_NO_MARKS = Marks()
+
+
+class Group:
+    """A group: its members, and one dense sequence of their messages and of its changes.
+
+    Each record is for everybody who is a member at its seq, the sender included, whose other
+    devices want it too; the one that says that somebody goes is the last for them. So the record
+    before is, for nearly all, the seq before, and one delivery serves all homes. What they have
+    not confirmed is owed: a marker in the log says from which seq on (`FanOut`).
+
+    Args:
+        address: The group's.
+        roster: Who is in it; None while there is no such group.
+        seq: The last seq in the log.
+        owed: Where the marker stands, or None.
+        marks: How far the members have got.
+        size_max: How many members a group may have on this server.
+    """
+
+    __slots__ = (
+        "_fan_out",
+        "_news",
+        "_size_max",
+        "_window",
+        "address",
+        "marks",
+        "roster",
+        "seq",
+    )
+
+    def __init__(
+        self,
+        address: str,
+        roster: Roster | None = None,
+        seq: int = 0,
+        owed: int | None = None,
+        marks: dict[str, Marks] | None = None,
+        size_max: int = GROUP_MEMBERS_MAX,
+    ) -> None:
+        self.address = address
+        self.roster = roster
+        self.seq = seq
+        self.marks = marks or {}
+        self._window = Window()
+        self._fan_out = FanOut(owed)
+        self._news: set[str] | None = None  # whose marks are to be pushed
+        self._size_max = size_max
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no fan-out is owed, so that the group may be put away."""
+        return self._fan_out.owed is None and self._news is None
+
+    def start(self) -> list[Effect]:
+        """Return what must be done first: tell again what may not have arrived."""
+        for marks in self.marks.values():
+            marks.cut(self.seq)
+        if self._fan_out.owed is None:
+            return []
+        return [RedriveAll(self._fan_out.owed - 1), *self._time()]
+
+    def _time(self) -> list[Effect]:
+        if self._fan_out.is_timed:
+            return []
+        self._fan_out.is_timed = True
+        return [StartTimer(FAN_OUT_CONFIRM_S, ConfirmDue())]
+
+    def key_to_look_up(self, event: Post | Changing) -> bytes | None:
+        """Note what the window knows of a client id, before `handle`.
+
+        Returns the id's key in the log if that must be asked what it knows of it.
+        """
+        mixed = blake2b(event.sender.encode() + event.cid, digest_size=CLIENT_ID_BYTES)
+        event.key = key = GROUP_TAG + mixed.digest()
+        known = self._window.get(key)
+        if known is None:
+            return key
+        event.prior = known
+        return None
+
+    def handle(self, event: Event, now_wall_ms: int) -> list[Effect]:
+        """Take `event` in; return what must be done, in this order."""
+        return self._HANDLERS[type(event)](self, event, now_wall_ms)
+
+    # -- what is appended --------------------------------------------------------------------------
+    def _on_post(self, event: Post, now_wall_ms: int) -> list[Effect]:
+        if not event.key:
+            self.key_to_look_up(event)
+        digest = hash(event.body)
+        # An answer that was lost is given again to who is no member any more.
+        if event.prior is not None:
+            return [_again(event, event.prior, digest)]
+        roster = self.roster
+        if roster is None or not roster.may(event.sender, "post"):
+            return [self._refuse(event, event.sender)]
+        return self._store(event, now_wall_ms, digest)
+
+    def _on_changing(self, event: Changing, now_wall_ms: int) -> list[Effect]:
+        if not event.key:
+            self.key_to_look_up(event)
+        change = event.change
+        digest = digest_of(change)
+        if event.prior is not None:
+            return [_again(event, event.prior, digest)]
+        verdict = self._judge(event)
+        if verdict is not None:
+            return [Refuse(event.session, Refused(event.rid, verdict.code, verdict.reason))]
+        assert self.roster is not None
+        touched = self.roster.apply(event.sender, change, self.seq + 1)
+        for user in touched.left:
+            self.marks.pop(user, None)
+        return self._store(event, now_wall_ms, digest, touched)
+
+    def _judge(self, event: Changing) -> Verdict | None:
+        change, roster = event.change, self.roster
+        if isinstance(change, Create) and event.cid != _id_of(event, self.address):
+            return Verdict("bad_request", "the cid of a create is the group's own id")
+        if roster is None and not isinstance(change, Create):
+            return Verdict("no_such_group", NO_GROUP)
+        if roster is not None:
+            is_stranger = event.sender not in roster.members
+            verdict = roster.judge(event.sender, change, self._size_max)
+            if is_stranger and verdict is FORBIDDEN:
+                return Verdict("no_such_group", NO_GROUP)
+            if verdict is not None:
+                return verdict
+        if event.unknown:
+            return Verdict("no_such_user", f"there is no user {event.unknown[0]}")
+        if roster is None:
+            assert isinstance(change, Create)
+            made = found(event.sender, change, self._size_max)
+            if isinstance(made, Verdict):
+                return made
+            self.roster = made
+        return None
+
+    def _store(
+        self,
+        event: Post | Changing,
+        now_wall_ms: int,
+        digest: int,
+        touched: Touched | None = None,
+    ) -> list[Effect]:
+        self.seq = seq = self.seq + 1
+        wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest))
+        change = None
+        if isinstance(event, Changing):
+            change = recorded(event.change, None if touched is None else touched.heir)
+        owes = self._fan_out.owe(seq)
+        store = StoreInGroup(
+            seq, now_wall_ms, event, event.key, owes, wants, change, touched
+        )
+        return [store, *self._time()] if owes else [store]
+
+    def _refuse(self, event: Post | Fetch | Describe | AskReceipts, user: str) -> Effect:
+        is_member = self.roster is not None and user in self.roster.members
+        verdict = FORBIDDEN if is_member else Verdict("no_such_group", NO_GROUP)
+        return Refuse(event.session, Refused(event.rid, verdict.code, verdict.reason))
+
+    # -- the fan-out -------------------------------------------------------------------------------
+    def _on_durable(self, event: Durable, now_wall_ms: int) -> list[Effect]:
+        self._window.rotate()
+        return []
+
+    def _on_confirm_due(self, event: ConfirmDue, now_wall_ms: int) -> list[Effect]:
+        self._fan_out.is_timed = False
+        roster = self.roster
+        seqs = {} if roster is None else self._fan_out.ask(roster.rows, self.seq)
+        return [AskHomes(seqs), *self._time()] if seqs else []
+
+    def _on_fanned_out(self, event: FannedOut, now_wall_ms: int) -> list[Effect]:
+        upto = self._fan_out.confirmed(event.user, event.seq)
+        if upto is None or self.roster is None:
+            return []
+        self._fan_out.settle(upto, self.seq)
+        changed = self.roster.settle(upto)
+        out: list[Effect] = [MoveMarker(self._fan_out.owed)]
+        return [*out, SaveMembers(changed)] if changed else out
+
+    def _on_missing(self, event: Missing, now_wall_ms: int) -> list[Effect]:
+        roster, user, have = self.roster, event.user, event.have
+        if roster is None or user not in roster.rows:
+            return []
+        if not self._fan_out.wants_redrive(user, have):
+            return []
+        return [Redrive(user, have, have)]
+
+    # -- marks -------------------------------------------------------------------------------------
+    def _on_reached(self, event: Reached, now_wall_ms: int) -> list[Effect]:
+        user, roster = event.user, self.roster
+        if roster is None or user not in roster.members:
+            return []
+        marks = self.marks.get(user)
+        if marks is None:
+            marks = self.marks[user] = Marks()
+        if not marks.advance(event.delivered, event.read, self.seq):
+            return []
+        save = SaveMarks(user, marks.delivered, marks.read)
+        if len(roster.members) > GROUP_MARKS_PUSHED_MAX:
+            return [save]
+        if self._news is not None:
+            self._news.add(user)
+            return [save]
+        self._news = {user}
+        return [save, StartTimer(GROUP_MARKS_DELAY_S, MarksDue())]
+
+    def _on_marks_due(self, event: MarksDue, now_wall_ms: int) -> list[Effect]:
+        news, self._news = self._news or set(), None
+        if self.roster is None:
+            return []
+        members = self.roster.members
+        if len(members) > GROUP_MARKS_PUSHED_MAX:
+            return []
+        return [
+            TellMarks(to, Marked(self.address, user, marks.delivered, marks.read))
+            for user in sorted(news & members.keys())
+            for marks in (self.marks[user],)
+            for to in members
+            if to != user
+        ]
+
+    # -- questions ---------------------------------------------------------------------------------
+    def _on_fetch(self, event: Fetch, now_wall_ms: int) -> list[Effect]:
+        roster = self.roster
+        if roster is None or not roster.may(event.user, "read"):
+            return [self._refuse(event, event.user)]
+        end = self.seq + 1
+        before = end if event.before is None else min(event.before, end)
+        after = max(event.after, roster.first_readable(event.user) - 1)
+        limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
+        newest = event.before is not None or event.after == 0
+        return [ReadPage(event.session, event.rid, after, before, limit, newest)]
+
+    def _on_describe(self, event: Describe, now_wall_ms: int) -> list[Effect]:
+        roster = self.roster
+        if roster is None or not roster.may(event.user, "read"):
+            return [self._refuse(event, event.user)]
+        profile = roster.profile
+        links = sorted(roster.links) if roster.may(event.user, "unlink") else []
+        ok: dict[str, object] = {
+            "conv": self.address,
+            **{field: getattr(profile, field) for field in profile.__struct_fields__},
+            "head": self.seq,
+            "members": {user: member.role for user, member in roster.members.items()},
+            "links": links,
+        }
+        return [Push(event.session, Answer(event.rid, ok))]
+
+    def _on_ask_receipts(self, event: AskReceipts, now_wall_ms: int) -> list[Effect]:
+        roster = self.roster
+        if roster is None or not roster.may(event.user, "read"):
+            return [self._refuse(event, event.user)]
+        ok: dict[str, object] = {"head": self.seq, "marks": self.shown_marks(None)}
+        return [Push(event.session, Answer(event.rid, ok))]
+
+    def shown_marks(self, members_max: int | None) -> dict[str, dict[str, int]]:
+        """Return each member's marks; none if the group has more than `members_max`."""
+        members = () if self.roster is None else self.roster.members
+        if members_max is not None and len(members) > members_max:
+            return {}
+        return {
+            user: {"delivered": marks.delivered, "read": marks.read}
+            for user in members
+            for marks in (self.marks.get(user, _NO_MARKS),)
+        }
+
+    _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
+        Post: _on_post,
+        Changing: _on_changing,
+        Durable: _on_durable,
+        ConfirmDue: _on_confirm_due,
+        FannedOut: _on_fanned_out,
+        Missing: _on_missing,
+        Reached: _on_reached,
+        MarksDue: _on_marks_due,
+        Fetch: _on_fetch,
+        Describe: _on_describe,
+        AskReceipts: _on_ask_receipts,
+    }
+
+
+def _again(event: Post | Changing, known: Prior, digest: int) -> Effect:
+    if known.digest != digest:
+        reason = "this client id stands for something else"
+        return Refuse(event.session, Refused(event.rid, "id_conflict", reason))
+    return AnswerAgain(event.session, event.rid, known.seq, known.ts)
+
+
+def _id_of(event: Changing, address: str) -> bytes:
+    """Return the client id of a create, if it is the id that the address stands for."""
+    return event.cid if group_address(event.cid) == address else b""

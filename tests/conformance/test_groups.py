@@ -1,0 +1,90 @@
+"""Groups over TCP, from the client's own methods to a node's log and back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from actorchat.client import Chat, connect
+from actorchat.errors import Refusal
+from actorchat.protocol.ops.group import Create
+from actorchat.settings import load
+from nodes.roles.standalone import Standalone
+
+USERS = ("ann", "bob", "cid", "dan")
+
+
+@pytest.fixture
+async def people(tmp_path: Path) -> AsyncIterator[dict[str, Chat]]:
+    """Everybody's client of a node in this loop; bob has a tablet, too."""
+    overrides = {"gateway.tcp.listen": "127.0.0.1:0", "auth.argon2_memory_kib": 64}
+    node = Standalone(load(None, {}, overrides), tmp_path, "key", lambda status: None)
+    await node.start()
+    address = node.tcp_address
+    try:
+        async with AsyncExitStack() as stack:
+            operator = connect(address, user="operator", device="desk", operator="key")
+            await stack.enter_async_context(operator)
+            found = {}
+            for user, device in [*((user, "phone") for user in USERS), ("bob", "tablet")]:
+                token = await operator.provision(user, device=device)
+                chat = connect(address, user=user, device=device, token=token)
+                name = user if device == "phone" else f"{user}/{device}"
+                found[name] = await stack.enter_async_context(chat)
+            yield found
+    finally:
+        await node.stop()
+
+
+async def take(chat: Chat, count: int) -> list[str]:
+    feed = chat.messages()
+    async with asyncio.timeout(10):
+        got = [await anext(feed) for _ in range(count)]
+    return [m.text or type(m.change).__name__ for m in got]
+
+
+async def test_group_lives_from_its_making_to_the_last_who_leaves(people: dict[str, Chat]) -> None:
+    ann, bob, cid, dan = (people[user] for user in USERS)
+    group = await ann.create_group("friends", ["bob", "cid"], id=bytes(16))
+    assert await ann.create_group("friends", ["bob", "cid"], id=bytes(16)) == group
+    again = Create("friends", ["bob", "cid"])
+    assert (await ann.change_group(group, again, cid=bytes(16))).dup
+    assert (await bob.send(group, "one")).seq == 2
+    with pytest.raises(Refusal, match="no such group"):
+        await dan.send(group, "canary")
+    await ann.add(group, "dan", role="reader")
+    with pytest.raises(Refusal, match="role"):
+        await dan.send(group, "canary")
+    await ann.send(group, "two")
+    assert await take(bob, 3) == ["Create", "Add", "two"]
+    assert await take(people["bob/tablet"], 4) == ["Create", "one", "Add", "two"]
+    assert await take(cid, 4) == ["Create", "one", "Add", "two"]
+    assert await take(dan, 2) == ["Add", "two"]
+    assert await take(ann, 1) == ["one"]
+    page = await dan.history(group)
+    assert [entry.seq for entry in page.events] == [3, 4]
+    link = await ann.new_link(group)
+    await dan.leave(group)
+    assert await dan.join(link) == group
+    await ann.leave(group)
+    info = await bob.group(group)
+    assert info.members == {"bob": "owner", "cid": "member", "dan": "member"}
+    assert info.name == "friends"
+
+
+async def test_marks_of_a_group_are_told_and_asked_for(people: dict[str, Chat]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    group = await ann.create_group("friends", ["bob"])
+    await ann.send(group, "hi")
+    await take(bob, 2)
+    bob.mark_read(group, 2)
+    async with asyncio.timeout(10):
+        async for progress in ann.marks():
+            if progress.read:
+                break
+    assert (progress.conv, progress.user, progress.read) == (group, "bob", 2)
+    assert (await ann.receipts(group))["bob"].read == 2
