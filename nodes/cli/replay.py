@@ -44,6 +44,13 @@ Offline = Annotated[
         "who send nothing themselves.",
     ),
 ]
+Groups = Annotated[
+    bool,
+    typer.Option(
+        "--groups",
+        help="Make a group of each person and all they wrote to, and play their messages there.",
+    ),
+]
 Gateway = Annotated[
     By | None,
     typer.Option(
@@ -101,6 +108,7 @@ def replay(
         int,
         typer.Option("--window", metavar="N", min=1, max=256, help="Sends under way, of each."),
     ] = 64,
+    groups: Groups = False,
     gateway: Gateway = None,
     server: Servers = None,
     data: Data = None,
@@ -132,7 +140,7 @@ def replay(
         window=window,
     )
     raise_file_limit()
-    outcome = _play(plan)
+    outcome = _play(plan, is_groups=groups)
     _tell(outcome, is_checked=check, json=json)
     if outcome.ledger.difference_count:
         raise typer.Exit(Exit.FAILED)
@@ -162,16 +170,18 @@ def _find_node(
     return addresses, operator_key(data)
 
 
-def _play(plan: Plan) -> Outcome:
+def _play(plan: Plan, *, is_groups: bool = False) -> Outcome:
     import asyncio
 
     import uvloop
 
+    from nodes.replay.group_run import GroupReplay
     from nodes.replay.run import Replay
 
     with _progress() as show, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(Replay(plan, show).run())
+            kind = GroupReplay if is_groups else Replay
+            return runner.run(kind(plan, show).run())
         except BaseExceptionGroup as group:
             raise _first(group) from None
 
