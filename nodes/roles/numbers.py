@@ -18,6 +18,7 @@ NODE = (
     Metric("gc_freezes", "gauge", "times", "Times that live objects were put out of its sight."),
     Metric("users", "gauge", "actors", "Users held in memory."),
     Metric("conversations", "gauge", "actors", "Conversations held in memory."),
+    Metric("groups", "gauge", "actors", "Groups held in memory."),
     Metric("log_batches", "counter", "batches", "Batches that were synced."),
     Metric("log_appends", "counter", "appends", "Appends in those batches."),
     Metric("log_bytes", "counter", "bytes", "Bytes in those batches."),

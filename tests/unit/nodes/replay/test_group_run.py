@@ -28,7 +28,8 @@ def test_group_is_made_of_a_person_and_all_they_wrote_to() -> None:
 
 
 async def play(**options: object) -> Outcome:
-    outcome = await GroupReplay(Plan(FEW, check=True, **options), unseen).run()  # type: ignore[arg-type]
+    plan = Plan(FEW, check=True, **options)  # type: ignore[arg-type]
+    outcome = await GroupReplay(plan, unseen).run()
     assert outcome.ledger.differences == []
     assert outcome.ledger.acked == sum(line.sender in circles(FEW) for line in FEW.lines)
     assert outcome.ledger.delivered > outcome.ledger.acked
