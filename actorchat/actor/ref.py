@@ -178,20 +178,9 @@ class LocalRef(ActorRef[Any]):
             MailboxFull: The mailbox refused the message.
         """
         reply: Reply[Any] = Reply()
-        system = self._system
-        if len(self._queue) < self._limit:  # _ask() and what it calls, inlined
-            system.told += 1
-            self._queue.append(Call(message, reply))
-            if self._state == IDLE:
-                self._state = QUEUED
-                dispatcher = self._dispatcher
-                dispatcher.run_queue.append(self)
-                if not dispatcher.awake:
-                    dispatcher.wake()
-        else:
-            self._ask(message, reply)
+        self._ask(message, reply)
         if not reply._done:
-            timers = system.dispatcher.timers
+            timers = self._system.dispatcher.timers
             timer = Deadline(reply, self, timeout_s)
             reply._timer = (timers, timer)  # expire_with(), inlined
             timers.add(timer, timeout_s)
@@ -218,9 +207,16 @@ class LocalRef(ActorRef[Any]):
         return reply.get(timeout=timeout) if block else reply
 
     def _ask(self, message: Any, reply: Reply[Any]) -> None:
-        call = Call(message, reply)
-        if len(self._queue) < self._limit:
-            self._enqueue(call)
+        call, queue = Call(message, reply), self._queue
+        if len(queue) < self._limit:
+            self._system.told += 1
+            queue.append(call)
+            if self._state == IDLE:  # as in tell()
+                self._state = QUEUED
+                dispatcher = self._dispatcher
+                dispatcher.run_queue.append(self)
+                if not dispatcher.awake:
+                    dispatcher.wake()
             return
         try:
             self._overflow(call)
