@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
+    from actorchat.broker.tracker import Trackers
     from actorchat.clock import Clock
 
 
@@ -46,4 +47,5 @@ class Context:
     entity_idle_s: float
     terms: Terms
     router: Router = field(init=False)
+    trackers: Trackers = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

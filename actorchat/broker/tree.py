@@ -17,9 +17,10 @@ from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Event, Pair
-from actorchat.limits import HASHES_QUEUED_MAX, STORE_TICK_S
+from actorchat.limits import HASHES_QUEUED_MAX, OFFLINE_AFTER_S, STORE_TICK_S
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SESSIONS = "sessions"
 ENTITIES = "entities"
+TRACKERS = "trackers"
 
 
 class Tick(Event):
@@ -86,6 +88,7 @@ class Parts:
     hashes_queued_max: int = HASHES_QUEUED_MAX
     token_source: Callable[[], str]
     entity_idle_s: float
+    offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
     on_fatal: Callable[[Exception], None]
 
@@ -107,6 +110,7 @@ class Broker:
             parts.terms,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
+        context.trackers = Trackers(self._spawn_tracker)
         self._system = system
         self._parts = parts
 
@@ -128,6 +132,7 @@ class Broker:
         children = [
             Child("log-keeper", LogKeeper, (context.log,)),
             Child("authenticator", AuthenticatorActor, desk),
+            Child(TRACKERS, NamedSupervisor, (TRACKERS,)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
         ]
@@ -143,6 +148,7 @@ class Broker:
         committer = log.committer
         return {
             **self.context.router.counts(),
+            **self.context.trackers.counts(),
             "log_batches": committer.batches,
             "log_appends": committer.items,
             "log_bytes": committer.bytes,
@@ -156,6 +162,10 @@ class Broker:
 
     def _spawn_conversation(self, pair: Pair) -> Any:
         return self._spawn(ENTITIES, ConversationActor, self.context, pair)
+
+    def _spawn_tracker(self, number: int) -> Any:
+        after_s = self._parts.offline_after_s
+        return self._spawn(TRACKERS, PresenceTracker, self.context, number, after_s)
 
     def _spawn(self, supervisor: str, cls: type[Actor], *args: Any) -> Any:
         return self._system.names.whereis(supervisor).spawn(cls, *args)  # type: ignore[union-attr]

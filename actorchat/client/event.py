@@ -9,9 +9,18 @@ from enum import Enum
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import Actors, History, Provision, Revoke, ServerOp, Status
+from actorchat.protocol.ops import (
+    Actors,
+    History,
+    Privacy,
+    Provision,
+    Revoke,
+    ServerOp,
+    Status,
+    Watch,
+)
 
-Request = History | Revoke | Provision | Status | Actors
+Request = History | Watch | Privacy | Revoke | Provision | Status | Actors
 
 
 class State(Enum):

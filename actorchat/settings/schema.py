@@ -152,6 +152,15 @@ class ChatSettings(_Section, frozen=True):
     ] = limits.ENTITY_IDLE_S
 
 
+class PresenceSettings(_Section, frozen=True):
+    """Who is shown as online."""
+
+    offline_after_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds after the last sign of life for which a user counts as online."),
+    ] = limits.OFFLINE_AFTER_S
+
+
 class AuthSettings(_Section, frozen=True):
     """Password hashing (argon2id); the defaults are the floor that OWASP recommends."""
 
@@ -216,6 +225,7 @@ class Settings(_Section, frozen=True):
     gateway: GatewaySettings = GatewaySettings()
     store: StoreSettings = StoreSettings()
     chat: ChatSettings = ChatSettings()
+    presence: PresenceSettings = PresenceSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()

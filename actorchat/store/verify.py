@@ -193,7 +193,9 @@ def _check_outbox(
 
 
 def _check_state(key: bytes, value: bytes) -> str | None:
-    keys.parse_state_key(key)
+    _, kind, _ = keys.parse_state_key(key)
+    if kind == keys.PRESENCE:
+        keys.unpack_presence(value)
     if key == keys.FORMAT_KEY:
         version = keys.unpack_format(value)
         if version != keys.LAYOUT_VERSION:

@@ -85,6 +85,7 @@ class Standalone:
                 hashes_queued_max=auth.hashes_queued_max,
                 token_source=lambda: secrets.token_urlsafe(TOKEN_BYTES),
                 entity_idle_s=settings.chat.entity_idle_s,
+                offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
                 on_fatal=self._fatal,
             )

@@ -24,12 +24,19 @@ from actorchat.protocol.ops import (
     Msg,
     Ping,
     Pong,
+    Presence,
+    PresenceState,
+    Privacy,
     Provision,
     Record,
     Reply,
     Revoke,
     Send,
+    Signal,
+    SignalPush,
     Status,
+    Unwatch,
+    Watch,
 )
 
 FOLDER = Path(__file__).parent
@@ -71,6 +78,7 @@ _PAGE = {
     "more": False,
     "marks": {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}},
 }
+_STATES = [{"user": "ann", "online": True}, {"user": "bob", "online": False, "last_seen": TS}]
 _LINES = [
     {"depth": 0, "id": 1, "label": "Root", "state": "idle", "queued": 0, "more": 0},
     {"depth": 1, "id": 2, "label": "Supervisor 'broker'", "state": "idle", "queued": 3, "more": 2},
@@ -109,6 +117,11 @@ CLIENT_EXAMPLES = {
     "mark": Example(Mark("bob", 8), "mark"),
     "history": Example(History(4, "bob"), "history"),
     "history-before": Example(History(4, "bob", after=1, before=100, limit=200), "history"),
+    "watch": Example(Watch(5, ["ann", "bob"]), "watch"),
+    "unwatch": Example(Unwatch(["bob"]), "unwatch"),
+    "signal": Example(Signal("bob", "typing"), "signal"),
+    "privacy": Example(Privacy(5, "contacts"), "privacy"),
+    "privacy-asked": Example(Privacy(5), "privacy"),
     "revoke": Example(Revoke(5, "phone"), "revoke"),
     "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
     "status": Example(Status(7), "status"),
@@ -123,6 +136,8 @@ SERVER_EXAMPLES = {
     "reply-duplicate": _ok("accepted", seq=7, ts=TS, dup=True),
     "reply-page": _ok("page", **_PAGE),
     "reply-page-packed": _ok("page", **_PAGE),
+    "reply-presence": _ok("presence-states", states=_STATES),
+    "reply-privacy": _ok("privacy-setting", level="contacts"),
     "reply-done": _ok("done"),
     "reply-provisioned": _ok("provisioned", user="cid", token="t0ken"),
     "reply-report": _ok("report", connections=2, version="1.0"),
@@ -138,6 +153,10 @@ SERVER_EXAMPLES = {
     "msg-packed": Example(Msg(9, RECORD), "msg"),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
+    "presence": Example(
+        Presence([PresenceState("ann", True), PresenceState("bob", False, TS)]), "presence"
+    ),
+    "signal-push": Example(SignalPush("ann", "recording"), "signal-push"),
     "pong": Example(Pong(), "pong"),
     "bye": Example(Bye("revoked", "never"), "bye"),
     "bye-after": Example(Bye("overload", "after", 5_000), "bye"),

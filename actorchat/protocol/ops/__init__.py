@@ -9,6 +9,17 @@ from __future__ import annotations
 
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
+from actorchat.protocol.ops.presence import (
+    Presence,
+    PresenceState,
+    Privacy,
+    PrivacyLevel,
+    Signal,
+    SignalKind,
+    SignalPush,
+    Unwatch,
+    Watch,
+)
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
 from actorchat.protocol.ops.session import (
     Bye,
@@ -23,8 +34,23 @@ from actorchat.protocol.ops.session import (
     Reply,
 )
 
-ClientOp = Hello | Ping | Send | Ack | Mark | History | Revoke | Provision | Status | Actors
-Push = Msg | MarkPush | Pong | Bye
+ClientOp = (
+    Hello
+    | Ping
+    | Send
+    | Ack
+    | Mark
+    | History
+    | Watch
+    | Unwatch
+    | Signal
+    | Privacy
+    | Revoke
+    | Provision
+    | Status
+    | Actors
+)
+Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
 
 CLIENT_OPS: dict[str, type[ClientOp]] = {
@@ -34,6 +60,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "ack": Ack,
     "mark": Mark,
     "history": History,
+    "watch": Watch,
+    "unwatch": Unwatch,
+    "signal": Signal,
+    "privacy": Privacy,
     "revoke": Revoke,
     "provision": Provision,
     "status": Status,
@@ -44,6 +74,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
 SERVER_OPS: dict[str, type[Push]] = {
     "msg": Msg,
     "mark": MarkPush,
+    "presence": Presence,
+    "signal": SignalPush,
     "pong": Pong,
     "bye": Bye,
 }
@@ -66,6 +98,10 @@ __all__ = [
     "Msg",
     "Ping",
     "Pong",
+    "Presence",
+    "PresenceState",
+    "Privacy",
+    "PrivacyLevel",
     "Provision",
     "Push",
     "Reconnect",
@@ -74,5 +110,10 @@ __all__ = [
     "Revoke",
     "Send",
     "ServerOp",
+    "Signal",
+    "SignalKind",
+    "SignalPush",
     "Status",
+    "Unwatch",
+    "Watch",
 ]

@@ -30,6 +30,14 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.session import Session, State
+from actorchat.chat.sighting import (
+    LevelChanged,
+    PushDue,
+    Sighted,
+    SignalSeen,
+    TrackerLost,
+    Watched,
+)
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
     CLIENT_OPS,
@@ -40,10 +48,15 @@ from actorchat.protocol.ops import (
     Invalid,
     Mark,
     Ping,
+    PresenceState,
+    Privacy,
     Provision,
     Revoke,
     Send,
+    Signal,
     Status,
+    Unwatch,
+    Watch,
 )
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import cid
@@ -56,6 +69,10 @@ USER_OPS = [
     Revoke(4, "laptop"),
     Ack(5),
     Mark("bob", 6),
+    Watch(7, ["bob"]),
+    Unwatch(["bob"]),
+    Signal("bob", "typing"),
+    Privacy(8, "nobody"),
 ]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
@@ -64,6 +81,12 @@ DELIVERIES = [
     Page(3, [], 0, False, {}),
     Update(b"update"),
     Marked("bob", "bob", 1, 0),
+    Watched(3, None, []),
+    Sighted([PresenceState("bob", True)]),
+    SignalSeen("bob", "typing"),
+    LevelChanged("nobody"),
+    TrackerLost(3),
+    PushDue(),
 ]
 SIGN_IN_EVENTS = [
     SignedIn("ann", "phone"),
@@ -243,3 +266,13 @@ def test_disconnected_session_stops_and_leaves_its_home(state: State) -> None:
     play = play << Stop()
     assert play
     assert play.machine.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("event", "why"), [(Ended("revoked", "never"), "revoked"), (Disconnected("idle"), "idle")]
+)
+def test_it_is_known_why_a_session_ended(event: object, why: str) -> None:
+    play = at(State.OPEN)
+    play.machine.handle(event, 0)
+    play.machine.handle(Disconnected("session"), 0)
+    assert play.machine.ended_by == why
