@@ -6,16 +6,24 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, direct
+from bench import actors, connections, direct, gateways
 
 BENCHES = {
     "actors": (
         actors.main,
         "CPU and memory of actors, beside asyncio, pykka, xoscar, thespian and Erlang",
     ),
+    "connections": (
+        connections.main,
+        "200,000 signed-in connections that ping, and what they do to everybody else",
+    ),
     "direct": (
         direct.main,
         "CPU, latency and memory of durable direct messages, beside the ceiling server",
+    ),
+    "gateways": (
+        gateways.main,
+        "the closed loop of direct through every gateway, beside TCP; memory of idle sessions",
     ),
 }
 
@@ -25,7 +33,7 @@ def main() -> int:
     if len(sys.argv) < 2 or sys.argv[1] not in BENCHES:
         print("usage: python -m bench NAME [--help]\n")
         for name, (_, what) in BENCHES.items():
-            print(f"  {name:10} {what}")
+            print(f"  {name:12} {what}")
         return 2
     run, _ = BENCHES[sys.argv[1]]
     return run(sys.argv[2:])

@@ -15,159 +15,19 @@ checked over all that was sent, warm-up included.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
 
 from bench.ceiling_load import ceiling_round
-from bench.load import Peer, Tally, check_pair, now_ns
-from bench.operator import Operator, operator_key
-from bench.process import LOAD_CORES, ServerProcess
+from bench.load import Tally
+from bench.process import LOAD_CORES
 from bench.report import Figure, middle, percentile, print_table, write_json
-
-_WARM_UP_S = 1.0
-_DRAIN_S = 20.0
-
-
-@dataclass(slots=True)
-class Round:
-    """One measured stretch."""
-
-    cpu_us: float
-    per_s: float
-    tally: Tally
-
-
-@dataclass(slots=True)
-class Figures:
-    """All that was measured, by the name it has in the JSON."""
-
-    flat: dict[str, Figure] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-    lost: int = 0
-    duplicated: int = 0
-
-    def add(self, tally: Tally) -> None:
-        """Take in what was verified."""
-        self.errors += tally.errors
-        self.lost += tally.lost
-        self.duplicated += tally.duplicated
-
-
-class Bench:
-    """A node that runs, with as many accounts as are needed."""
-
-    def __init__(self, server: ServerProcess, tokens: dict[str, str]) -> None:
-        self.server = server
-        self.users = list(tokens)
-        self._tokens = tokens
-
-    async def connect(self, tally: Tally, count: int) -> list[Peer]:
-        """Sign in the first `count` users, in pairs."""
-        loop = asyncio.get_running_loop()
-        peers: list[Peer] = []
-        for number, user in enumerate(self.users[:count]):
-            partner = self.users[number ^ 1]
-
-            def make(user: str = user, partner: str = partner) -> Peer:
-                return Peer(tally, user, partner, self._tokens[user])
-
-            _, peer = await loop.create_connection(make, "127.0.0.1", self.server.port)
-            peers.append(peer)
-            if number % 100 == 99:
-                await asyncio.gather(*(p.ready for p in peers[-100:]))
-        await asyncio.gather(*(peer.ready for peer in peers))
-        return peers
-
-    async def measure(
-        self, users: int, seconds: float, drive: Callable[[list[Peer]], Awaitable[None]]
-    ) -> Round:
-        """Let `drive` load the node; measure after the warm-up; verify everything."""
-        tally = Tally()
-        peers = await self.connect(tally, users)
-        driving = asyncio.ensure_future(drive(peers))
-        await asyncio.sleep(_WARM_UP_S)
-        tally.ack_ns.clear()
-        tally.delivery_ns.clear()
-        received, cpu_s, began_s = tally.received, self.server.cpu_s(), time.perf_counter()
-        await asyncio.sleep(seconds)
-        count = tally.received - received
-        cpu_s, took_s = self.server.cpu_s() - cpu_s, time.perf_counter() - began_s
-        samples = list(tally.ack_ns), list(tally.delivery_ns)
-        driving.cancel()
-        for peer in peers:
-            peer.window = 0
-        await self._drain(tally, peers)
-        tally.ack_ns, tally.delivery_ns = samples
-        for number in range(0, len(peers), 2):
-            check_pair(tally, peers[number], peers[number + 1])
-        for peer in peers:
-            peer.leave()
-        return Round(cpu_s / max(1, count) * 1e6, count / took_s, tally)
-
-    async def _drain(self, tally: Tally, peers: list[Peer]) -> None:
-        until_s = time.perf_counter() + _DRAIN_S
-        while time.perf_counter() < until_s:
-            await asyncio.sleep(0.1)
-            sent = sum(peer.sent for peer in peers)
-            if tally.received == tally.acked == sent:
-                break
-        await asyncio.sleep(0.5)  # the last marks come 50 ms after the last acks
-
-    async def closed(self, users: int, window: int, seconds: float) -> Round:
-        """Keep `window` messages of each user in flight."""
-
-        async def drive(peers: list[Peer]) -> None:
-            for peer in peers:
-                peer.window = window
-                peer.post_many(window)
-
-        return await self.measure(users, seconds, drive)
-
-    async def open(self, users: int, rate: int, seconds: float) -> Round:
-        """Send `rate` messages a second, evenly, whatever comes back when."""
-
-        async def drive(peers: list[Peer]) -> None:
-            for peer in peers:
-                peer.sample_every = 1
-            began_ns, number, step_ns = now_ns(), 0, 1_000_000_000 // rate
-            while True:
-                due = (now_ns() - began_ns) // step_ns
-                while number <= due:
-                    peers[number * 7 % len(peers)].post(began_ns + number * step_ns)
-                    number += 1
-                await asyncio.sleep(0.001)
-
-        return await self.measure(users, seconds, drive)
-
-    async def idle_kib(self, sessions: int) -> float:
-        """Return the memory that each of `sessions` signed-in sessions takes in the node."""
-        await asyncio.sleep(1.0)
-        before = self.server.rss_bytes()
-        peers = await self.connect(Tally(), sessions)
-        await asyncio.sleep(2.0)
-        kib = (self.server.rss_bytes() - before) / sessions / 1024
-        for peer in peers:
-            peer.leave()
-        return kib
-
-
-async def start_node(data: Path, users: int) -> Bench:
-    """Start a node over an empty directory and make accounts."""
-    args = ["-m", "bench.node", str(data)]
-    server = ServerProcess(args, r"^ready (\d+)")
-    operator = await Operator.sign_in(server.port, operator_key(data))
-    tokens = await operator.tokens([f"user{number:06d}" for number in range(users)])
-    await operator.leave()
-    return Bench(server, tokens)
+from bench.stand import Bench, Figures, Round, start_node
 
 
 async def run(options: argparse.Namespace) -> Figures:
@@ -250,11 +110,12 @@ def add_open(figures: Figures, rate: int, opened: Round) -> None:
 
 async def run_idle(figures: Figures, data: Path, sessions: int) -> None:
     """Measure idle sessions on a node of their own, whose memory nothing else has grown."""
-    bench = await start_node(data, sessions)
+    bench, tally = await start_node(data, sessions), Tally()
     try:
-        kib = await bench.idle_kib(sessions)
+        kib = await bench.idle_kib(tally, sessions)
     finally:
         bench.server.stop()
+    figures.add(tally)
     rows: dict[str, Figure] = {"idle_sessions": sessions, "rss_kib_per_session": round(kib, 2)}
     print_table("idle sessions, signed in", list(rows.items()))
     figures.flat |= rows

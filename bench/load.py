@@ -1,4 +1,5 @@
-"""Knows how to load a node and check what comes back. Must not know the node's code.
+"""Knows how to load a node and check what comes back. Must not know the node's code, nor how bytes
+travel.
 
 Peers talk in pairs. Each numbers its messages in the client id and puts the time of sending into
 the body, so that whoever receives one can tell what should come next and how long it took.
@@ -9,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from actorchat.limits import ACK_DELAY_S, ACK_EVERY_UPDATES
 from actorchat.protocol import codec
-from actorchat.protocol.framing import frame
 
 BODY_CHARS = 100
 SAMPLE_EVERY = 16
@@ -41,8 +42,12 @@ class Tally:
         self.errors.append(what)
 
 
-class Peer(asyncio.Protocol):
-    """One signed-in device that sends to its partner, acks what it gets, and checks it."""
+class Peer:
+    """One signed-in device that sends to its partner, acks what it gets, and checks it.
+
+    How its payloads travel is a subclass's business: that writes them, hands what comes to
+    `take` in the pieces in which it came, and calls `begin` and `end`. All belongs to the loop.
+    """
 
     def __init__(self, tally: Tally, user: str, to: str, token: str) -> None:
         self.user = user
@@ -54,10 +59,10 @@ class Peer(asyncio.Protocol):
         self.marked = 0
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tally = tally
+        self._to = to
         self._to_cbor = codec.encode(to)
         self._token = token
         self._run = os.urandom(8)  # no id is used twice, in any run over the same node
-        self._buffer = b""
         self._upd = 0
         self._upd_acked = 0
         self._expected = 1
@@ -65,10 +70,33 @@ class Peer(asyncio.Protocol):
         self._is_ack_due = False
         self._is_leaving = False
 
+    # -- what a transport brings -------------------------------------------------------------------
+    @classmethod
+    async def connect(cls, port: int, tally: Tally, user: str, to: str, token: str) -> Self:
+        """Connect to a gateway of this machine, and begin to sign in: `ready` tells when it is."""
+        raise NotImplementedError
+
+    def _write(self, payloads: Sequence[bytes]) -> None:
+        """Send the payloads, in one piece if there is such a thing."""
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        """Close the connection."""
+        raise NotImplementedError
+
+    # CBOR, where a transport has no other form.
+    def _of_op(self, op: dict[str, Any]) -> bytes:
+        return codec.encode(op)
+
+    def _of_send(self, number: int, cid: bytes, body: str) -> bytes:
+        return codec.encode_send(number, self._to_cbor, cid, body)
+
+    def _of_ack(self, upd: int) -> bytes:
+        return codec.encode_ack(upd)
+
     # -- sending -----------------------------------------------------------------------------------
-    def connection_made(self, transport: Any) -> None:
+    def begin(self) -> None:
         """Say hello."""
-        self._transport = transport
         hello = {
             "op": "hello",
             "id": 0,
@@ -78,38 +106,31 @@ class Peer(asyncio.Protocol):
             "mech": "token",
             "secret": self._token,
         }
-        transport.write(frame(codec.encode(hello)))
+        self._write((self._of_op(hello),))
 
     def post(self, at_ns: int | None = None) -> None:
         """Send the next message; `at_ns` is when it should have been sent."""
-        self._transport.write(self._next_frame(now_ns() if at_ns is None else at_ns))
+        self._write((self._next(now_ns() if at_ns is None else at_ns),))
 
     def post_many(self, count: int) -> None:
         """Send the next messages in one write."""
         at_ns = now_ns()
-        self._transport.write(b"".join(self._next_frame(at_ns) for _ in range(count)))
+        self._write([self._next(at_ns) for _ in range(count)])
 
-    def _next_frame(self, at_ns: int) -> bytes:
+    def _next(self, at_ns: int) -> bytes:
         self.sent += 1
         number = self.sent
         if number % self.sample_every == 0:
             self._sent_at[number] = at_ns
         cid = self._run + number.to_bytes(8, "big")
-        return frame(codec.encode_send(number, self._to_cbor, cid, f"{at_ns:019d}{_FILL}"))
+        return self._of_send(number, cid, f"{at_ns:019d}{_FILL}")
 
     # -- receiving ---------------------------------------------------------------------------------
-    def data_received(self, data: bytes) -> None:
+    def take(self, messages: Iterable[dict[str, Any]]) -> None:
         """Take in what came; send on, ack."""
-        if self._buffer:
-            data = self._buffer + data
-        at, end, accepted = 0, len(data), 0
-        while end - at >= 4:
-            stop = at + 4 + int.from_bytes(data[at : at + 4], "big")
-            if end < stop:
-                break
-            accepted += self._take(codec.decode(data[at + 4 : stop]))
-            at = stop
-        self._buffer = data[at:]
+        accepted = 0
+        for message in messages:
+            accepted += self._take(message)
         if accepted and self.window:
             self.post_many(accepted)
         if self._upd - self._upd_acked >= ACK_EVERY_UPDATES:
@@ -167,23 +188,24 @@ class Peer(asyncio.Protocol):
 
     def _ack_late(self) -> None:
         self._is_ack_due = False
-        if self._upd != self._upd_acked:
+        if self._upd != self._upd_acked and not self._is_leaving:
             self._ack()
 
     def _ack(self) -> None:
         self._upd_acked = self._upd
-        self._transport.write(frame(codec.encode_ack(self._upd)))
+        self._write((self._of_ack(self._upd),))
 
     # -- the end -----------------------------------------------------------------------------------
     def leave(self) -> None:
         """Close the connection."""
         self._is_leaving = True
-        self._transport.close()
+        self._close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note a connection that was not to end."""
+    def end(self, why: object) -> None:
+        """Note a connection that ended, which it was not to do by itself."""
         if not self._is_leaving:
-            self._tally.fail(f"{self.user}: connection lost: {exc}")
+            self._is_leaving = True
+            self._tally.fail(f"{self.user}: connection lost: {why}")
             if not self.ready.done():
                 self.ready.set_result(None)
 

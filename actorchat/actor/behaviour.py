@@ -58,6 +58,7 @@ class Actor(Base):
     interleaves: ClassVar[frozenset[type]] = frozenset()  # see `interleave`
     ref_class: ClassVar[type[LocalRef]] = LocalRef
     is_supervisor: ClassVar[bool] = False
+    is_ephemeral: ClassVar[bool] = False  # its dead letters are no mistake: counted, not logged
     compat: ClassVar[bool] = False  # pykka's own rules for failures, see compat.py
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -58,9 +58,10 @@ class DeadLetters:
         with self._lock:
             self.counts[reason] += 1
             self.last.append(letter)
-            self._warnings.warn(
-                "dead letter", reason, reason=reason, to=ref.label, type=type(message).__name__
-            )
+            if not ref.actor_class.is_ephemeral:
+                self._warnings.warn(
+                    "dead letter", reason, reason=reason, to=ref.label, type=type(message).__name__
+                )
         if isinstance(item, Call):
             if reason == "overflow":
                 item.reply.settle(None, MailboxFull(f"{ref.label} dropped the message"))

@@ -15,6 +15,7 @@ from actorchat.store.engine import Engine, Op
 
 # The epoch of the leader that writes; one node leads all slots for ever.
 EPOCH = 1
+_EPOCH = keys.pack_history(EPOCH, b"")  # what stands before the record in every history row
 
 
 class Rows:
@@ -36,7 +37,7 @@ class Rows:
         history = (
             self._history,
             keys.history_key(conversation, seq),
-            keys.pack_history(EPOCH, record),
+            _EPOCH + record,
         )
         sent = (self._sent, conversation + id_key, keys.pack_sent(seq, ts))
         if not owes:

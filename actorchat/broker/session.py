@@ -83,6 +83,7 @@ class SessionActor(Actor):
     """One device's live session. It lives beside its connection and ends with it."""
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=SESSION_MAILBOX_MAX, overflow="fail")
+    is_ephemeral: ClassVar[bool] = True  # it ends with its connection, whatever is under way
 
     def __init__(self, context: Context, connection: Connection) -> None:
         super().__init__()

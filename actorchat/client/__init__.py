@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from actorchat.client import blocking
 from actorchat.client.aio import AckMode, Chat, connect
+from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Entry, Marks, Message, Page, Progress, Sent
@@ -17,6 +18,7 @@ from actorchat.client.signin import Welcome
 __all__ = [
     "AckMode",
     "Chat",
+    "CurveIdentity",
     "Entry",
     "Feed",
     "Marks",
@@ -31,4 +33,5 @@ __all__ = [
     "blocking",
     "connect",
     "new_cid",
+    "read_curve_identity",
 ]

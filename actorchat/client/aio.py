@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from actorchat.client import event
+from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
@@ -58,12 +59,14 @@ def connect(
     sign_in_timeout_s: float | None = SIGN_IN_TIMEOUT_S,
     reconnect_cap_s: float = RECONNECT_CAP_S,
     tls: ssl.SSLContext | None = None,
+    curve: CurveIdentity | None = None,
     agent: str = AGENT,
 ) -> Chat:
     """Return a client of the server at `address`; `async with` connects it, signs in, closes it.
 
     Args:
-        address: `tcp://host:port`, or with `tls`, `ws`, `wss`, or several, to be tried in turn.
+        address: `tcp://host:port`, or with `tls`, `ws`, `wss`, `zmq`, `http`, `https`; or several,
+            to be tried in turn.
         token, password, operator: One of them: the secret to sign in by.
         ack: `auto` acks a message when it is in the inbox, `manual` when the application says so.
         resume: The last update that the application holds from a former run (`Chat.cursor`).
@@ -74,6 +77,7 @@ def connect(
         sign_in_timeout_s: What `async with` waits for; 0 is not at all, None for ever.
         reconnect_cap_s: The longest wait between two tries to connect.
         tls: The context for TLS, by default one that trusts what the system trusts.
+        curve: The keys for a `zmq` address that CURVE guards.
     Raises:
         ValueError: An argument that can't be used.
     """
@@ -92,6 +96,7 @@ def connect(
         is_auto=ack == "auto",
         inbox_max=inbox_max,
         tls=tls,
+        curve=curve,
     )
     return Chat(shell, sign_in_timeout_s)
 

@@ -162,14 +162,18 @@ class Chat:
 
     def presence(self) -> Iterator[Presence]:
         """Iterate over changes of watched users, until the client is closed."""
-        feed = self._chat.presence()
-        while (sight := self._run(self._next(feed, None))) is not None:
+        while True:
+            coming = self._next(self._chat.presence(), None)
+            if (sight := self._run(coming)) is None:
+                return
             yield sight
 
     def signals(self) -> Iterator[Signal]:
         """Iterate over who is typing to this user, until the client is closed."""
-        feed = self._chat.signals()
-        while (signal := self._run(self._next(feed, None))) is not None:
+        while True:
+            coming = self._next(self._chat.signals(), None)
+            if (signal := self._run(coming)) is None:
+                return
             yield signal
 
     def signal(self, to: str, kind: ops.SignalKind = "typing") -> None:

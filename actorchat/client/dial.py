@@ -7,10 +7,11 @@ import ssl
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from actorchat.client.curve import CurveIdentity
 from actorchat.client.link import Address, Link
 from actorchat.protocol.ops import ServerOp
 
-SCHEMES = ("tcp", "tls", "ws", "wss", "http", "https")
+SCHEMES = ("tcp", "tls", "ws", "wss", "zmq", "http", "https")
 OVER_TLS = frozenset({"tls", "wss", "https"})
 
 
@@ -39,8 +40,12 @@ def new_link(
     on_open: Callable[[], None],
     on_ops: Callable[[list[ServerOp]], None],
     on_end: Callable[[str], None],
+    curve: CurveIdentity | None = None,
 ) -> Link:
-    """Return a link of the transport that `scheme`, one of `SCHEMES`, stands for."""
+    """Return a link of the transport that `scheme`, one of `SCHEMES`, stands for.
+
+    `curve` guards it where the scheme is `zmq`, and is of no use to the others.
+    """
     # Imported here, because no client needs the libraries of all transports.
     match scheme:
         case "tcp" | "tls":
@@ -51,6 +56,10 @@ def new_link(
             from actorchat.client.ws import WsLink
 
             return WsLink(on_open, on_ops, on_end)
+        case "zmq":
+            from actorchat.client.dealer import DealerLink
+
+            return DealerLink(on_open, on_ops, on_end, curve)
         case "http" | "https":
             from actorchat.client.poll import PollLink
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from actorchat.client import effect, event
+from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import OVER_TLS, default_tls, new_link
 from actorchat.client.feed import Inbox, ProgressBoard
 from actorchat.client.link import Address, Link
@@ -42,6 +43,7 @@ class Shell:
         is_auto: bool,
         inbox_max: int,
         tls: ssl.SSLContext | None,
+        curve: CurveIdentity | None = None,
     ) -> None:
         self.machine = Machine(identity, options, random.random)
         self.inbox = Inbox(inbox_max, self._on_fetched)
@@ -55,6 +57,7 @@ class Shell:
         self.updates_skipped = 0
         self._addresses = addresses
         self._tls = tls
+        self._curve = curve
         self._is_auto = is_auto
         self._at = self._next_at = 0  # which address is in use, which is tried next
         self._is_paused = False
@@ -170,7 +173,7 @@ class Shell:
         self._is_paused = False
         is_tls = address.scheme in OVER_TLS
         context = (self._tls or default_tls()) if is_tls else None
-        self.link = new_link(address.scheme, self._on_open, self._on_ops, self._on_end)
+        self.link = new_link(address.scheme, self._on_open, self._on_ops, self._on_end, self._curve)
         self.link.open(address, context)
 
     def _disconnect(self, asked: effect.Disconnect) -> None:

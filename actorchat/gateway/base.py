@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 from actorchat import limits
+from actorchat.gateway.room import Room
 from actorchat.metrics import counter, gauge
 
 
@@ -72,6 +73,7 @@ CLOSE_REASONS = {
     "idle": "nothing came from the peer",
     "protocol": "framing was lost, or a frame was hostile",
     "slow_consumer": "the peer does not read what it is sent",
+    "overrun": "the peer sends on and on though it is not read",
     "drain": "the gateway drains",
     "stop": "the gateway stopped",
     "error": "the session failed",
@@ -109,11 +111,15 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """The bounds of one gateway; tests and small machines shrink them."""
+    """The bounds of one gateway; tests and small machines shrink them.
+
+    Those that are given the same `room` share it.
+    """
 
     frame_bytes_max: int = limits.FRAME_BYTES_MAX
     hello_frame_bytes_max: int = limits.HELLO_FRAME_BYTES_MAX
     outbox_bytes_max: int = limits.OUTBOX_BYTES_MAX
+    backlog_bytes_max: int = limits.BACKLOG_BYTES_MAX
     in_flight_max: int = limits.REQUESTS_IN_FLIGHT_MAX
     connections_max: int = limits.CONNECTIONS_MAX
     accept_backlog: int = limits.ACCEPT_BACKLOG
@@ -126,6 +132,7 @@ class Bounds:
     overload_spread_ms: int = limits.OVERLOAD_SPREAD_MS
     tick_s: float = limits.SWEEP_TICK_S
     poll_wait_s: float = limits.POLL_WAIT_S
+    room: Room = field(default_factory=Room)
 
 
 @dataclass(slots=True)

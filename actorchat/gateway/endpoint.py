@@ -173,7 +173,9 @@ class Endpoint:
         listener = self._listener
         bounds, sweep = listener.bounds, listener.sweep
         self._transport = transport
-        self._outbox = Outbox(listener.loop, transport, listener.counters, bounds.outbox_bytes_max)
+        self._outbox = Outbox(
+            listener.loop, transport, listener.counters, bounds.outbox_bytes_max, listener.due
+        )
         self._heard = sweep.now
         listener.add(self)
         sweep.watch(self, sweep.now + listener.handshake_ticks)

@@ -173,7 +173,9 @@ class HttpServer(web.Server):
     def opened(self, door: Door) -> None:
         """Count `door` in, or cut it: there are too many."""
         self._doors.add(door)
-        if len(self._doors) > self._doors_max:
+        room = self._bounds.room
+        room.enter()
+        if len(self._doors) > self._doors_max or room.is_over:
             door.cut()
         else:
             self.asked(door)
@@ -189,7 +191,9 @@ class HttpServer(web.Server):
 
     def lost(self, door: Door) -> None:
         """Forget `door`."""
-        self._doors.discard(door)
+        if door in self._doors:
+            self._doors.remove(door)
+            self._bounds.room.leave()
         self.sweep.forget(door)
 
     @property

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from actorchat.gateway.base import Bounds, Counters, OpenSession
 from actorchat.gateway.endpoint import Endpoint
+from actorchat.gateway.outbox import Outbox
 from actorchat.gateway.sweep import Sweep
 from actorchat.protocol.codec import encode_push
 from actorchat.protocol.ops import Bye, Reconnect
@@ -41,7 +42,9 @@ class Listener:
     ) -> None:
         self.open_session = open_session
         self.bounds = bounds = bounds or Bounds()
+        self.room = bounds.room
         self.counters = Counters()
+        self.due: list[Outbox] = []  # of its connections, those with something to flush
         self.sweep = Sweep(bounds.tick_s)
         self.handshake_ticks = self.sweep.ticks(bounds.handshake_timeout_s)
         self.idle_ticks = self.sweep.ticks(bounds.idle_timeout_s)
@@ -113,19 +116,24 @@ class Listener:
 
     def is_full(self) -> bool:
         """Say whether the endpoint added last is one too many."""
-        return self._is_leaving or len(self._endpoints) > self.bounds.connections_max
+        is_full = len(self._endpoints) > self.bounds.connections_max or self.room.is_over
+        return self._is_leaving or is_full
 
     def add(self, endpoint: Endpoint) -> None:
         """Count `endpoint` among the open ones."""
         self._endpoints.add(endpoint)
+        self.room.enter()
         self._emptied.clear()
         self.counters.open = count = len(self._endpoints)
-        if count > self.bounds.connections_max + REFUSED_LINGER_MAX:
+        beyond = max(count - self.bounds.connections_max, self.room.taken - self.room.places)
+        if beyond > REFUSED_LINGER_MAX:
             endpoint.cut("")
 
     def discard(self, endpoint: Endpoint) -> None:
         """Forget `endpoint`, whose transport is gone."""
-        self._endpoints.discard(endpoint)
+        if endpoint in self._endpoints:
+            self._endpoints.remove(endpoint)
+            self.room.leave()
         self.sweep.forget(endpoint)
         self.counters.open = len(self._endpoints)
         if not self._endpoints:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from asyncio import AbstractEventLoop, WriteTransport
 
 from actorchat.gateway.base import Counters
+
+log = logging.getLogger(__name__)
 
 # Beyond this the transport asks us to wait, and a queue is handed over before its turn ends.
 WATER_BYTES = 65_536
@@ -22,6 +25,7 @@ class Outbox:
         "_loop",
         "_transport",
         "_counters",
+        "_due",
         "_frames",
         "_queued_bytes",
         "_bytes_max",
@@ -37,8 +41,15 @@ class Outbox:
         transport: WriteTransport,
         counters: Counters,
         bytes_max: int,
+        due: list[Outbox],
     ) -> None:
+        """Make an outbox; all of one listener share `due`, which begins empty.
+
+        In it are those that have something for the end of this turn: one callback flushes all,
+        since one for each would cost more than the flush.
+        """
         self._loop = loop
+        self._due = due
         self._transport = transport
         self._counters = counters
         self._frames: list[bytes] = []
@@ -65,7 +76,10 @@ class Outbox:
             return self._crowd()
         if not self._is_due:
             self._is_due = True
-            self._loop.call_soon(self._flush_turn)
+            due = self._due
+            if not due:
+                self._loop.call_soon(_flush, due)
+            due.append(self)
         return True
 
     def hold(self) -> None:
@@ -90,7 +104,8 @@ class Outbox:
         self._frames = []
         self._queued_bytes = 0
 
-    def _flush_turn(self) -> None:
+    def flush(self) -> None:
+        """Give what is queued to the transport, if it takes more."""
         self._is_due = False
         if self._frames and not self._is_held:
             self._write()
@@ -114,3 +129,13 @@ class Outbox:
         self._frames = []
         self._queued_bytes = 0
         return False
+
+
+def _flush(due: list[Outbox]) -> None:
+    outboxes = due[:]
+    due.clear()
+    for outbox in outboxes:
+        try:
+            outbox.flush()
+        except Exception:
+            log.exception("outbox failed")

@@ -24,6 +24,7 @@ from actorchat.gateway.http import HttpServer, Refused, Request, plain
 from actorchat.gateway.listener import Listener
 from actorchat.gateway.pages import Health, Pages, Scrape
 from actorchat.gateway.polled import Answer, Poll, PolledTransport, StalePoll
+from actorchat.gateway.room import Room
 from actorchat.gateway.tcp import TcpConnection
 from actorchat.limits import POSITION_MAX
 from actorchat.protocol import jsontext
@@ -74,6 +75,7 @@ class PollGateway(Listener):
         token_source: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES),
     ) -> None:
         super().__init__(open_session, host, port, ssl_context, bounds, rng)
+        self.room = Room()  # no session takes a place: the connections that bring its polls do
         self._health = health
         self._token_source = token_source
         self._lines: dict[str, _Line] = {}

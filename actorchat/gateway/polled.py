@@ -229,6 +229,8 @@ class PolledTransport(asyncio.Transport):
     def abort(self) -> None:
         """Close at once; what was not acked is lost."""
         self._is_closing = True
+        # As if acked: a poll that is on its way may ack some of them.
+        self._acked += len(self._frames)
         self._frames.clear()
         self._bytes = 0
         self._end_poll()

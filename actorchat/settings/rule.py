@@ -8,20 +8,28 @@ from typing import Any
 
 from actorchat import limits
 
+# Each with the two files that guard it.
+_GATEWAYS = (
+    ("tcp", "tls_cert", "tls_key"),
+    ("ws", "tls_cert", "tls_key"),
+    ("http", "tls_cert", "tls_key"),
+    ("zmq", "secret_key_file", "clients_file"),
+)
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between settings that are each right alone."""
-    for gateway in ("gateway.tcp", "gateway.ws", "gateway.http"):
-        listen = values[f"{gateway}.listen"]
+    for gateway, *files in _GATEWAYS:
+        listen = values[f"gateway.{gateway}.listen"]
         try:
-            if listen or gateway == "gateway.tcp":
+            if listen or gateway == "tcp":
                 parse_address(listen)
         except ValueError as error:
-            yield f"{gateway}.listen: {error}"
-        if bool(values[f"{gateway}.tls_cert"]) != bool(values[f"{gateway}.tls_key"]):
-            yield f"{gateway}.tls_cert and {gateway}.tls_key: give both or neither"
+            yield f"gateway.{gateway}.listen: {error}"
+        first, second = (f"gateway.{gateway}.{file}" for file in files)
+        if bool(values[first]) != bool(values[second]):
+            yield f"{first} and {second}: give both or neither"
     for origin in values["gateway.ws.origins"].split():
         if _ORIGIN.fullmatch(origin) is None:
             yield f"gateway.ws.origins: expected * or scheme://host[:port], got {origin!r}"

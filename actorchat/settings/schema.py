@@ -107,12 +107,40 @@ class HttpSettings(_Section, frozen=True):
     ] = ""
 
 
+class ZmqSettings(_Section, frozen=True):
+    """The ZeroMQ gateway: a ROUTER for DEALERs of clients, guarded by CURVE or on loopback."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="Address as host:port; empty for none. Where neither this nor another "
+            "address is chosen, `actorchat up` takes 127.0.0.1:7702. What is no loopback address "
+            "needs the two files below."
+        ),
+    ] = ""
+    secret_key_file: Annotated[
+        str,
+        Meta(
+            description="File with the CURVE secret key, as `actorchat config curve-key` makes "
+            "one; empty for no CURVE."
+        ),
+    ] = ""
+    clients_file: Annotated[
+        str,
+        Meta(
+            description="File of the public keys that may connect, one a line in Z85, each with a "
+            "name behind it for people; read at the start. Empty for no CURVE."
+        ),
+    ] = ""
+
+
 class GatewaySettings(_Section, frozen=True):
     """Where clients connect."""
 
     tcp: TcpSettings = TcpSettings()
     ws: WsSettings = WsSettings()
     http: HttpSettings = HttpSettings()
+    zmq: ZmqSettings = ZmqSettings()
 
 
 class StoreSettings(_Section, frozen=True):
@@ -201,7 +229,7 @@ class LimitSettings(_Section, frozen=True):
     ] = limits.REQUESTS_IN_FLIGHT_MAX
     connections_max: Annotated[
         _Count,
-        Meta(description="Connections of the node; beyond, new ones are closed at once."),
+        Meta(description="Connections of the node, fewer if open files are; others are closed."),
     ] = limits.CONNECTIONS_MAX
 
 

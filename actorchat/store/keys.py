@@ -17,6 +17,7 @@ big-endian, so that the order of bytes is the order of numbers.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -209,9 +210,8 @@ def unpack_inbox(value: bytes) -> InboxRow:
     return InboxRow(kind, epoch, conversation, seq, record)
 
 
-def pack_sent(seq: int, ts: int) -> bytes:
-    """Return the value of a sent row; `ts` in milliseconds."""
-    return _SENT.pack(seq, ts)
+# The value of a sent row, of (seq, ts in ms). No function around it: each message has one.
+pack_sent: Callable[[int, int], bytes] = _SENT.pack
 
 
 def unpack_sent(value: bytes) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def login(
 ) -> None:
     """Sign this machine in as a user, by password; afterwards its token is used."""
     from actorchat.client import connect
-    from nodes.cli.wire import AGENT, reach, run_async
+    from nodes.cli.wire import AGENT, curve_identity, reach, run_async
 
     _check_name(name)
     password = _password(password_file, confirm=False)
@@ -113,6 +113,7 @@ def login(
             password=password,
             ack="manual",
             sign_in_timeout_s=timeout,
+            curve=curve_identity(),
             agent=AGENT,
         )
         async with chat:

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     config.command("init", epilog="Example: actorchat config init node.toml")(init)
     config.command("check", epilog="Example: actorchat config check node.toml")(check)
     config.command("show", epilog="Example: actorchat config show --effective --origin")(show)
+    config.command("curve-key", epilog="Example: actorchat config curve-key node.key")(curve_key)
     app.add_typer(config, name="config")
 
 
@@ -78,6 +79,22 @@ def show(
 
     for line in rendered(resolve(file), effective=effective, origin=origin):
         say(line)
+
+
+def curve_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the secret key goes.")],
+) -> None:
+    """Make a CURVE key pair for ZeroMQ: write the secret key to FILE, print the public one."""
+    from actorchat.gateway.curve import write_secret_key
+
+    try:
+        public = write_secret_key(file)
+    except FileExistsError:
+        # Not even by force: whoever knows a server by its old key would be locked out.
+        raise CommandFailed(
+            Exit.IO, "exists", f"{file} is there already", "choose another name"
+        ) from None
+    say(public)
 
 
 def rendered(resolved: Resolved, *, effective: bool, origin: bool) -> list[str]:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 STATUS_TIMEOUT_S = 5.0
 # Where the gateways beside TCP listen when no address is chosen.
-DEFAULT_LISTEN = {"gateway.ws.listen": "127.0.0.1:7701", "gateway.http.listen": "127.0.0.1:7780"}
+DEFAULT_LISTEN = {
+    "gateway.ws.listen": "127.0.0.1:7701",
+    "gateway.zmq.listen": "127.0.0.1:7702",
+    "gateway.http.listen": "127.0.0.1:7780",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +45,10 @@ def up(
         str | None,
         typer.Option("--http", metavar="HOST:PORT", help="Where to listen for HTTP; '' for not."),
     ] = None,
+    zmq: Annotated[
+        str | None,
+        typer.Option("--zmq", metavar="HOST:PORT", help="And for ZeroMQ; '' for not."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Settings, as TOML.")
     ] = None,
@@ -54,6 +62,7 @@ def up(
         "gateway.tcp.listen": tcp,
         "gateway.ws.listen": ws,
         "gateway.http.listen": http,
+        "gateway.zmq.listen": zmq,
     }
     resolved = resolve(config, overrides=flags)
     origins = resolved.origins

@@ -23,8 +23,10 @@ Server = Annotated[
         "--server",
         metavar="ADDRESS",
         envvar="ACTORCHAT_SERVER",
-        help="tcp://, tls://, ws:// or wss://host:port (default: the node of the data directory, "
-        "else tcp://127.0.0.1:7700).",
+        help="tcp://, tls://, ws://, wss://, zmq://, http:// or https://host:port (default: the "
+        "node of the data directory, else tcp://127.0.0.1:7700). For a zmq:// that CURVE guards, "
+        "ACTORCHAT_CURVE_SERVER is its public key and ACTORCHAT_CURVE_KEY the file of your "
+        "secret one.",
         show_default=False,
         show_envvar=True,
     ),

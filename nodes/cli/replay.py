@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +13,58 @@ import typer
 
 from actorchat.errors import ActorchatError
 from nodes.cli.failure import Exit
-from nodes.cli.option import Data, Json, Server
-from nodes.cli.place import operator_key, server_address
+from nodes.cli.option import Data, Json
+from nodes.cli.place import data_dir, operator_key, running_node, server_address
 from nodes.cli.terminal import note, say, say_json, say_table
 
 if TYPE_CHECKING:
     from nodes.replay.run import Outcome, Plan
 
 SHOWN_DIFFERENCES = 20
+
+
+class By(StrEnum):
+    """By which gateway people come in."""
+
+    TCP = "tcp"
+    WS = "ws"
+    ZMQ = "zmq"
+    POLL = "poll"
+    MIXED = "mixed"
+
+
+Offline = Annotated[
+    float,
+    typer.Option(
+        "--offline",
+        metavar="SHARE",
+        min=0.0,
+        max=1.0,
+        help="Share of the recipients that stay away until everything was sent; of those "
+        "who send nothing themselves.",
+    ),
+]
+Gateway = Annotated[
+    By | None,
+    typer.Option(
+        "--gateway",
+        help="The gateway to come in by; mixed: each person by one of all, and by another for "
+        "the check (default: tcp, or those of --server).",
+        show_default=False,
+    ),
+]
+Servers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--server",
+        metavar="ADDRESS",
+        envvar="ACTORCHAT_SERVER",
+        help="Where a running node listens, once for each gateway (default: what the node of "
+        "the data directory says, else tcp://127.0.0.1:7700).",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,17 +83,7 @@ def replay(
     self_contained: Annotated[
         bool, typer.Option("--self-contained", help="Start a node for it, on scratch data.")
     ] = False,
-    offline: Annotated[
-        float,
-        typer.Option(
-            "--offline",
-            metavar="SHARE",
-            min=0.0,
-            max=1.0,
-            help="Share of the recipients that stay away until everything was sent; of those "
-            "who send nothing themselves.",
-        ),
-    ] = 0.5,
+    offline: Offline = 0.5,
     check: Annotated[
         bool, typer.Option("--check", help="Also read back and check every conversation's history.")
     ] = False,
@@ -56,7 +91,9 @@ def replay(
         int,
         typer.Option("--kill", metavar="N", min=0, help="Kill the node N times on the way."),
     ] = 0,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Who stays away.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", help="Who stays away, who comes in where.")
+    ] = 0,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="Play the first N messages.")
     ] = None,
@@ -64,7 +101,8 @@ def replay(
         int,
         typer.Option("--window", metavar="N", min=1, max=256, help="Sends under way, of each."),
     ] = 64,
-    server: Server = None,
+    gateway: Gateway = None,
+    server: Servers = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -74,18 +112,19 @@ def replay(
     in which its sender sent. Exit status: 0 if all were, 1 if there is any difference.
     """
     from nodes.boot import raise_file_limit
-    from nodes.replay import traffic
+    from nodes.replay import door, traffic
     from nodes.replay.run import Plan
 
     if self_contained and (server or data):
         raise typer.BadParameter("--self-contained goes without --server and --data")
     if kill and not self_contained:
         raise typer.BadParameter("--kill kills only a node of our own: add --self-contained")
-    address, key = (None, "") if self_contained else _find_node(server, data)
+    addresses, key = ((), "") if self_contained else _find_node(gateway, server, data)
     plan = Plan(
         traffic=traffic.read(file, limit),
-        address=address,
+        addresses=addresses,
         operator_key=key,
+        gateways=door.gateways_for(gateway or By.TCP),
         offline=offline,
         check=check,
         kills=kill,
@@ -99,13 +138,28 @@ def replay(
         raise typer.Exit(Exit.FAILED)
 
 
-def _find_node(server: str | None, data: Path | None) -> tuple[str, str]:
-    """Return the address and the operator's key of a node that is there."""
-    from nodes.cli.wire import TIMEOUT_S, reach
+def _find_node(
+    gateway: By | None, server: list[str] | None, data: Path | None
+) -> tuple[tuple[str, ...], str]:
+    """Return the addresses and the operator's key of a node that is there.
 
-    address = server_address(server, data)
-    reach(address, TIMEOUT_S)
-    return address, operator_key(data)
+    Raises:
+        NoDoor: Nothing is known of such a gateway.
+    """
+    from nodes.cli.wire import TIMEOUT_S, reach
+    from nodes.replay import door
+
+    if server:
+        known = [server_address(one, data) for one in server]
+    else:
+        node = running_node(data_dir(data)) or {}
+        known = [str(node[place]) for place in door.PLACES.values() if place in node]
+        known = known or [server_address(None, data)]
+        gateway = gateway or By.TCP
+    addresses = tuple(known) if gateway is None else door.addresses_for(gateway, known)
+    for address in addresses:
+        reach(address, TIMEOUT_S)
+    return addresses, operator_key(data)
 
 
 def _play(plan: Plan) -> Outcome:
@@ -180,8 +234,10 @@ def summarize(outcome: Outcome, *, is_checked: bool) -> dict[str, Any]:
     return {
         "messages": ledger.acked + ledger.failed,
         "people": outcome.people,
+        "people_by_gateway": outcome.people_by_gateway,
         "people_offline": outcome.people_offline,
         "conversations": outcome.conversations,
+        "conversations_across": outcome.conversations_across,
         "acked": ledger.acked,
         "delivered": ledger.delivered,
         "seconds": {

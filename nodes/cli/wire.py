@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Coroutine
 from pathlib import Path
@@ -12,7 +13,7 @@ from nodes.cli.failure import CommandFailed, Exit
 from nodes.cli.place import operator_key, server_address
 
 if TYPE_CHECKING:
-    from actorchat.client import AckMode, Chat
+    from actorchat.client import AckMode, Chat, CurveIdentity
 
 Result = TypeVar("Result")
 
@@ -45,6 +46,28 @@ def reach(address: str, timeout_s: float) -> None:
         raise CommandFailed(Exit.UNREACHABLE, "unreachable", text, hint) from None
 
 
+def curve_identity() -> CurveIdentity | None:
+    """Return the keys for a server that CURVE guards, as the environment says; None for no such.
+
+    `ACTORCHAT_CURVE_SERVER` is the server's public key, `ACTORCHAT_CURVE_KEY` the path of a file
+    with the user's secret one.
+
+    Raises:
+        CommandFailed: One is missing, or is no key.
+    """
+    from actorchat.client import read_curve_identity
+
+    server, path = (os.environ.get(f"ACTORCHAT_CURVE_{name}", "") for name in ("SERVER", "KEY"))
+    if not server and not path:
+        return None
+    try:
+        if not server or not path:
+            raise ValueError("expected both ACTORCHAT_CURVE_SERVER and ACTORCHAT_CURVE_KEY")
+        return read_curve_identity(server, path)
+    except ValueError as error:
+        raise CommandFailed(Exit.USAGE, "curve_key", str(error)) from None
+
+
 def as_operator(server: str | None, data: Path | None, timeout_s: float = TIMEOUT_S) -> Chat:
     """Return a client that signs in as the node's operator."""
     from actorchat.client import connect
@@ -59,6 +82,7 @@ def as_operator(server: str | None, data: Path | None, timeout_s: float = TIMEOU
         operator=key,
         sign_in_timeout_s=timeout_s,
         timeout_s=timeout_s,
+        curve=curve_identity(),
         agent=AGENT,
     )
 
@@ -87,5 +111,6 @@ def as_user(
         ack=ack,
         sign_in_timeout_s=timeout_s,
         timeout_s=timeout_s,
+        curve=curve_identity(),
         agent=AGENT,
     )

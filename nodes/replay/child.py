@@ -9,7 +9,9 @@ import selectors
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from actorchat.errors import Unavailable
 
@@ -27,13 +29,21 @@ class NodeFailed(Unavailable):
 class ChildNode:
     """A standalone node as a child process. All calls block; thread: any, one at a time."""
 
-    def __init__(self, data: Path, tcp: str = "127.0.0.1:0") -> None:
+    def __init__(self, data: Path, places: Iterable[str] = ()) -> None:
+        """Say where its data are, and which gateways it opens beside that of TCP, by their names
+        in the settings. All listen on loopback, on ports that are free.
+        """
         self.data = data
-        self.address = ""  # tcp://host:port, once it is known
+        self.addresses: dict[str, str] = {}  # by the gateway's name, once they are known
         self.kills = 0
-        self._tcp = tcp
+        self._places = ("tcp", *(place for place in places if place != "tcp"))
         self._words = data.parent / f"{data.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Return where it listens for TCP, `tcp://host:port`; nothing before the first start."""
+        return self.addresses.get("tcp", "")
 
     @property
     def pid(self) -> int | None:
@@ -47,9 +57,7 @@ class ChildNode:
             NodeFailed: It ended, or is not ready in `START_TIMEOUT_S`.
         """
         assert self._process is None
-        listen = self.address.removeprefix("tcp://") or self._tcp
-        command = [sys.executable, "-m", "nodes.cli", "up", "--json"]
-        command += ["--data", str(self.data), "--tcp", listen]
+        command = [sys.executable, "-m", "nodes.cli", "up", "--json", "--data", str(self.data)]
         with self._words.open("ab") as words:
             self._process = subprocess.Popen(  # noqa: S603 - our own program and made-up paths
                 command,
@@ -57,16 +65,25 @@ class ChildNode:
                 stdout=subprocess.PIPE,
                 stderr=words,
                 cwd=Path(__file__).resolve().parents[2],
-                env={**os.environ, "ACTORCHAT_LOG__LEVEL": "warning"},
+                env={**os.environ, "ACTORCHAT_LOG__LEVEL": "warning", **self._listen()},
                 process_group=0,  # Ctrl-C is for the one who started it
             )
         try:
-            self.address = self._wait_ready(self._process)
+            described = self._wait_ready(self._process)
+            self.addresses = {place: str(described[place]) for place in self._places}
         except BaseException:
             self._end(self._process)
             raise
 
-    def _wait_ready(self, process: subprocess.Popen[bytes]) -> str:
+    def _listen(self) -> dict[str, str]:
+        """Return the settings, as variables of the environment, of where it is to listen."""
+        found = {}
+        for place in self._places:
+            where = self.addresses.get(place, "").rpartition("://")[2] or "127.0.0.1:0"
+            found[f"ACTORCHAT_GATEWAY__{place.upper()}__LISTEN"] = where
+        return found
+
+    def _wait_ready(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         assert process.stdout is not None
         line = b""
         deadline_s = time.monotonic() + START_TIMEOUT_S
@@ -80,7 +97,8 @@ class ChildNode:
                     status = process.wait(STOP_TIMEOUT_S)
                     raise NodeFailed(f"ended with status {status}{self._last_words()}")
                 line += read
-        return str(json.loads(line)["tcp"])
+        described: dict[str, Any] = json.loads(line)
+        return described
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):

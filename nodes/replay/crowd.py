@@ -1,12 +1,13 @@
-"""Knows the people of a recording as real clients over TCP. Must not know what is right."""
+"""Knows the people of a recording as real clients. Must not know what is right."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 
 from actorchat.client import Chat, Message, connect
 from actorchat.errors import ActorchatError
+from nodes.replay.door import Doors
 
 DEVICE = "replay"
 AT_ONCE = 64  # sign-ins, questions and goodbyes under way together
@@ -34,14 +35,15 @@ async def each(users: Iterable[str], do: Callable[[str], Awaitable[None]]) -> No
 class Crowd:
     """Everybody who takes part; each has one device. Thread: the loop's."""
 
-    def __init__(self, address: str, *, window: int, on_read: Read, on_ended: Failed) -> None:
-        self._address = address
+    def __init__(self, doors: Doors, *, window: int, on_read: Read, on_ended: Failed) -> None:
+        self._doors = doors
         self._window = window
         self._on_read = on_read
         self._on_ended = on_ended
         self._tokens: dict[str, str] = {}
         self._chats: dict[str, Chat] = {}
-        self._readers: list[asyncio.Task[None]] = []
+        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._left: list[Chat] = []  # clients whose people came in anew, by another door
 
     def chat(self, user: str) -> Chat:
         """Return the client of a user who is signed in."""
@@ -50,18 +52,22 @@ class Crowd:
     @property
     def reconnects(self) -> int:
         """How often sessions were taken up again."""
-        return sum(chat.reconnects for chat in self._chats.values())
+        return sum(chat.reconnects for chat in self._all())
 
     @property
     def updates_repeated(self) -> tuple[int, int]:
         """How many updates came over the wire again, and how many messages as new updates."""
-        counts = [chat.updates_repeated for chat in self._chats.values()]
+        counts = [chat.updates_repeated for chat in self._all()]
         return sum(resent for resent, _ in counts), sum(rewritten for _, rewritten in counts)
 
     @property
     def updates_skipped(self) -> int:
         """How many updates the server had no more when somebody came back."""
-        return sum(chat.updates_skipped for chat in self._chats.values())
+        return sum(chat.updates_skipped for chat in self._all())
+
+    def _all(self) -> Iterator[Chat]:
+        yield from self._chats.values()
+        yield from self._left
 
     async def provision(
         self, operator: Chat, users: Collection[str], on_done: Callable[[], None]
@@ -80,23 +86,40 @@ class Crowd:
         """Connect users, and read what they get."""
 
         async def enter(user: str) -> None:
-            chat = connect(
-                self._address,
-                user=user,
-                device=DEVICE,
-                token=self._tokens[user],
-                window=self._window,
-                unsent_max=2**31,  # the run bounds how many are under way
-                sign_in_timeout_s=SIGN_IN_TIMEOUT_S,
-                reconnect_cap_s=RECONNECT_CAP_S,
-                agent="actorchat-replay",
-            )
-            self._chats[user] = await chat.__aenter__()
-            name = f"reader of {user}"
-            self._readers.append(asyncio.create_task(self._read(user, chat), name=name))
+            await self._enter(user, self._doors.address(user), None)
             on_done()
 
         await each(sorted(users), enter)
+
+    async def change_doors(self, on_done: Callable[[], None]) -> None:
+        """Have everybody leave, and come in by another door, going on where they were."""
+
+        async def change(user: str) -> None:
+            chat = self._chats[user]
+            await chat.close(CLOSE_FLUSH_S)
+            await self._readers[user]
+            self._left.append(chat)
+            await self._enter(user, self._doors.address(user, 1), chat.cursor)
+            on_done()
+
+        await each(sorted(self._chats), change)
+
+    async def _enter(self, user: str, address: str, resume: int | None) -> None:
+        chat = connect(
+            address,
+            user=user,
+            device=DEVICE,
+            token=self._tokens[user],
+            resume=resume,
+            window=self._window,
+            unsent_max=2**31,  # the run bounds how many are under way
+            sign_in_timeout_s=SIGN_IN_TIMEOUT_S,
+            reconnect_cap_s=RECONNECT_CAP_S,
+            agent="actorchat-replay",
+        )
+        self._chats[user] = await chat.__aenter__()
+        name = f"reader of {user}"
+        self._readers[user] = asyncio.create_task(self._read(user, chat), name=name)
 
     async def _read(self, user: str, chat: Chat) -> None:
         on_read = self._on_read
@@ -113,4 +136,4 @@ class Crowd:
             await self._chats[user].close(CLOSE_FLUSH_S)
 
         await each(list(self._chats), leave)
-        await asyncio.gather(*self._readers)
+        await asyncio.gather(*self._readers.values())

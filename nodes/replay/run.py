@@ -9,7 +9,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from nodes.history import stretches
 from nodes.replay.child import ChildNode
 from nodes.replay.crowd import Crowd, each
 from nodes.replay.disaster import Disaster
+from nodes.replay.door import PLACES, Doors
 from nodes.replay.ledger import RUN_BYTES, Ledger, Seen
 from nodes.replay.traffic import Traffic
 
@@ -28,20 +29,22 @@ STALL_S = 15.0  # without any progress for so long a phase is given up, and the 
 SENDS_UNDER_WAY_MAX = 4_096  # of all senders together
 
 Progress = Callable[[str, int, int], None]  # phase, done, of how many
-PHASES = ("provision", "sign in", "send", "drain", "check")
+PHASES = ("provision", "sign in", "send", "drain", "change doors", "check")
 
 
 class Plan(Struct, frozen=True):
     """What to do with a recording.
 
     `offline` is the share of the recipients, of those who never send, that stay away until
-    everything was sent. `address` and `operator_key` are those of a running node; without, a node
-    is started for the run, and then `kills` says how often it is killed.
+    everything was sent. `addresses` and `operator_key` are those of a running node; without, a node
+    with these `gateways` is started for the run, and then `kills` says how often it is killed.
+    Where there are several addresses, people come in by all of them, and by others for the check.
     """
 
     traffic: Traffic
-    address: str | None = None
+    addresses: Sequence[str] = ()
     operator_key: str = ""
+    gateways: Sequence[str] = ("tcp",)
     offline: float = 0.5
     check: bool = False
     kills: int = 0
@@ -55,8 +58,10 @@ class Outcome(Struct, frozen=True):
     ledger: Ledger
     seconds: dict[str, float]
     people: int
+    people_by_gateway: dict[str, int]
     people_offline: int
     conversations: int
+    conversations_across: int  # between two gateways
     histories: int  # read back
     wire_duplicates: int  # updates that came again over the wire
     log_duplicates: int  # messages that came again as another update
@@ -99,15 +104,14 @@ class Replay:
         """
         self._moved = asyncio.Event()
         plan = self._plan
-        async with self._node() as (address, key, child):
-            crowd = Crowd(
-                address, window=plan.window, on_read=self._on_read, on_ended=self._on_ended
-            )
+        async with self._node() as (addresses, key, child):
+            doors = Doors(addresses, plan.seed)
+            crowd = Crowd(doors, window=plan.window, on_read=self._on_read, on_ended=self._on_ended)
             if child is not None and plan.kills:
                 self._disaster = Disaster(child, plan.kills, has_drain=self._owed > 0)
                 self._disaster.start()
             try:
-                await self._play(crowd, address, key)
+                await self._play(crowd, doors, key)
             finally:
                 if self._disaster is not None:
                     await self._disaster.cancel()
@@ -116,16 +120,19 @@ class Replay:
             kills = child.kills if child is not None else 0
             if kills < plan.kills:
                 self._ledger.note_unkilled(plan.kills, kills)
-            return self._outcome(crowd, child)
+            return self._outcome(crowd, doors, child)
 
-    def _outcome(self, crowd: Crowd, child: ChildNode | None) -> Outcome:
+    def _outcome(self, crowd: Crowd, doors: Doors, child: ChildNode | None) -> Outcome:
         resent, rewritten = crowd.updates_repeated
+        traffic = self._plan.traffic
         return Outcome(
             ledger=self._ledger,
             seconds=self._seconds,
-            people=len(self._plan.traffic.people),
+            people=len(traffic.people),
+            people_by_gateway=doors.count_people(traffic.people),
             people_offline=len(self._absent),
-            conversations=len(self._plan.traffic.conversations),
+            conversations=len(traffic.conversations),
+            conversations_across=doors.count_across(traffic.conversations),
             histories=self._histories,
             wire_duplicates=resent,
             log_duplicates=rewritten,
@@ -136,27 +143,30 @@ class Replay:
         )
 
     @contextlib.asynccontextmanager
-    async def _node(self) -> AsyncIterator[tuple[str, str, ChildNode | None]]:
-        """Give the address and the operator's key of the node, and the node if it is our own."""
-        if self._plan.address is not None:
-            yield self._plan.address, self._plan.operator_key, None
+    async def _node(self) -> AsyncIterator[tuple[Sequence[str], str, ChildNode | None]]:
+        """Give the addresses and the operator's key of the node, and the node if it is our own."""
+        plan = self._plan
+        if plan.addresses:
+            yield plan.addresses, plan.operator_key, None
             return
+        places = [PLACES[gateway] for gateway in plan.gateways]
         scratch = Path(tempfile.mkdtemp(prefix="actorchat-replay-"))
-        child = ChildNode(scratch / "node")
+        child = ChildNode(scratch / "node", places)
         try:
             with self._timed("start"):
                 await asyncio.to_thread(child.start)
             key = (child.data / "operator.key").read_text(encoding="ascii").strip()
-            yield child.address, key, child
+            yield [child.addresses[place] for place in places], key, child
         finally:
             # Not in a thread: it must also happen when the run is cancelled.
             child.stop()
             shutil.rmtree(scratch, ignore_errors=True)
 
     # -- the phases --------------------------------------------------------------------------------
-    async def _play(self, crowd: Crowd, address: str, key: str) -> None:
+    async def _play(self, crowd: Crowd, doors: Doors, key: str) -> None:
         people = self._plan.traffic.people
         with self._timed("provision"):
+            address = doors.address("operator")
             operator = connect(address, user="operator", device="cli", operator=key)
             async with operator:
                 tick = self._ticker("provision", len(people))
@@ -164,7 +174,7 @@ class Replay:
         present = people - self._absent
         with self._timed("sign in"):
             await crowd.sign_in(present, self._ticker("sign in", len(present)))
-            if self._plan.check and self._plan.address is not None:
+            if self._plan.check and self._plan.addresses:
                 await self._note_heads(crowd)
         with self._timed("send"):
             await self._send(crowd)
@@ -176,6 +186,9 @@ class Replay:
         if self._disaster is not None:
             await self._disaster.end()
         if self._plan.check:
+            if doors.can_change:
+                with self._timed("change doors"):
+                    await crowd.change_doors(self._ticker("change doors", len(people)))
             with self._timed("check"):
                 await self._read_back(crowd)
 

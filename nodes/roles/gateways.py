@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import resource
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
+from sys import maxsize
 
+from actorchat import logs
 from actorchat.errors import SettingsError
 from actorchat.gateway.base import Bounds, Gateway, OpenSession
+from actorchat.gateway.room import Room
 from actorchat.gateway.tcp import TcpGateway
 from actorchat.gateway.tls import tls_context
 from actorchat.gateway.ws import WsGateway
 from actorchat.protocol.upgrade import ANY_ORIGIN, parse_origin
 from actorchat.settings import Settings, parse_address
+from actorchat.settings.schema import ZmqSettings
+
+log = logs.logger(__name__)
+
+# Kept for the store, which opens 512 and then some, and for those that the kernel has accepted
+# before they can be counted.
+FILES_KEPT = 1_024
 
 
 def make_gateways(
@@ -28,7 +39,7 @@ def make_gateways(
         scrape: What `/metrics` shows.
 
     Raises:
-        SettingsError: A certificate or key can't be used.
+        SettingsError: A certificate, a key or a list of keys can't be used.
     """
     bounds = _bounds(settings)
     tcp, ws, http = settings.gateway.tcp, settings.gateway.ws, settings.gateway.http
@@ -55,17 +66,50 @@ def make_gateways(
             health=why_not_ready,
             scrape=scrape,
         )
+    if settings.gateway.zmq.listen:
+        gateways["zmq"] = _make_zmq(settings.gateway.zmq, open_session, bounds)
     return gateways
+
+
+def _make_zmq(zmq: ZmqSettings, open_session: OpenSession, bounds: Bounds) -> Gateway:
+    # Imported here, for not every node needs its library.
+    from actorchat.gateway.curve import read_curve_keys
+    from actorchat.gateway.zeromq import ZmqGateway
+
+    host, port = parse_address(zmq.listen)
+    keys = read_curve_keys(zmq.secret_key_file, zmq.clients_file) if zmq.secret_key_file else None
+    return ZmqGateway(open_session, host, port, bounds=bounds, keys=keys)
+
+
+def room_for(connections_max: int, files_max: int) -> Room:
+    """Return as much room as the settings ask for and the limit of open files allows."""
+    kept = min(FILES_KEPT, files_max * 3 // 4)
+    return Room(max(1, min(connections_max, files_max - kept)))
+
+
+def _files_max() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def _bounds(settings: Settings) -> Bounds:
     limits = settings.limits
+    files_max = _files_max()
+    room = room_for(limits.connections_max, files_max)
+    if room.places < limits.connections_max:
+        log.info(
+            "open files bound the connections",
+            open_files=files_max,
+            connections=room.places,
+            asked_for=limits.connections_max,
+        )
     return Bounds(
         outbox_bytes_max=limits.outbox_bytes_max,
         in_flight_max=limits.requests_in_flight_max,
-        connections_max=limits.connections_max,
+        connections_max=room.places,
         handshake_timeout_s=limits.handshake_timeout_s,
         idle_timeout_s=limits.idle_timeout_s,
+        room=room,
     )
 
 

@@ -14,8 +14,12 @@ from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+import zmq
+from zmq.utils import z85
+from zmq.utils.monitor import recv_monitor_message
 
 from actorchat.errors import MalformedFrame
+from actorchat.gateway.curve import CurveKeys
 from actorchat.gateway.poll import FRAMES_TYPE
 from actorchat.protocol import jsontext, upgrade
 from actorchat.protocol import websocket as ws
@@ -281,6 +285,118 @@ class JsonWsPeer(WsPeer):
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+class ZmqPeer:
+    """The far end of `zmq://`: a DEALER that knocks, and hangs up when told that nothing follows.
+
+    It is one connection: it does not come back by itself.
+    """
+
+    _LOST = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
+
+    def __init__(self, dealer: zmq.Socket[bytes]) -> None:
+        self.dealer = dealer
+        self._monitor = dealer.get_monitor_socket(self._LOST | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._is_lost = False
+
+    @classmethod
+    async def connect(cls, address: str, tls: ssl.SSLContext | None) -> Self:
+        return await cls.connect_with(address)
+
+    @classmethod
+    async def connect_with(cls, address: str, **options: Any) -> Self:
+        """Connect with these socket options; ConnectionError where there is no way in."""
+        dealer = zmq.Context.instance().socket(zmq.DEALER)
+        chosen = {"reconnect_ivl": -1, "rcvhwm": 16, "linger": 1000} | options
+        for name, value in chosen.items():
+            setattr(dealer, name, value)
+        peer = cls(dealer)
+        dealer.connect(address.replace("zmq://", "tcp://"))
+        async with asyncio.timeout(5):
+            while (event := peer._event()) != zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                if event is not None:
+                    await peer.close()
+                    raise ConnectionRefusedError(address)
+                await asyncio.sleep(0.001)
+        # Not by PROBE_ROUTER, whose knock libzmq loses now and then when a socket closes at once.
+        dealer.send(b"")
+        return peer
+
+    async def send(self, *payloads: bytes) -> None:
+        for payload in payloads:
+            while not self._event():
+                try:
+                    self.dealer.send(payload, zmq.NOBLOCK)
+                    break
+                except zmq.Again:
+                    await asyncio.sleep(0.001)
+
+    async def send_in_pieces(self, *payloads: bytes) -> None:
+        for payload in payloads:
+            await self.send(payload)
+            await asyncio.sleep(0.01)
+
+    async def send_too_long(self, payload_bytes: int) -> None:
+        # A message goes out as a whole, and libzmq cuts off without a word who sends longer ones.
+        await self.send(bytes(min(payload_bytes, 300_000)))
+
+    async def receive(self) -> dict[str, Any] | None:
+        while not self.dealer.closed:
+            is_lost = bool(self._event())
+            try:
+                (payload,) = self.dealer.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                if is_lost:
+                    break
+                await asyncio.sleep(0.001)
+                continue
+            if not payload:
+                break
+            return decode(payload)
+        await self.close()
+        return None
+
+    async def half_close(self) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        if not self.dealer.closed:
+            # The monitor first: what it tells must find somebody who listens.
+            self.dealer.disable_monitor()
+            self._monitor.close()
+            self.dealer.close()
+
+    def _event(self) -> int | None:
+        """Return what the monitor told next; of the end, which is told for ever, also later."""
+        if self._is_lost:
+            return zmq.EVENT_DISCONNECTED
+        try:
+            event = recv_monitor_message(self._monitor, zmq.NOBLOCK)["event"]
+        except zmq.Again:
+            return None
+        self._is_lost = bool(event & self._LOST)
+        return int(event)
+
+
+CURVE_SERVER_PUBLIC, CURVE_SERVER_SECRET = zmq.curve_keypair()
+CURVE_CLIENT_PUBLIC, CURVE_CLIENT_SECRET = zmq.curve_keypair()
+CURVE_KEYS = CurveKeys(
+    CURVE_SERVER_PUBLIC, CURVE_SERVER_SECRET, frozenset({z85.decode(CURVE_CLIENT_PUBLIC)})
+)
+
+
+class CurveZmqPeer(ZmqPeer):
+    """The far end of a `zmq://` that CURVE guards, with a key that may come in."""
+
+    @classmethod
+    async def connect(cls, address: str, tls: ssl.SSLContext | None) -> Self:
+        return await cls.connect_with(
+            address,
+            curve_serverkey=CURVE_SERVER_PUBLIC,
+            curve_publickey=CURVE_CLIENT_PUBLIC,
+            curve_secretkey=CURVE_CLIENT_SECRET,
+        )
 
 
 async def rest(peer: Peer) -> Sequence[dict[str, Any]]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance import actor_mutants
-from tests.conformance.actor_bugs import BUGS, Stale, edit
+from tests.conformance.actor_bugs import BUGS
 from tests.conformance.actor_mutants import AT_ONCE, Running
+from tests.conformance.planting import Stale, edit
 
 NAMES = list(BUGS)
 Ahead = dict[str, Running]

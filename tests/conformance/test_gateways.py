@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -15,9 +18,11 @@ import trustme
 
 from actorchat.errors import MailboxFull, Overloaded
 from actorchat.gateway.base import CLOSE_REASONS, Bounds, Gateway, Outlet
+from actorchat.gateway.listener import REFUSED_LINGER_MAX
 from actorchat.gateway.poll import PollGateway
 from actorchat.gateway.tcp import TcpGateway
 from actorchat.gateway.ws import WsGateway
+from actorchat.gateway.zeromq import ZmqGateway
 from actorchat.protocol.codec import (
     encode,
     encode_accepted,
@@ -27,7 +32,17 @@ from actorchat.protocol.codec import (
     encode_send,
 )
 from actorchat.protocol.ops import Hello, Invalid, Ping, Pong, Send
-from tests.conformance.gateway_peers import JsonWsPeer, Peer, PollPeer, TcpPeer, WsPeer, rest
+from tests.conformance.gateway_peers import (
+    CURVE_KEYS,
+    CurveZmqPeer,
+    JsonWsPeer,
+    Peer,
+    PollPeer,
+    TcpPeer,
+    WsPeer,
+    ZmqPeer,
+    rest,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,8 @@ GATEWAYS = [
     Kind("wss", WsGateway, WsPeer, is_tls=True),
     Kind("http", PollGateway, PollPeer),
     Kind("https", PollGateway, PollPeer, is_tls=True),
+    Kind("zmq", ZmqGateway, ZmqPeer),
+    Kind("zmq-curve", partial(ZmqGateway, keys=CURVE_KEYS), CurveZmqPeer),
 ]
 
 HELLO = encode_push(Hello(1, 1, "ann", "phone", "password", "secret"))
@@ -483,6 +500,69 @@ async def test_silent_peer_is_sent_away_and_a_talking_one_is_not(site: Site) -> 
     assert silent_session.reasons == ["idle"]
     assert talking_session.reasons == []
     assert site.gateway.counters.idle_closed == 1
+
+
+# -- strangers ----------------------------------------------------------------------------------
+
+# How a client of each transport begins, and goes on for so long as somebody lets it.
+TLS_OPENING = bytes.fromhex("1603010200010001fc0303") + bytes(500)
+OPENINGS = {
+    "tcp": (4_000).to_bytes(4, "big") + b"\xa1" + bytes(500),
+    "ws": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Drip: " + b"x" * 500,
+    "http": b"POST /v1/session HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Drip: " + b"x" * 500,
+    "zmq": b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(500),
+}
+Stranger = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def strangers(site: Site, count: int) -> list[Stranger]:
+    """Open TCP connections to the gateway, whatever it speaks on them, and say nothing."""
+    where = urlsplit(site.gateway.address)
+    return [await asyncio.open_connection(where.hostname, where.port) for _ in range(count)]
+
+
+async def is_cut(stranger: Stranger) -> None:
+    """Return when the gateway has closed the connection, whatever it says before."""
+    reader, writer = stranger
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(10):
+            await reader.read(-1)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def test_strangers_who_are_silent_or_drip_are_cut(site: Site) -> None:
+    await site.open(handshake_timeout_s=1.0, tick_s=0.02)
+    opening = TLS_OPENING if site.kind.is_tls else OPENINGS[site.kind.name.partition("-")[0]]
+    slow, *silent = await strangers(site, 10)
+
+    async def drip() -> None:
+        with contextlib.suppress(ConnectionError):
+            for byte in opening:
+                slow[1].write(bytes((byte,)))
+                await slow[1].drain()
+                await asyncio.sleep(0.02)  # for ten seconds in all, and no silence in between
+
+    dripping = asyncio.ensure_future(drip())
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    await asyncio.gather(*map(is_cut, (slow, *silent)))
+    assert 0.9 < loop.time() - began_s < 8.0
+    dripping.cancel()
+    await asyncio.gather(dripping, return_exceptions=True)
+    await until(lambda: site.gateway.counters.open == 0)
+    assert all(session.ops == [] for session in site.house.sessions)
+    await site.sign_in()
+
+
+async def test_flood_of_strangers_is_bounded_and_passes(site: Site) -> None:
+    await site.open(connections_max=2, handshake_timeout_s=1.0, tick_s=0.02)
+    flood = await strangers(site, 2 + REFUSED_LINGER_MAX + 100)
+    assert site.gateway.counters.open <= 2 + REFUSED_LINGER_MAX
+    await asyncio.gather(*map(is_cut, flood))
+    await until(lambda: site.gateway.counters.open == 0)
+    await site.sign_in()
 
 
 # -- many ---------------------------------------------------------------------------------------

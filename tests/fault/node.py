@@ -41,16 +41,22 @@ class Node:
     Args:
         settings: By dotted key, given in the environment.
         words: Where its standard error goes; beside the data if not given.
+        files_max: How many files it may have open; None: as many as we.
     """
 
     def __init__(
-        self, data: Path, settings: dict[str, object] | None = None, words: Path | None = None
+        self,
+        data: Path,
+        settings: dict[str, object] | None = None,
+        words: Path | None = None,
+        files_max: int | None = None,
     ) -> None:
         self.data = data
         self.words_path = words or data.parent / f"{data.name}.stderr"
         self.port = 0
         self.ready_s = 0.0
         self._settings = settings or {}
+        self._files_max = files_max
         self._heard = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -65,6 +71,9 @@ class Node:
         env = {env_name(key): str(value) for key, value in chosen.items()}
         tcp = f"127.0.0.1:{self.port}"  # from the second start on where it was before
         command = [sys.executable, "-m", "nodes.cli", "up", "--json", "--data", str(self.data)]
+        if self._files_max is not None:
+            limited = f'ulimit -n {self._files_max} && exec "$@"'
+            command = ["sh", "-c", limited, "sh", *command]
         with self.words_path.open("ab") as words:
             self._process = subprocess.Popen(
                 [*command, "--tcp", tcp, *flags],

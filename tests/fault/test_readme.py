@@ -29,11 +29,17 @@ async def answered(node: Node, code: str) -> str:
     await operator.token("ann", password="secret")
     await operator.close()
     address = f"tcp://127.0.0.1:{node.port}"
-    over_ws = json.loads((node.data / "node.json").read_text(encoding="utf-8"))["ws"]
+    places = json.loads((node.data / "node.json").read_text(encoding="utf-8"))
+    for printed_at, real in (
+        ("tcp://127.0.0.1:7700", address),
+        ("ws://127.0.0.1:7701", places["ws"]),
+        ("tcp://127.0.0.1:7702", places["zmq"].replace("zmq://", "tcp://")),
+    ):
+        code = code.replace(printed_at, real)
     program = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        code.replace("tcp://127.0.0.1:7700", address).replace("ws://127.0.0.1:7701", over_ws),
+        code,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -58,8 +64,9 @@ async def answered(node: Node, code: str) -> str:
 def test_examples_of_the_readme_work_as_printed(page: Path, tmp_path: Path) -> None:
     examples = examples_of(page)
     assert examples
+    places = {f"gateway.{name}.listen": "127.0.0.1:0" for name in ("ws", "zmq")}
     for number, code in enumerate(examples):
-        with running(tmp_path / str(number), {"gateway.ws.listen": "127.0.0.1:0"}) as node:
+        with running(tmp_path / str(number), places) as node:
             printed = asyncio.run(answered(node, code))
             assert node.stop() == 0
         assert printed.splitlines() == ["stored as 1", "bob says hello yourself"]

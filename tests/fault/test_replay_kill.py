@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from nodes.replay import traffic
+from nodes.replay.door import MIXED, SCHEMES, gateways_for
 from nodes.replay.run import Outcome, Plan, Replay
 from tests.recording import made_up, real_recording
 
@@ -21,8 +23,10 @@ def unseen(phase: str, done: int, total: int) -> None:
     assert done <= total, phase
 
 
-async def play(recording: traffic.Traffic, kills: int, seed: int) -> Outcome:
-    plan = Plan(recording, offline=0.5, check=True, kills=kills, seed=seed)
+async def play(
+    recording: traffic.Traffic, kills: int, seed: int, gateways: Sequence[str] = ("tcp",)
+) -> Outcome:
+    plan = Plan(recording, gateways=gateways, offline=0.5, check=True, kills=kills, seed=seed)
     return await Replay(plan, unseen).run()
 
 
@@ -39,6 +43,15 @@ async def test_made_up_messages_survive_kills() -> None:
     assert outcome.reconnects > 0
     assert outcome.updates_skipped == 0
     assert scratch() <= before
+
+
+async def test_made_up_messages_survive_kills_by_whatever_gateway_they_come() -> None:
+    outcome = await play(FEW, KILLS, seed=3, gateways=gateways_for(MIXED))
+    assert [str(one) for one in outcome.ledger.differences] == []
+    assert outcome.ledger.delivered == len(FEW.lines)
+    assert outcome.kills == KILLS
+    assert len(outcome.people_by_gateway) == len(SCHEMES)
+    assert outcome.updates_skipped == 0
 
 
 async def test_real_messages_survive_kills() -> None:

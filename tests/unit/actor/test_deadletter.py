@@ -46,3 +46,19 @@ def test_a_flood_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     lines = [record for record in caplog.records if record.getMessage() == "dead letter"]
     assert len(lines) == 2
     assert lines[1].fields["suppressed"] == 49  # type: ignore[attr-defined]
+
+
+def test_those_of_an_actor_that_may_end_at_any_moment_are_counted_and_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Fleeting(Recorder):
+        is_ephemeral = True
+
+    world = World()
+    ref = world.spawn(Fleeting)
+    for message in (1, "stop", 2):
+        ref.tell(message)
+    world.run()
+    ref.tell(3)
+    assert world.system.dead_letters.counts == {"left": 1, "noproc": 1}
+    assert not caplog.records

@@ -10,6 +10,7 @@ from actorchat.actor import ActorSystem, SeededDispatcher
 from actorchat.broker.session import SessionInlet
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
+from actorchat.limits import MARK_DELAY_S
 from actorchat.protocol import codec, ops
 from actorchat.store.memory import MemoryEngine
 
@@ -127,7 +128,7 @@ class Device:
 
     def ack(self, upd: int | None = None) -> None:
         self.tell(ops.Ack(self.messages[-1]["upd"] if upd is None else upd))
-        self._stage.run(0.2)
+        self._stage.run(2 * MARK_DELAY_S)
 
     def leave(self) -> None:
         self.connection.is_closed = True
@@ -215,9 +216,7 @@ class Stage:
 
     def operator(self) -> Device:
         peer = self.connect()
-        reply = peer.ask(
-            lambda rid: ops.Hello(rid, 1, "operator", "cli", "operator", OPERATOR_KEY)
-        )
+        reply = peer.ask(lambda rid: ops.Hello(rid, 1, "operator", "cli", "operator", OPERATOR_KEY))
         assert "ok" in reply, reply
         return peer
 

@@ -16,8 +16,11 @@ def test_message_is_two_rows_and_a_marker_where_one_is_owed() -> None:
     plain = rows.message(CONVERSATION, 3, b"record", id_key, 99, owes=False)
     assert plain == (
         (engine.family("history"), keys.history_key(CONVERSATION, 3), b"\0\0\0\1record"),
-        (engine.family("sent"), keys.sent_key(CONVERSATION, b"\1", bytes(16)),
-         keys.pack_sent(3, 99)),
+        (
+            engine.family("sent"),
+            keys.sent_key(CONVERSATION, b"\1", bytes(16)),
+            keys.pack_sent(3, 99),
+        ),
     )
     owed = rows.message(CONVERSATION, 3, b"record", id_key, 99, owes=True)
     assert owed[:2] == plain
@@ -26,8 +29,10 @@ def test_message_is_two_rows_and_a_marker_where_one_is_owed() -> None:
 
 def test_records_up_to_the_limit_lie_in_the_inbox_itself() -> None:
     rows = Rows(MemoryEngine())
-    for length, kind in ((INBOX_INLINE_BYTES_MAX, keys.INLINE),
-                         (INBOX_INLINE_BYTES_MAX + 1, keys.POINTER)):
+    for length, kind in (
+        (INBOX_INLINE_BYTES_MAX, keys.INLINE),
+        (INBOX_INLINE_BYTES_MAX + 1, keys.POINTER),
+    ):
         _, key, value = rows.update(BOB, 4, CONVERSATION, 3, b"x" * length)
         row = keys.unpack_inbox(value)
         assert key == keys.inbox_key(BOB, 4)

@@ -4,7 +4,7 @@ import pytest
 
 from actorchat.broker.session import SessionActor, SessionInlet
 from actorchat.errors import MailboxFull
-from actorchat.limits import SESSION_MAILBOX_MAX
+from actorchat.limits import MARK_DELAY_S, SESSION_MAILBOX_MAX
 from actorchat.protocol import ops
 from tests.unit.broker.stage import Stage
 
@@ -153,7 +153,7 @@ def test_delivered_and_read_are_shown_to_the_sender(stage: Stage) -> None:
     ann.send("bob", "hi")
     bob.ack()
     bob.tell(ops.Mark("ann", 1))
-    stage.run(0.2)
+    stage.run(2 * MARK_DELAY_S)
     marks = [(mark["user"], mark["delivered"], mark["read"]) for mark in ann.marks]
     assert marks == [("bob", 1, 0), ("bob", 1, 1)]
 

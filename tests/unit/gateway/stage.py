@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from actorchat.gateway.base import Bounds, Outlet
@@ -18,8 +19,8 @@ class FakeLoop:
         self.soon: list[Callable[[], object]] = []
         self.later: list[tuple[float, Callable[[], object]]] = []
 
-    def call_soon(self, callback: Callable[[], object]) -> None:
-        self.soon.append(callback)
+    def call_soon(self, callback: Callable[..., object], *args: object) -> None:
+        self.soon.append(partial(callback, *args))
 
     def call_later(self, delay_s: float, callback: Callable[[], object]) -> FakeTimer:
         self.later.append((delay_s, callback))

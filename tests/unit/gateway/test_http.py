@@ -11,6 +11,7 @@ from aiohttp import web
 
 from actorchat.gateway.base import Bounds
 from actorchat.gateway.http import SAFE_HEADERS, SPARE_DOORS, HttpServer, Refused, Request, plain
+from actorchat.gateway.room import Room
 from actorchat.gateway.sweep import Sweep
 
 BOUNDS = Bounds(handshake_timeout_s=10.0, idle_timeout_s=20.0, close_linger_s=0.2, tick_s=1.0)
@@ -231,6 +232,22 @@ async def test_flood_of_connections_is_cut_at_the_bound() -> None:
     assert place.server.doors <= most
     await place.close()
     assert place.server.doors == 0
+
+
+async def test_connections_take_places_in_the_room_of_the_node() -> None:
+    place = Place(Bounds(room=Room(1), close_linger_s=0.2))
+    await place.listen()
+    _, writer = await place.dial()
+    second, _ = await place.dial()
+    await cut(second)
+    assert place.server.doors == 1
+    writer.close()
+    while place.server.doors:
+        await asyncio.sleep(0)
+    third, writer = await place.dial()
+    writer.write(GET)
+    assert (await heard(third))[0] == 200
+    await place.close()
 
 
 async def test_pipelined_requests_are_answered_in_order(place: Place) -> None:

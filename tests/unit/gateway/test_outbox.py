@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actorchat.gateway.base import Counters
 from actorchat.gateway.outbox import Outbox
 from tests.unit.gateway.stage import FakeLoop, FakeTransport
@@ -12,8 +14,9 @@ FRAME = b"x" * 100
 class Writer:
     """An outbox on a fake transport; stands where the protocol would."""
 
-    def __init__(self, bytes_max: int = 4000) -> None:
-        self.loop = FakeLoop()
+    def __init__(self, bytes_max: int = 4000, beside: Writer | None = None) -> None:
+        self.loop = FakeLoop() if beside is None else beside.loop
+        self.due: list[Outbox] = [] if beside is None else beside.due
         self.transport = FakeTransport(self)
         self.counters = Counters()
         self.outbox = Outbox(
@@ -21,6 +24,7 @@ class Writer:
             self.transport,  # type: ignore[arg-type]
             self.counters,
             bytes_max,
+            self.due,
         )
 
     def pause_writing(self) -> None:
@@ -39,6 +43,23 @@ def test_frames_of_one_turn_are_one_write() -> None:
     writer.loop.turn()
     assert writer.transport.writes == [[b"a", b"b", b"c"]]
     assert (writer.counters.frames_out, writer.counters.bytes_out) == (3, 3)
+
+
+def test_one_callback_flushes_all_of_a_turn_and_one_that_fails_harms_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = Writer()
+    broken, last = Writer(beside=first), Writer(beside=first)
+    broken.transport.writelines = lambda _frames: 1 / 0  # type: ignore[method-assign]
+    for writer in (first, broken, last, first):
+        writer.outbox.put(b"a")
+    assert len(first.loop.soon) == 1
+    first.loop.turn()
+    assert first.transport.writes == [[b"a", b"a"]] and last.transport.writes == [[b"a"]]
+    assert "outbox failed" in caplog.text
+    last.outbox.put(b"b")
+    first.loop.turn()
+    assert last.transport.writes == [[b"a"], [b"b"]]
 
 
 def test_each_turn_asks_for_its_own_flush() -> None:

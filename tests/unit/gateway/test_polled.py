@@ -198,6 +198,15 @@ async def test_peer_that_leaves_is_told_of_once() -> None:
     assert rig.lost == 1
 
 
+@pytest.mark.parametrize("ack", [0, 1, 2])
+async def test_poll_that_comes_after_the_end_is_told_of_it_whatever_it_acks(ack: int) -> None:
+    rig = Rig()
+    rig.transport.writelines([b"a", b"b"])
+    assert rig.poll(1).result().seq == 2
+    rig.transport.leave()
+    assert rig.poll(2, ack=ack).result() == Answer(2, 2, is_over=True)
+
+
 async def test_withdrawn_frames_are_nobody_elses() -> None:
     rig = Rig()
     rig.transport.writelines([b"a", b"b"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from pathlib import Path
 
@@ -75,3 +76,17 @@ def test_show_effective_is_the_whole_configuration(capsys: pytest.CaptureFixture
 def test_show_of_a_bad_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "show", str(tmp_path / "none.toml")]) == Exit.CONFIG
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_curve_key_is_written_for_its_owner_and_its_public_half_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "node.key"
+    assert run(["config", "curve-key", str(file)]) == Exit.OK
+    public = capsys.readouterr().out.strip()
+    secret = file.read_text(encoding="ascii").strip()
+    assert len(public) == len(secret) == 40 and public != secret
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert run(["config", "curve-key", str(file)]) == Exit.IO
+    assert file.read_text(encoding="ascii").strip() == secret
+    assert "there already" in capsys.readouterr().err

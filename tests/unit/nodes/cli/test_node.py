@@ -167,6 +167,32 @@ def test_http_is_on_unless_addresses_are_chosen(
     assert asked == [listens]
 
 
+@pytest.mark.parametrize(
+    ("given", "listens"),
+    [
+        ([], "127.0.0.1:7702"),
+        (["--tcp", "127.0.0.1:0"], ""),
+        (["--zmq", "127.0.0.1:0"], "127.0.0.1:0"),
+        (["--zmq", ""], ""),
+    ],
+)
+def test_zeromq_is_on_unless_addresses_are_chosen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], listens: str
+) -> None:
+    asked = []
+
+    def run(settings: Settings, *, on_ready: object) -> int:
+        asked.append(settings.gateway.zmq.listen)
+        return 0
+
+    monkeypatch.setattr(boot, "run", run)
+    app = typer.Typer()
+    register(app)
+    done = CliRunner().invoke(app, ["up", "--data", str(tmp_path), *given])
+    assert done.exit_code == 0, done.output
+    assert asked == [listens]
+
+
 def test_a_killed_node_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
     child = ChildNode(tmp_path / "data")
     child.start()

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import zmq
 
 from nodes.cli import wire
 from nodes.cli.failure import CommandFailed, Exit
@@ -14,6 +15,8 @@ from nodes.cli.failure import CommandFailed, Exit
 @pytest.fixture(autouse=True)
 def nobody_signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACTORCHAT_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.delenv("ACTORCHAT_CURVE_SERVER", raising=False)
+    monkeypatch.delenv("ACTORCHAT_CURVE_KEY", raising=False)
 
 
 def test_where_somebody_listens_there_is_nothing_to_say() -> None:
@@ -61,3 +64,28 @@ def test_a_missing_key_and_a_missing_login_are_told_where_the_server_is_there(
     assert of_operator.value.code == "no_operator_key"
     assert of_user.value.code == "not_signed_in"
     assert of_operator.value.status == of_user.value.status == Exit.REFUSED
+
+
+def test_keys_for_curve_are_those_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wire.curve_identity() is None
+    server, secret = (key.decode() for key in zmq.curve_keypair())
+    path = tmp_path / "ann.key"
+    path.write_text(f"{secret}\n", encoding="ascii")
+    monkeypatch.setenv("ACTORCHAT_CURVE_SERVER", server)
+    monkeypatch.setenv("ACTORCHAT_CURVE_KEY", str(path))
+    found = wire.curve_identity()
+    assert found is not None
+    assert (found.server, found.secret) == (server, secret)
+
+
+@pytest.mark.parametrize("given", [("0" * 40, ""), ("", "ann.key"), ("0" * 40, "none.key")])
+def test_half_a_curve_identity_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("ACTORCHAT_CURVE_SERVER", given[0])
+    monkeypatch.setenv("ACTORCHAT_CURVE_KEY", given[1])
+    with pytest.raises(CommandFailed) as caught:
+        wire.curve_identity()
+    assert (caught.value.status, caught.value.code) == (Exit.USAGE, "curve_key")

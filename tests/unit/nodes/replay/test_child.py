@@ -12,17 +12,20 @@ from nodes.replay.child import ChildNode, NodeFailed
 pytestmark = pytest.mark.slow
 
 
-def test_a_killed_node_comes_back_at_the_same_address(tmp_path: Path) -> None:
-    child = ChildNode(tmp_path / "node")
+def test_a_killed_node_comes_back_at_the_same_addresses(tmp_path: Path) -> None:
+    child = ChildNode(tmp_path / "node", ["ws", "tcp", "http"])
+    assert child.address == ""
     child.start()
     try:
-        address, pid = child.address, child.pid
+        addresses, pid = child.addresses, child.pid
+        assert [where.partition("://")[0] for where in addresses.values()] == ["tcp", "ws", "http"]
+        assert child.address == addresses["tcp"]
         assert pid is not None
         child.kill()
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
         child.start()
-        assert child.address == address
+        assert child.addresses == addresses
         assert child.pid != pid
     finally:
         status = child.stop()
