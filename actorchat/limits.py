@@ -102,5 +102,17 @@ HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on
 SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
 
+# -- presence ---------------------------------------------------------------------------------
+OFFLINE_AFTER_S = 60.0  # a user is online for so long after the last sign of life
+PRESENCE_TRACKERS = 16  # of a node, each for a range of slots: one push to a watcher from each
+PRESENCE_FLUSH_S = 0.5  # a tracker tells the changes of so long a time together ...
+PRESENCE_PUSH_S = 1.0  # ... and a session pushes those of all trackers at most so often
+PRESENCE_FORGET_S = 5.0  # nobody's entry stays so long, until what it wrote lazily can be read
+WATCHED_MAX = 128  # users that a session watches: what fits on a few screens
+SIGNALS_PER_S = 2.0  # typing and the like of one session; beyond: dropped ...
+SIGNALS_BURST = 5  # ... but for so many at once
+SIGNALS_PER_FLUSH_MAX = 1_024  # that one tracker passes on in one flush; beyond: dropped
+SIGNAL_EXPIRES_S = 6.0  # a client shows a signal so long, unless another comes
+
 # -- the store --------------------------------------------------------------------------------
 STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write

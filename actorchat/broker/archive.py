@@ -11,10 +11,13 @@ import msgspec
 
 from actorchat.chat.account import Account, Device
 from actorchat.chat.change import digest_of
+from actorchat.chat.conversation import SENDER_TAGS
 from actorchat.chat.event import Conv, Pair, Prior, Row
+from actorchat.chat.visibility import LEVELS
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import direct_pair
 from actorchat.protocol import codec
+from actorchat.protocol.ops import PrivacyLevel
 from actorchat.store import keys
 from actorchat.store.engine import Engine
 
@@ -168,6 +171,22 @@ class Archive:
                 conv = direct_pair(codec.record_sender(record), user)
             found.append(Row(upd, conv, row.seq, codec.encode_update(upd, record)))
         return found
+
+    # -- presence ----------------------------------------------------------------------------------
+    def presence(self, user: str) -> tuple[int, PrivacyLevel]:
+        """Return (last seen in wall ms, 0 for never; who may see the user)."""
+        value = self._get(keys.state_key(keys.user_key(user), keys.PRESENCE), self._state)
+        if value is None:
+            return (0, LEVELS[0])
+        last_seen, level = keys.unpack_presence(value)
+        return (last_seen, LEVELS[level])
+
+    def has_written(self, user: str, other: str) -> bool:
+        """Say whether `user` has ever written to `other`."""
+        pair = direct_pair(user, other)
+        tag = SENDER_TAGS[pair.index(user)]
+        prefix = keys.conversation_key(*pair) + tag
+        return bool(self._scan(self._sent, *keys.prefix_range(prefix), 1))
 
     # -- accounts ----------------------------------------------------------------------------------
     def account(self, user: str) -> Account | None:

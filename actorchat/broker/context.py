@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
+    from actorchat.broker.tracker import Trackers
     from actorchat.clock import Clock
 
 
@@ -49,4 +50,5 @@ class Context:
     groups: GroupLog
     group_members_max: int = GROUP_MEMBERS_MAX
     router: Router = field(init=False)
+    trackers: Trackers = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

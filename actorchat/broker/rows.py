@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from actorchat.chat.account import Account, Device
 from actorchat.chat.event import Conv, Pair
+from actorchat.chat.visibility import LEVELS
 from actorchat.limits import INBOX_INLINE_BYTES_MAX
 from actorchat.protocol import codec
+from actorchat.protocol.ops import PrivacyLevel
 from actorchat.store import keys
 from actorchat.store.engine import Engine, Op
 
@@ -102,6 +104,12 @@ class Rows:
         """Return the row of a device's position; None deletes it."""
         value = None if upd is None else keys.pack_position(upd)
         return ((self._state, keys.state_key(owner, keys.CURSOR, device.encode()), value),)
+
+    def presence(self, user: str, last_seen_wall_ms: int, level: PrivacyLevel) -> tuple[Op, ...]:
+        """Return the row of when a user was last seen, and who may see them."""
+        key = keys.state_key(keys.user_key(user), keys.PRESENCE)
+        value = keys.pack_presence(last_seen_wall_ms, LEVELS.index(level))
+        return ((self._state, key, value),)
 
     def trimmed(self, owner: bytes, after: int, upto: int) -> tuple[object, bytes, bytes]:
         """Return (family, start, stop) of the updates (after, upto]."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.inspection import show
+from actorchat.broker.watching import Watching
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -38,7 +39,7 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
-from actorchat.chat.session import Session
+from actorchat.chat.session import PRESENCE_EVENTS, Session
 from actorchat.chat.signin import Attempt, Provisioning, Revocation
 from actorchat.errors import MailboxFull
 from actorchat.ids import GROUP_MARK
@@ -95,6 +96,7 @@ class SessionActor(Actor):
         self._me = self.ref
         self._home: Place | None = None
         self._conversations: dict[str, Place] = NO_PLACES
+        self._watching: Watching | None = None
 
     def on_receive(self, event: Any) -> None:
         """Feed the machine; perform its effects."""
@@ -110,6 +112,8 @@ class SessionActor(Actor):
         self._connection.close()
         if self._home is not None and reason != DISCONNECTED:
             self._home.tell(Detach(self._machine.device, self.ref))
+        if self._watching is not None:
+            self._watching.end(self._machine.ended_by)
 
     def _conversation(self, peer: str) -> Place | None:
         """Return the place of the conversation with `peer`, or of that group; None if none.
@@ -237,6 +241,10 @@ class SessionActor(Actor):
         if self._home is not None:
             self._home.tell(Detach(effect.device, self.ref))
 
+    def _on_presence(self, event: object) -> None:
+        if self._watching is not None:
+            self._watching.handle(event)
+
     # -- what the client is told -------------------------------------------------------------------
     def _accepted(self, event: Accepted) -> None:
         if event.dup:
@@ -285,6 +293,9 @@ class SessionActor(Actor):
         if effect.token is not None:
             ok["token"] = effect.token
         self._connection.reply(codec.encode_reply(effect.rid, ok))
+        if effect.user:
+            later = self.send_after
+            self._watching = Watching(self._context, self._connection, effect.user, self._me, later)
 
     def _pong(self, effect: Pong) -> None:
         self._connection.push(codec.encode_push(ops.Pong()))
@@ -314,6 +325,7 @@ class SessionActor(Actor):
         ops.Provision: _provision,
         ops.Status: _status,
         ops.Actors: _actors,
+        **dict.fromkeys(PRESENCE_EVENTS, _on_presence),
         Accepted: _accepted,
         Refused: _refused,
         Update: _update,

@@ -19,9 +19,15 @@ from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Conv, Event
-from actorchat.limits import GROUP_MEMBERS_MAX, HASHES_QUEUED_MAX, STORE_TICK_S
+from actorchat.limits import (
+    GROUP_MEMBERS_MAX,
+    HASHES_QUEUED_MAX,
+    OFFLINE_AFTER_S,
+    STORE_TICK_S,
+)
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 
 SESSIONS = "sessions"
 ENTITIES = "entities"
+TRACKERS = "trackers"
 
 
 class Tick(Event):
@@ -89,6 +96,7 @@ class Parts:
     token_source: Callable[[], str]
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
+    offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
     on_fatal: Callable[[Exception], None]
 
@@ -112,6 +120,7 @@ class Broker:
             parts.group_members_max,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
+        context.trackers = Trackers(self._spawn_tracker)
         self._system = system
         self._parts = parts
 
@@ -133,6 +142,7 @@ class Broker:
         children = [
             Child("log-keeper", LogKeeper, (context.log,)),
             Child("authenticator", AuthenticatorActor, desk),
+            Child(TRACKERS, NamedSupervisor, (TRACKERS,)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
         ]
@@ -148,6 +158,7 @@ class Broker:
         committer = log.committer
         return {
             **self.context.router.counts(),
+            **self.context.trackers.counts(),
             "log_batches": committer.batches,
             "log_appends": committer.items,
             "log_bytes": committer.bytes,
@@ -162,6 +173,10 @@ class Broker:
     def _spawn_conversation(self, conv: Conv) -> Any:
         cls = GroupActor if isinstance(conv, str) else ConversationActor
         return self._spawn(ENTITIES, cls, self.context, conv)
+
+    def _spawn_tracker(self, number: int) -> Any:
+        after_s = self._parts.offline_after_s
+        return self._spawn(TRACKERS, PresenceTracker, self.context, number, after_s)
 
     def _spawn(self, supervisor: str, cls: type[Actor], *args: Any) -> Any:
         return self._system.names.whereis(supervisor).spawn(cls, *args)  # type: ignore[union-attr]

@@ -33,6 +33,14 @@ from actorchat.chat.event import (
     SignInRefused,
     Update,
 )
+from actorchat.chat.sighting import (
+    LevelChanged,
+    PushDue,
+    Sighted,
+    SignalSeen,
+    TrackerLost,
+    Watched,
+)
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
     Ack,
@@ -44,12 +52,22 @@ from actorchat.protocol.ops import (
     Invalid,
     Mark,
     Ping,
+    Privacy,
     Provision,
     Receipts,
     Reconnect,
     Revoke,
     Send,
+    Signal,
     Status,
+    Unwatch,
+    Watch,
+)
+
+# What the broker does about presence without asking this machine.
+PRESENCE_EVENTS: tuple[type, ...] = (
+    *(Watch, Unwatch, Signal, Privacy),
+    *(Watched, Sighted, SignalSeen, LevelChanged, TrackerLost, PushDue),
 )
 
 
@@ -71,12 +89,16 @@ class Session:
     ignored; what it does not accept from inside came too late and is dropped.
     """
 
-    __slots__ = ("_accepts", "_resume", "_rid", "_token", "device", "passed", "state", "user")
+    __slots__ = (
+        *("_accepts", "_resume", "_rid", "_token"),
+        *("device", "ended_by", "passed", "state", "user"),
+    )
 
     def __init__(self) -> None:
         self.state = State.NEW
         self.user = ""
         self.device = ""
+        self.ended_by = ""  # the code of its end, or why its connection closed
         self._rid = 0
         self._resume: int | None = None
         self._token: str | None = None
@@ -163,9 +185,11 @@ class Session:
         return [Hangup(code, reconnect)]
 
     def _on_ended(self, event: Ended) -> list[object]:
+        self.ended_by = event.code
         return self._hang_up(event.code, event.reconnect)
 
     def _on_disconnected(self, event: Disconnected) -> list[object]:
+        self.ended_by = self.ended_by or event.reason
         is_attached = self.state in (State.ATTACHING, State.OPEN)
         self._enter(State.CLOSED)
         return [DetachHome(self.user, self.device), Stop()] if is_attached else [Stop()]
@@ -201,6 +225,7 @@ class Session:
             Group: _pass,
             Receipts: _pass,
             Revoke: _pass,
+            **dict.fromkeys(PRESENCE_EVENTS, _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,

@@ -12,6 +12,7 @@ from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Entry, GroupInfo, Marks, Message, Page, Progress, Sent
 from actorchat.client.post import new_cid
+from actorchat.client.presence import Presence, Signal
 from actorchat.client.signin import Welcome
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "Marks",
     "Message",
     "Page",
+    "Presence",
     "Progress",
     "Sent",
+    "Signal",
     "State",
     "Welcome",
     "blocking",

@@ -20,6 +20,7 @@ from actorchat.client.group import GroupCalls
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
 from actorchat.client.post import check_peer, check_send, new_cid
+from actorchat.client.presence import Presence, Signal, watched_states
 from actorchat.client.shell import Shell
 from actorchat.client.signin import Identity, Welcome
 from actorchat.errors import CallTimeout, InvalidOp
@@ -236,6 +237,38 @@ class Chat(GroupCalls):
     def marks(self) -> Feed[Progress]:
         """Return the iterator over how far others got: the newest, older ones are left out."""
         return self._shell.progress
+
+    async def watch(self, *users: str) -> list[Presence]:
+        """Return who of `users` is online; `presence` has what changes, through any reconnect.
+
+        Raises:
+            Refusal: `too_many`, for a session watches 128 users. InvalidOp: not names of users.
+        """
+        answer = await self._ask(ops.Watch(0, list(users)))
+        self._shell.sightings.watch(users)
+        return self._shell.sightings.learn(watched_states(answer))
+
+    def unwatch(self, *users: str) -> None:
+        """Say that `users` are not looked at any more."""
+        self._shell.sightings.unwatch(users)
+        self._shell.hint(ops.Unwatch(list(users)))
+
+    def presence(self) -> Feed[Presence]:
+        """Return the iterator over changes of watched users: the newest of each."""
+        return self._shell.sightings.presence
+
+    def signals(self) -> Feed[Signal]:
+        """Return the iterator over who of the watched users is typing to this one."""
+        return self._shell.sightings.signals
+
+    def signal(self, to: str, kind: ops.SignalKind = "typing") -> None:
+        """Show `to` that a message is being made; repeat it every few seconds. May get lost."""
+        self._shell.hint(ops.Signal(to, kind))
+
+    async def privacy(self, level: ops.PrivacyLevel | None = None) -> ops.PrivacyLevel:
+        """Set who may see when this user is online, and whom they see; return the setting."""
+        answer = await self._ask(ops.Privacy(0, level))
+        return cast(ops.PrivacyLevel, answer.get("level"))
 
     def ack(self, upd: int) -> None:
         """Tell the server that everything up to `upd` is safe; for `ack="manual"`."""

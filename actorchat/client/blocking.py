@@ -17,7 +17,9 @@ from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Message, Page, Progress, Sent
+from actorchat.client.presence import Presence, Signal
 from actorchat.errors import CallTimeout
+from actorchat.protocol import ops
 
 Result = TypeVar("Result")
 News = TypeVar("News")
@@ -150,6 +152,38 @@ class Chat(BlockingGroupCalls):
             if (progress := self._run(coming)) is None:
                 return
             yield progress
+
+    def watch(self, *users: str) -> list[Presence]:
+        """Return who of `users` is online; `presence` has what changes."""
+        return self._run(self._chat.watch(*users))
+
+    def unwatch(self, *users: str) -> None:
+        """Say that `users` are not looked at any more."""
+        self._run(self._call(self._chat.unwatch, *users))
+
+    def presence(self) -> Iterator[Presence]:
+        """Iterate over changes of watched users, until the client is closed."""
+        while True:
+            coming = self._next(self._chat.presence(), None)
+            if (sight := self._run(coming)) is None:
+                return
+            yield sight
+
+    def signals(self) -> Iterator[Signal]:
+        """Iterate over who is typing to this user, until the client is closed."""
+        while True:
+            coming = self._next(self._chat.signals(), None)
+            if (signal := self._run(coming)) is None:
+                return
+            yield signal
+
+    def signal(self, to: str, kind: ops.SignalKind = "typing") -> None:
+        """Show `to` that a message is being made; may get lost."""
+        self._run(self._call(self._chat.signal, to, kind))
+
+    def privacy(self, level: ops.PrivacyLevel | None = None) -> ops.PrivacyLevel:
+        """Set who may see when this user is online, and whom they see; return the setting."""
+        return self._run(self._chat.privacy(level))
 
     async def _next(self, feed: Feed[News], timeout_s: float | None) -> News | None:
         try:

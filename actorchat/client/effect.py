@@ -1,7 +1,7 @@
 """Knows what a client's machine asks for: the vocabulary of effects. Must not know who acts.
 
 Ops are effects too: one that a client sends is to be written to the connection, and a `Msg` or
-`MarkPush` among the effects is news for the application.
+another push among the effects is news for the application.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from actorchat.client.signin import Welcome
 from actorchat.errors import ActorchatError
-from actorchat.protocol.ops import ClientOp, MarkPush, Msg
+from actorchat.protocol.ops import ClientOp, MarkPush, Msg, Presence, SignalPush
 
 
 class Connect(Struct):
@@ -86,5 +86,7 @@ Effect = (
     | Ended
     | Msg
     | MarkPush
+    | Presence
+    | SignalPush
     | ClientOp
 )

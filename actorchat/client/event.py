@@ -14,14 +14,27 @@ from actorchat.protocol.ops import (
     Change,
     Group,
     History,
+    Privacy,
     Provision,
     Receipts,
     Revoke,
     ServerOp,
     Status,
+    Watch,
 )
 
-Request = History | Change | Group | Receipts | Revoke | Provision | Status | Actors
+Request = (
+    History
+    | Change
+    | Group
+    | Receipts
+    | Watch
+    | Privacy
+    | Revoke
+    | Provision
+    | Status
+    | Actors
+)
 
 
 class State(Enum):

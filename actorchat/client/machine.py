@@ -300,7 +300,7 @@ class Machine:
         elif verdict is Verdict.GAP:
             self._drop(now, f"updates are missing before {op.upd}")
 
-    def _on_mark_push(self, op: ops.MarkPush, now: float) -> None:
+    def _on_hint(self, op: ops.MarkPush | ops.Presence | ops.SignalPush, now: float) -> None:
         self._out.append(op)
 
     def _on_pong(self, _: ops.Pong, now: float) -> None:
@@ -394,7 +394,7 @@ _HANDLERS: dict[type, Callable[[Machine, Any, float], None]] = {
 _OPS: dict[type, Callable[[Machine, Any, float], None]] = {
     ops.Reply: Machine._on_reply,
     ops.Msg: Machine._on_msg,
-    ops.MarkPush: Machine._on_mark_push,
+    **dict.fromkeys((ops.MarkPush, ops.Presence, ops.SignalPush), Machine._on_hint),
     ops.Pong: Machine._on_pong,
     ops.Bye: Machine._on_bye,
 }

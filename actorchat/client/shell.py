@@ -17,6 +17,7 @@ from actorchat.client.feed import Inbox, ProgressBoard
 from actorchat.client.link import Address, Link
 from actorchat.client.machine import Machine, Options
 from actorchat.client.message import Message, Progress, Sent
+from actorchat.client.presence import Sightings, watched_states
 from actorchat.client.signin import Identity, Welcome
 from actorchat.errors import CallTimeout, SessionEnded
 from actorchat.protocol import ops
@@ -47,6 +48,7 @@ class Shell:
         self.machine = Machine(identity, options, random.random)
         self.inbox = Inbox(inbox_max, self._on_fetched)
         self.progress = ProgressBoard()
+        self.sightings = Sightings()
         self.loop: asyncio.AbstractEventLoop
         self.link: Link | None = None
         self.welcome: Welcome | None = None
@@ -190,6 +192,23 @@ class Shell:
         self.welcome = asked.welcome
         self._next_at = self._at  # stay with an address that works
         self.trouble = ""
+        if self.sightings.users:
+            self.loop.call_soon(self._watch_again)
+
+    def _watch_again(self) -> None:
+        """Ask a new session for whom the application watches; what has changed is news."""
+        asked: asyncio.Future[dict[str, object]] = self.loop.create_future()
+        asked.add_done_callback(self._on_watched)
+        self.handle(event.Ask(asked, ops.Watch(0, list(self.sightings.users))))
+
+    def _on_watched(self, asked: asyncio.Future[dict[str, object]]) -> None:
+        if not asked.cancelled() and asked.exception() is None:
+            self.sightings.take(watched_states(asked.result()))
+
+    def hint(self, op: ops.Unwatch | ops.Signal) -> None:
+        """Tell the server what is worth nothing later: dropped where no session is open."""
+        if self.machine.state is event.State.OPEN and self.link is not None:
+            self.link.write(encode(op))
 
     def _accepted(self, asked: effect.Accepted) -> None:
         future = cast("asyncio.Future[Sent]", asked.key)
@@ -227,6 +246,12 @@ class Shell:
     def _mark(self, op: ops.MarkPush) -> None:
         self.progress.put(Progress(op.conv, op.user, op.delivered, op.read))
 
+    def _presence(self, op: ops.Presence) -> None:
+        self.sightings.take(op.states)
+
+    def _signal(self, op: ops.SignalPush) -> None:
+        self.sightings.signalled(op, self.loop.time())
+
     def _jumped(self, asked: effect.Jumped) -> None:
         skipped = max(0, asked.cursor - asked.held)
         self.updates_skipped += skipped
@@ -238,6 +263,7 @@ class Shell:
         is_closed = isinstance(asked.error, SessionEnded) and asked.error.code == "closed"
         self.inbox.close(None if is_closed else asked.error)
         self.progress.close(None if is_closed else asked.error)
+        self.sightings.close(None if is_closed else asked.error)
 
     def _write_send(self, op: ops.Send) -> None:
         assert self.link is not None
@@ -263,12 +289,14 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
     effect.Ended: Shell._ended,
     ops.Msg: Shell._message,
     ops.MarkPush: Shell._mark,
+    ops.Presence: Shell._presence,
+    ops.SignalPush: Shell._signal,
     ops.Send: Shell._write_send,
     ops.Ack: Shell._write_ack,
     **dict.fromkeys(
         (
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
-            *(ops.Actors, ops.Change, ops.Group, ops.Receipts),
+            *(ops.Actors, ops.Change, ops.Group, ops.Receipts, ops.Watch, ops.Privacy),
         ),
         Shell._write,
     ),

@@ -188,6 +188,15 @@ class ChatSettings(_Section, frozen=True):
     ] = limits.GROUP_MEMBERS_MAX
 
 
+class PresenceSettings(_Section, frozen=True):
+    """Who is shown as online."""
+
+    offline_after_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds after the last sign of life for which a user counts as online."),
+    ] = limits.OFFLINE_AFTER_S
+
+
 class AuthSettings(_Section, frozen=True):
     """Password hashing (argon2id); the defaults are the floor that OWASP recommends."""
 
@@ -252,6 +261,7 @@ class Settings(_Section, frozen=True):
     gateway: GatewaySettings = GatewaySettings()
     store: StoreSettings = StoreSettings()
     chat: ChatSettings = ChatSettings()
+    presence: PresenceSettings = PresenceSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()

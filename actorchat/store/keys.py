@@ -44,13 +44,16 @@ MEMBERS = b"P"
 GROUP = b"G"
 MEMBER = b"N"
 LINK = b"K"
+PRESENCE = b"S"
 META = b"#"
 STATE_KINDS = frozenset(
     (
         *(ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS),
-        *(GROUP, MEMBER, LINK, META),
+        *(GROUP, MEMBER, LINK, PRESENCE, META),
     )
 )
+
+PRESENCE_LEVELS = 3  # who may see a user: everyone, contacts, nobody
 
 # Kinds of inbox rows.
 INLINE = 0
@@ -61,6 +64,7 @@ _U64 = struct.Struct(">Q")
 _HISTORY = struct.Struct(">I")
 _INBOX = struct.Struct(f">BI{OWNER_BYTES}sQ")
 _SENT = struct.Struct(">QQ")
+_PRESENCE = struct.Struct(">QB")
 _FORMAT = struct.Struct(">H")
 _pack_u64 = _U64.pack
 
@@ -282,6 +286,21 @@ def unpack_members(value: bytes) -> tuple[str, str]:
     if not first or not second or b"\0" in second or not value.isascii():
         raise _bad("members", value)
     return first.decode(), second.decode()
+
+
+def pack_presence(last_seen_wall_ms: int, level: int) -> bytes:
+    """Return the value of a row of presence: when last seen, who may see it."""
+    return _PRESENCE.pack(last_seen_wall_ms, level)
+
+
+def unpack_presence(value: bytes) -> tuple[int, int]:
+    """Return (last seen in wall ms, level)."""
+    if len(value) != _PRESENCE.size:
+        raise _bad("presence", value)
+    last_seen, level = _PRESENCE.unpack(value)
+    if level >= PRESENCE_LEVELS:
+        raise _bad("presence", value)
+    return last_seen, level
 
 
 def pack_format(version: int) -> bytes:

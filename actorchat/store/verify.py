@@ -204,6 +204,8 @@ class _StateCheck:
             self._group = owner
         elif kind in {keys.MEMBER, keys.LINK} and owner != self._group:
             return "belongs to a group that has no row"
+        elif kind == keys.PRESENCE:
+            keys.unpack_presence(value)
         return _check_format(key, value)
 
 

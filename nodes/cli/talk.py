@@ -16,6 +16,7 @@ from actorchat.errors import ActorchatError
 from actorchat.ids import is_group
 from nodes.cli.change import text_of
 from nodes.cli.failure import explain
+from nodes.cli.sight import Sight
 from nodes.cli.terminal import message_line, note
 from nodes.history import last_entries
 
@@ -77,6 +78,7 @@ class Talk:
         self._sent: dict[str, int] = {}  # the last seq of ours, by conversation
         self._told: dict[tuple[str, str, str], int] = {}  # ticks that were printed
         self._is_good = True
+        self._sight = Sight(client, self._dim)
 
     async def run(self, other: str | None, lines: AsyncIterator[str]) -> bool:
         """Talk until the input ends or /quit; say whether every message was stored.
@@ -88,7 +90,8 @@ class Talk:
             await self._turn_to(other)
         else:
             self._say("Choose whom to talk with: /with NAME; /help shows more.")
-        listeners = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+        coming = [self._listen(), self._watch(), self._sight.watch(), self._sight.listen()]
+        listeners = [asyncio.create_task(one) for one in coming]
         reading = asyncio.create_task(self._read(lines))
         try:
             await asyncio.wait([reading, *listeners], return_when=asyncio.FIRST_COMPLETED)
@@ -172,6 +175,7 @@ class Talk:
         except ActorchatError:
             self._other = before
             raise
+        await self._sight.turn_to(other)
 
     async def _show(self, limit: int) -> None:
         if self._other is None:

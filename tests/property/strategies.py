@@ -21,13 +21,20 @@ from actorchat.protocol.ops import (
     Msg,
     Ping,
     Pong,
+    Presence,
+    PresenceState,
+    Privacy,
     Provision,
     Receipts,
     Record,
     Reply,
     Revoke,
     Send,
+    Signal,
+    SignalPush,
     Status,
+    Unwatch,
+    Watch,
 )
 from actorchat.protocol.ops.group import (
     Add,
@@ -47,6 +54,7 @@ durations = st.integers(0, REQUEST_ID_MAX)
 names = st.from_regex(NAME_PATTERN, fullmatch=True)
 client_ids = st.binary(min_size=CLIENT_ID_BYTES, max_size=CLIENT_ID_BYTES)
 bodies = st.text(max_size=300)
+signal_kinds = st.sampled_from(("typing", "recording", "stopped"))
 secrets = st.text(min_size=1, max_size=40)
 
 groups = client_ids.map(group_address)
@@ -113,6 +121,12 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Change: st.builds(Change, request_ids, groups, client_ids, changes),
     Group: st.builds(Group, request_ids, groups),
     Receipts: st.builds(Receipts, request_ids, groups),
+    Watch: st.builds(Watch, request_ids, st.lists(names, min_size=1, max_size=5)),
+    Unwatch: st.builds(Unwatch, st.lists(names, min_size=1, max_size=5)),
+    Signal: st.builds(Signal, names, signal_kinds),
+    Privacy: st.builds(
+        Privacy, request_ids, st.none() | st.sampled_from(("everyone", "contacts", "nobody"))
+    ),
     Revoke: st.builds(Revoke, request_ids, names),
     Provision: st.builds(Provision, request_ids, names, st.none() | secrets, st.none() | names),
     Status: st.builds(Status, request_ids),
@@ -159,6 +173,11 @@ replies = st.builds(Reply, re=request_ids, ok=accepted | pages | reports | st.ju
 PUSH_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Msg: st.builds(Msg, positions, records),
     MarkPush: st.builds(MarkPush, names, names, positions, positions),
+    Presence: st.builds(
+        Presence,
+        st.lists(st.builds(PresenceState, names, st.booleans(), st.none() | positions), max_size=3),
+    ),
+    SignalPush: st.builds(SignalPush, names, signal_kinds),
     Pong: st.just(Pong()),
     Bye: st.builds(
         Bye,

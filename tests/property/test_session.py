@@ -32,15 +32,23 @@ from actorchat.protocol.ops import (
     Invalid,
     Mark,
     Ping,
+    Privacy,
     Provision,
     Revoke,
     Send,
+    Signal,
     Status,
+    Unwatch,
+    Watch,
 )
 
 OPS = {
     "send": lambda rid: Send(rid, "bob", bytes(16), "hi"),
     "history": lambda rid: History(rid, "bob"),
+    "watch": lambda rid: Watch(rid, ["bob"]),
+    "unwatch": lambda rid: Unwatch(["bob"]),
+    "signal": lambda rid: Signal("bob", "typing"),
+    "privacy": Privacy,
     "revoke": lambda rid: Revoke(rid, "phone"),
     "provision": lambda rid: Provision(rid, "eve"),
     "status": Status,

@@ -26,13 +26,20 @@ from actorchat.protocol.ops import (
     Msg,
     Ping,
     Pong,
+    Presence,
+    PresenceState,
+    Privacy,
     Provision,
     Receipts,
     Record,
     Reply,
     Revoke,
     Send,
+    Signal,
+    SignalPush,
     Status,
+    Unwatch,
+    Watch,
 )
 from actorchat.protocol.ops.group import (
     Add,
@@ -101,6 +108,7 @@ _GROUP = {
     "members": {"ann": "owner", "bob": "member"},
     "links": [TOKEN],
 }
+_STATES = [{"user": "ann", "online": True}, {"user": "bob", "online": False, "last_seen": TS}]
 _LINES = [
     {"depth": 0, "id": 1, "label": "Root", "state": "idle", "queued": 0, "more": 0},
     {"depth": 1, "id": 2, "label": "Supervisor 'broker'", "state": "idle", "queued": 3, "more": 2},
@@ -155,6 +163,11 @@ CLIENT_EXAMPLES = {
     },
     "group": Example(Group(10, GROUP), "group"),
     "receipts": Example(Receipts(11, GROUP), "receipts"),
+    "watch": Example(Watch(5, ["ann", "bob"]), "watch"),
+    "unwatch": Example(Unwatch(["bob"]), "unwatch"),
+    "signal": Example(Signal("bob", "typing"), "signal"),
+    "privacy": Example(Privacy(5, "contacts"), "privacy"),
+    "privacy-asked": Example(Privacy(5), "privacy"),
     "revoke": Example(Revoke(5, "phone"), "revoke"),
     "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
     "status": Example(Status(7), "status"),
@@ -171,6 +184,8 @@ SERVER_EXAMPLES = {
     "reply-page-packed": _ok("page", **_PAGE),
     "reply-group": _ok("group-info", **_GROUP),
     "reply-receipts": _ok("receipt-list", head=8, marks=_PAGE["marks"]),
+    "reply-presence": _ok("presence-states", states=_STATES),
+    "reply-privacy": _ok("privacy-setting", level="contacts"),
     "reply-done": _ok("done"),
     "reply-provisioned": _ok("provisioned", user="cid", token="t0ken"),
     "reply-report": _ok("report", connections=2, version="1.0"),
@@ -190,6 +205,10 @@ SERVER_EXAMPLES = {
     "msg-change-packed": Example(Msg(9, CHANGE_RECORD), "msg"),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
+    "presence": Example(
+        Presence([PresenceState("ann", True), PresenceState("bob", False, TS)]), "presence"
+    ),
+    "signal-push": Example(SignalPush("ann", "recording"), "signal-push"),
     "pong": Example(Pong(), "pong"),
     "bye": Example(Bye("revoked", "never"), "bye"),
     "bye-after": Example(Bye("overload", "after", 5_000), "bye"),

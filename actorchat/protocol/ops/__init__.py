@@ -10,6 +10,17 @@ from __future__ import annotations
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
+from actorchat.protocol.ops.presence import (
+    Presence,
+    PresenceState,
+    Privacy,
+    PrivacyLevel,
+    Signal,
+    SignalKind,
+    SignalPush,
+    Unwatch,
+    Watch,
+)
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
 from actorchat.protocol.ops.session import (
     Bye,
@@ -34,12 +45,16 @@ ClientOp = (
     | Change
     | Group
     | Receipts
+    | Watch
+    | Unwatch
+    | Signal
+    | Privacy
     | Revoke
     | Provision
     | Status
     | Actors
 )
-Push = Msg | MarkPush | Pong | Bye
+Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
 
 CLIENT_OPS: dict[str, type[ClientOp]] = {
@@ -52,6 +67,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "change": Change,
     "group": Group,
     "receipts": Receipts,
+    "watch": Watch,
+    "unwatch": Unwatch,
+    "signal": Signal,
+    "privacy": Privacy,
     "revoke": Revoke,
     "provision": Provision,
     "status": Status,
@@ -62,6 +81,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
 SERVER_OPS: dict[str, type[Push]] = {
     "msg": Msg,
     "mark": MarkPush,
+    "presence": Presence,
+    "signal": SignalPush,
     "pong": Pong,
     "bye": Bye,
 }
@@ -87,6 +108,10 @@ __all__ = [
     "Msg",
     "Ping",
     "Pong",
+    "Presence",
+    "PresenceState",
+    "Privacy",
+    "PrivacyLevel",
     "Provision",
     "Push",
     "Receipts",
@@ -96,5 +121,10 @@ __all__ = [
     "Revoke",
     "Send",
     "ServerOp",
+    "Signal",
+    "SignalKind",
+    "SignalPush",
     "Status",
+    "Unwatch",
+    "Watch",
 ]

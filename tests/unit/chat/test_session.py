@@ -30,6 +30,14 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.session import Session, State
+from actorchat.chat.sighting import (
+    LevelChanged,
+    PushDue,
+    Sighted,
+    SignalSeen,
+    TrackerLost,
+    Watched,
+)
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
     CLIENT_OPS,
@@ -42,11 +50,16 @@ from actorchat.protocol.ops import (
     Invalid,
     Mark,
     Ping,
+    PresenceState,
+    Privacy,
     Provision,
     Receipts,
     Revoke,
     Send,
+    Signal,
     Status,
+    Unwatch,
+    Watch,
 )
 from actorchat.protocol.ops.group import Leave
 from actorchat.testing.playbook import Playbook
@@ -63,6 +76,10 @@ USER_OPS = [
     Revoke(4, "laptop"),
     Ack(5),
     Mark("bob", 6),
+    Watch(7, ["bob"]),
+    Unwatch(["bob"]),
+    Signal("bob", "typing"),
+    Privacy(8, "nobody"),
 ]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
@@ -71,6 +88,12 @@ DELIVERIES = [
     Page(3, [], 0, False, {}),
     Update(b"update"),
     Marked("bob", "bob", 1, 0),
+    Watched(3, None, []),
+    Sighted([PresenceState("bob", True)]),
+    SignalSeen("bob", "typing"),
+    LevelChanged("nobody"),
+    TrackerLost(3),
+    PushDue(),
 ]
 SIGN_IN_EVENTS = [
     SignedIn("ann", "phone"),
@@ -250,3 +273,13 @@ def test_disconnected_session_stops_and_leaves_its_home(state: State) -> None:
     play = play << Stop()
     assert play
     assert play.machine.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("event", "why"), [(Ended("revoked", "never"), "revoked"), (Disconnected("idle"), "idle")]
+)
+def test_it_is_known_why_a_session_ended(event: object, why: str) -> None:
+    play = at(State.OPEN)
+    play.machine.handle(event, 0)
+    play.machine.handle(Disconnected("session"), 0)
+    assert play.machine.ended_by == why

@@ -110,6 +110,7 @@ def test_chat_talks_through_pipes(shell: Any) -> None:
     with shell.start("chat", "msg-gus", "--as", "msg-hal") as hal:
         try:
             assert "are you there?" in hal.stdout.readline()
+            assert "msg-gus is online" in hal.stdout.readline()  # wrote a moment ago
             hal.stdin.write("yes, here\n")
             hal.stdin.flush()
             assert "✓ #2" in hal.stdout.readline()

@@ -9,8 +9,20 @@ from typing import Any, cast
 
 import pytest
 
-from actorchat.client import Chat, Entry, Message, Page, Progress, Sent, State
+from actorchat.client import (
+    Chat,
+    Entry,
+    Feed,
+    Message,
+    Page,
+    Presence,
+    Progress,
+    Sent,
+    Signal,
+    State,
+)
 from actorchat.client.feed import Inbox, ProgressBoard
+from actorchat.client.presence import Sightings
 from actorchat.errors import InvalidOp, Refusal, TakenOver
 from nodes.cli import talk
 from nodes.cli.talk import Talk
@@ -25,6 +37,8 @@ class FakeChat:
         self.stored: dict[str, list[Entry]] = {"bob": [], "cat": []}
         self.inbox = Inbox(100, lambda: None)
         self.board = ProgressBoard()
+        self.sightings = Sightings()
+        self.unwatched: list[str] = []
         self.acked: list[int] = []
         self.read: list[tuple[str, int]] = []
         self.refuses: Exception | None = None
@@ -35,6 +49,18 @@ class FakeChat:
 
     def marks(self) -> ProgressBoard:
         return self.board
+
+    def presence(self) -> Feed[Presence]:
+        return self.sightings.presence
+
+    def signals(self) -> Feed[Signal]:
+        return self.sightings.signals
+
+    async def watch(self, user: str) -> list[Presence]:
+        return [Presence(user, True)]
+
+    def unwatch(self, user: str) -> None:
+        self.unwatched.append(user)
 
     def mark_read(self, conv: str, seq: int) -> None:
         self.read.append((conv, seq))

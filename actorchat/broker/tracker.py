@@ -1,0 +1,181 @@
+"""Knows how to do what a presence tracker decides, and which tracker a user has.
+Must not know connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from actorchat.actor import Actor, Mailbox
+from actorchat.broker.log_writer import store_full
+from actorchat.broker.router import Place
+from actorchat.chat.event import Answer, Refused
+from actorchat.chat.presence import Presence
+from actorchat.chat.sighting import (
+    AnswerLevel,
+    Arrived,
+    Due,
+    SaveLevel,
+    SaveSeen,
+    SetPrivacy,
+    Sighted,
+    Subscribe,
+    Tell,
+    TrackerLost,
+)
+from actorchat.errors import MailboxFull
+from actorchat.ids import SLOTS, slot_of
+from actorchat.limits import ENTITY_MAILBOX_MAX, PRESENCE_TRACKERS
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+
+DUE = Due()
+
+
+class Trackers:
+    """The presence trackers of a node: each has a range of slots, and starts when it is needed.
+
+    A watcher gets at most one event of each in a flush, so few trackers make few events; a slot
+    that moves to another node leaves its range and starts anew there.
+    """
+
+    __slots__ = ("_places", "_refs", "_spawn", "pushes", "signals_dropped")
+
+    def __init__(self, spawn: Callable[[int], Any]) -> None:
+        self._spawn = spawn
+        self._refs: dict[int, Any] = {}
+        self._places = [Place(self._activate, number) for number in range(PRESENCE_TRACKERS)]
+        self.pushes = 0
+        self.signals_dropped = 0
+
+    @staticmethod
+    def number_of(user: str) -> int:
+        """Return the number of the tracker of `user`."""
+        return slot_of(user) * PRESENCE_TRACKERS // SLOTS
+
+    def place(self, number: int) -> Place:
+        """Return the lasting address of a tracker."""
+        return self._places[number]
+
+    def counts(self) -> dict[str, int]:
+        """Return what sessions and trackers have counted."""
+        online = watched = 0
+        for ref in self._refs.values():
+            actor = ref._actor if ref.is_alive() else None
+            if actor is not None:
+                here, looked_at = actor.counts()
+                online, watched = online + here, watched + looked_at
+        return {
+            "presence_online": online,
+            "presence_watched": watched,
+            "presence_pushes": self.pushes,
+            "presence_signals_dropped": self.signals_dropped,
+        }
+
+    def _activate(self, number: int) -> Any:
+        ref = self._refs.get(number)
+        if ref is None or not ref.is_alive():
+            ref = self._refs[number] = self._spawn(number)
+        return ref
+
+
+class PresenceTracker(Actor):
+    """The presence of the users of some slots.
+
+    It is built from what sessions tell it: when it stops, they are told, and tell it all again.
+    """
+
+    mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
+
+    def __init__(self, context: Context, number: int, offline_after_s: float) -> None:
+        super().__init__()
+        archive = context.archive
+        self._context = context
+        self._number = number
+        self._machine = Presence(number, archive.presence, archive.has_written, offline_after_s)
+        self._generation = context.log.committer.generation
+        self._due_s: float | None = None
+
+    def counts(self) -> tuple[int, int]:
+        """Return (users online, users that are watched)."""
+        return self._machine.counts()
+
+    def on_start(self) -> None:
+        """Make what the tracker before this one kept visible to reads."""
+        self._context.log.apply()
+
+    def on_receive(self, event: Any) -> None:
+        """Feed the machine; perform its effects; come back at its deadline."""
+        context, machine = self._context, self._machine
+        if self._generation != context.log.committer.generation:
+            self._generation = context.log.committer.generation
+            machine.reload()
+        kind = type(event)
+        if kind is SetPrivacy and event.level is not None and context.log.is_full:
+            event.session.tell(store_full(event.rid))
+            return
+        if event is DUE:
+            self._due_s = None
+        now_s = context.clock.monotonic_s()
+        perform = self._PERFORM
+        for effect in machine.handle(event, now_s, context.clock.wall_ms()):
+            perform[type(effect)](self, effect)
+        due_s = machine.deadline()
+        if due_s is not None and (self._due_s is None or due_s < self._due_s):
+            self._due_s = due_s
+            self.send_after(max(0.0, due_s - now_s), DUE, key=Due)
+
+    def failed(self, error: BaseException, reply: Any, message: Any) -> None:
+        """Let the error end the actor; who told `message` tells it again."""
+        super().failed(error, reply, message)
+        self.discarded(message)
+
+    def discarded(self, message: object) -> None:
+        """Have those tell again whose message was not handled."""
+        if isinstance(message, Arrived | Subscribe):
+            self._tell_lost(message.session)
+        elif isinstance(message, SetPrivacy):
+            reason = "the server is recovering; ask again"
+            message.session.tell(Refused(message.rid, "unavailable", reason, "now", "unknown"))
+
+    def on_stop(self, reason: object) -> None:
+        """Keep who is here now, so that the next one shows nobody offline; tell the sessions."""
+        for effect in self._machine.last_words(self._context.clock.wall_ms()):
+            self._PERFORM[type(effect)](self, effect)
+        for session in self._machine.sessions():
+            self._tell_lost(session)
+
+    def _tell_lost(self, session: Any) -> None:
+        try:
+            session.tell(TrackerLost(self._number))
+        except MailboxFull:
+            session.stop("presence lost")  # so far behind that it must sign in again
+
+    # -- effects -----------------------------------------------------------------------------------
+    def _tell(self, effect: Tell) -> None:
+        try:
+            effect.session.tell(effect.event)
+        except MailboxFull:
+            if isinstance(effect.event, Sighted):
+                self._machine.untold(effect.event.states)
+
+    def _save_seen(self, effect: SaveSeen) -> None:
+        rows = self._context.rows.presence(effect.user, effect.last_seen, effect.level)
+        self._context.log.append_lazily(rows)
+
+    def _save_level(self, effect: SaveLevel) -> None:
+        rows = self._context.rows.presence(effect.user, effect.last_seen, effect.level)
+        answer = Answer(effect.rid, {"level": effect.level})
+        self._context.log.append(rows, effect.session.tell, answer)
+
+    def _answer_level(self, effect: AnswerLevel) -> None:
+        effect.session.tell(Answer(effect.rid, {"level": effect.level}))
+
+    _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        Tell: _tell,
+        SaveSeen: _save_seen,
+        SaveLevel: _save_level,
+        AnswerLevel: _answer_level,
+    }
