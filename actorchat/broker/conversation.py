@@ -178,9 +178,7 @@ class ConversationActor(SequenceActor):
     def _answer_again(self, effect: AnswerAgain) -> None:
         # The first copy may still be on its way to the log, or lost on it with an earlier home.
         again = Accepted(effect.rid, effect.seq, effect.ts, True)
-        self._home.tell(
-            Repeat(self._pair, self._key, self._me, effect.seq, effect.session, again)
-        )
+        self._home.tell(Repeat(self._pair, self._key, self._me, effect.seq, effect.session, again))
 
     def _ask_fan_out(self, effect: AskFanOut) -> None:
         confirm = Confirm(self._pair, self._key, self._me, effect.seq)
@@ -192,9 +190,7 @@ class ConversationActor(SequenceActor):
         end = self._machine.seq + 1
         last = 0
         while True:
-            page = self._archive.records(
-                self._key, after, end, CATCH_UP_PAGE_UPDATES, False
-            )
+            page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 if codec.record_sender(record) != effect.user:
                     deliver = Deliver(self._pair, self._key, self._me, seq, prev, record)

@@ -214,8 +214,7 @@ class UserActor(EntityActor):
     def _read_unmarked(self, effect: ReadUnmarked) -> None:
         archive, user = self._archive, self._user
         last = {
-            row.pair: row.seq
-            for row in archive.rows(user, self._key, effect.first, effect.last)
+            row.pair: row.seq for row in archive.rows(user, self._key, effect.first, effect.last)
         }
         behind = {
             pair: seq

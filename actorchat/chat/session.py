@@ -146,9 +146,7 @@ class Session:
         return [Admit(), Welcome(self._rid, "", "", None, 0, 0)]
 
     def _on_sign_in_refused(self, event: SignInRefused) -> list[object]:
-        refused = Refused(
-            self._rid, event.code, event.reason, event.retry, "none", event.after_ms
-        )
+        refused = Refused(self._rid, event.code, event.reason, event.retry, "none", event.after_ms)
         return [refused, *self._hang_up("", "never")]
 
     def _on_attached(self, event: Attached) -> list[object]:

@@ -24,16 +24,7 @@ from actorchat.protocol.ops import (
 )
 
 Request = (
-    History
-    | Change
-    | Group
-    | Receipts
-    | Watch
-    | Privacy
-    | Revoke
-    | Provision
-    | Status
-    | Actors
+    History | Change | Group | Receipts | Watch | Privacy | Revoke | Provision | Status | Actors
 )
 
 

@@ -1,13 +1,13 @@
 """Knows what must hold when a world has come to rest. Must not know how it came there.
 
-    I1  what was acked is in the history, at the seq of the ack
-    I2  a history is dense from 1; all members see the same; the order is what a client promises
-    I3  each device got each message of others exactly once, in order
-    I4  nothing is there that nobody sent; what was refused for good is not there
-    I5  marks never go back; read ≤ delivered ≤ head; what arrived is marked as delivered
-    I6  no number is given twice; an update log is dense
-    I7  nobody got a message of a conversation that they are not in
-        nothing is left: no fan-out marker, no update that all devices have; the store is sound
+I1  what was acked is in the history, at the seq of the ack
+I2  a history is dense from 1; all members see the same; the order is what a client promises
+I3  each device got each message of others exactly once, in order
+I4  nothing is there that nobody sent; what was refused for good is not there
+I5  marks never go back; read ≤ delivered ≤ head; what arrived is marked as delivered
+I6  no number is given twice; an update log is dense
+I7  nobody got a message of a conversation that they are not in
+    nothing is left: no fan-out marker, no update that all devices have; the store is sound
 """
 
 from __future__ import annotations
@@ -185,8 +185,10 @@ class Checker:
         due = self.due(user)
         messages = Counter(log.values())
         if sorted(log) != list(range(1, len(due) + 1)):
-            journal.violate("I6", f"updates of {user}: {len(log)} seen up to {max(log, default=0)}"
-                            f", {len(due)} due")
+            journal.violate(
+                "I6",
+                f"updates of {user}: {len(log)} seen up to {max(log, default=0)}, {len(due)} due",
+            )
         for message, count in messages.items():
             if count > 1:
                 journal.violate("I6", f"{message} stands {count} times in the log of {user}")

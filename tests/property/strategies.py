@@ -84,9 +84,7 @@ changes: st.SearchStrategy[Struct] = st.one_of(
         st.none() | spans,
         sizes,
     ),
-    st.builds(
-        Add, st.lists(names, min_size=1, max_size=3), st.sampled_from(("member", "reader"))
-    ),
+    st.builds(Add, st.lists(names, min_size=1, max_size=3), st.sampled_from(("member", "reader"))),
     st.builds(Remove, names),
     st.builds(Leave, st.none() | names),
     st.builds(Assign, names, roles),
