@@ -198,6 +198,9 @@ class DealerLink:
                 on_open, self._on_open = self._on_open, None
                 if on_open is not None:
                     on_open()
+            case zmq.EVENT_DISCONNECTED if not self._is_open and self._dealer is not None:
+                # By ZMTP's ERROR, of which libzmq tells nothing else.
+                self._end(why_no_handshake(kind, value, has_curve=self._curve is not None))
             case zmq.EVENT_DISCONNECTED:
                 self._over = CLOSED
                 self._work()

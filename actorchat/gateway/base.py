@@ -73,7 +73,6 @@ CLOSE_REASONS = {
     "idle": "nothing came from the peer",
     "protocol": "framing was lost, or a frame was hostile",
     "slow_consumer": "the peer does not read what it is sent",
-    "overrun": "the peer sends on and on though it is not read",
     "drain": "the gateway drains",
     "stop": "the gateway stopped",
     "error": "the session failed",
@@ -119,7 +118,6 @@ class Bounds:
     frame_bytes_max: int = limits.FRAME_BYTES_MAX
     hello_frame_bytes_max: int = limits.HELLO_FRAME_BYTES_MAX
     outbox_bytes_max: int = limits.OUTBOX_BYTES_MAX
-    backlog_bytes_max: int = limits.BACKLOG_BYTES_MAX
     in_flight_max: int = limits.REQUESTS_IN_FLIGHT_MAX
     connections_max: int = limits.CONNECTIONS_MAX
     accept_backlog: int = limits.ACCEPT_BACKLOG

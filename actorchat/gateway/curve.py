@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import zmq
-from zmq.utils import z85
-
 from actorchat.errors import SettingsError
+from actorchat.protocol.curvezmq import KEY_BYTES, ServerKeys, public_of
 
 KEY_CHARS = 40  # 32 bytes in Z85
+
+# Z85 (RFC 32 of ZeroMQ) is the standard library's base 85 with other characters.
+_Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+_B85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+_to_z85 = bytes.maketrans(_B85, _Z85)
+_from_z85 = bytes.maketrans(_Z85, _B85)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class CurveKeys:
     public: bytes
     secret: bytes = field(repr=False)
     clients: frozenset[bytes]
+
+    def decoded(self) -> ServerKeys:
+        """Return all of them as 32 bytes each."""
+        return ServerKeys(_decode(self.public), _decode(self.secret), self.clients)
 
 
 def read_curve_keys(secret_key_file: str | Path, clients_file: str | Path) -> CurveKeys:
@@ -45,7 +53,8 @@ def read_curve_keys(secret_key_file: str | Path, clients_file: str | Path) -> Cu
     if problems or secrets is None or clients is None:
         raise SettingsError(problems)
     (secret,) = secrets
-    return CurveKeys(zmq.curve_public(secret), secret, frozenset(map(z85.decode, clients)))
+    public = _encode(public_of(_decode(secret)))
+    return CurveKeys(public, secret, frozenset(map(_decode, clients)))
 
 
 def write_secret_key(path: str | Path) -> str:
@@ -55,11 +64,11 @@ def write_secret_key(path: str | Path) -> str:
         FileExistsError: There is something already.
         OSError: The file can't be written.
     """
-    public, secret = zmq.curve_keypair()
+    secret = os.urandom(KEY_BYTES)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as opened:
-        opened.write(secret + b"\n")
-    return public.decode("ascii")
+        opened.write(_encode(secret) + b"\n")
+    return _encode(public_of(secret)).decode("ascii")
 
 
 def check_guarded(host: str, keys: CurveKeys | None) -> None:
@@ -102,7 +111,17 @@ def _read_keys(what: str, path: str | Path, problems: list[str]) -> list[bytes] 
 
 def is_key(text: str) -> bool:
     """Say whether `text` is a key in Z85."""
-    try:
-        return len(text) == KEY_CHARS and len(z85.decode(text.encode("ascii"))) == 32
-    except (ValueError, KeyError, struct.error):
+    if len(text) != KEY_CHARS or not set(text) <= set(_Z85.decode()):
         return False
+    try:
+        return len(_decode(text.encode("ascii"))) == KEY_BYTES
+    except ValueError:
+        return False  # more than 32 bits in five characters
+
+
+def _encode(key: bytes) -> bytes:
+    return base64.b85encode(key).translate(_to_z85)
+
+
+def _decode(text: bytes) -> bytes:
+    return base64.b85decode(text.translate(_from_z85))

@@ -347,17 +347,22 @@ class Endpoint:
         if payload is not None:
             self._outbox.put(self._wrap(payload))
         self._outbox.close()
-        transport, listener = self._transport, self._listener
-        if not transport.is_closing():
-            if self._is_peer_done or not transport.can_write_eof():
-                transport.close()
-            else:
-                # Closing a socket with unread input resets it, and the peer may lose our last
-                # frames. So only our side shuts; what still comes is read and thrown away.
-                transport.resume_reading()
-                transport.write_eof()
+        listener = self._listener
+        if not self._transport.is_closing():
+            self._shut()
         listener.sweep.watch(self, listener.sweep.now + listener.linger_ticks)
         self._let_go(reason)
+
+    def _shut(self) -> None:
+        """Let the transport end behind what it was given."""
+        transport = self._transport
+        if self._is_peer_done or not transport.can_write_eof():
+            transport.close()
+        else:
+            # Closing a socket with unread input resets it, and the peer may lose our last
+            # frames. So only our side shuts; what still comes is read and thrown away.
+            transport.resume_reading()
+            transport.write_eof()
 
     def _let_go(self, reason: str) -> None:
         inlet, self._inlet = self._inlet, None

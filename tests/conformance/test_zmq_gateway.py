@@ -15,7 +15,6 @@ import zmq
 
 from actorchat import limits
 from actorchat.errors import SettingsError
-from actorchat.gateway.base import Outlet
 from actorchat.gateway.curve import CurveKeys
 from actorchat.gateway.zeromq import ZmqGateway
 from tests.conformance.gateway_peers import (
@@ -30,6 +29,11 @@ from tests.conformance.gateway_peers import (
 from tests.conformance.test_gateways import BROAD, HELLO, PING, House, a_send, until
 
 GREETING = bytes.fromhex("ff00000000000000007f0300") + b"NULL".ljust(20, b"\0") + bytes(32)
+CURVE_OPTIONS = {
+    "curve_serverkey": CURVE_SERVER_PUBLIC,
+    "curve_publickey": CURVE_CLIENT_PUBLIC,
+    "curve_secretkey": CURVE_CLIENT_SECRET,
+}
 SIGNED_IN = {"re": 1, "ok": {"user": "ann"}}
 PONG = {"op": "pong"}
 
@@ -133,92 +137,102 @@ async def test_message_of_several_parts_is_refused(door: Door, parts: list[bytes
     assert door.house.sessions[-1].reasons == ["protocol"]
 
 
-async def test_parts_that_look_like_somebodys_id_are_not_taken_for_them(door: Door) -> None:
-    await door.open()
-    (bystander_id,) = door.gateway._router._peers
-    peer = await door.dial()
-    peer.dealer.send_multipart([b"x", bystander_id, a_send(7), bystander_id, a_send(8)])
-    error, bye = await rest(peer)
-    assert (error["err"]["code"], bye["code"]) == ("bad_frame", "protocol")
-    assert [type(op).__name__ for op in door.house.sessions[0].ops] == ["Hello"]
-
-
-async def test_request_socket_is_refused_for_it_sends_two_parts(door: Door) -> None:
+async def test_request_socket_does_not_come_in(door: Door) -> None:
     await door.open()
     requester = zmq.Context.instance().socket(zmq.REQ)
     requester.linger = 0
     requester.connect(door.gateway.address.replace("zmq://", "tcp://"))
     requester.send(HELLO)
     await until(lambda: door.gateway.counters.protocol_errors == 1)
+    await until(lambda: door.gateway.counters.open == 1)
     requester.close()
-    await until(lambda: door.gateway.counters.open == 1)
-
-
-@pytest.mark.parametrize("routing_id", [b"ann", b"x" * 255, b"12345"])
-async def test_routing_id_of_ones_own_is_refused(door: Door, routing_id: bytes) -> None:
-    await door.open()
-    peer = await door.dial(routing_id=routing_id)
-    await peer.send(HELLO)
-    error, bye = await rest(peer)
-    assert (error["err"]["code"], bye["code"]) == ("bad_request", "protocol")
-    assert door.gateway.counters.protocol_errors == 1
-    assert door.house.sessions[-1].ops == []
-
-
-async def test_message_beyond_what_libzmq_takes_cuts_its_sender(door: Door) -> None:
-    await door.open()
-    peer = await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
-    await peer.send(bytes(limits.FRAME_BYTES_MAX * 2))
-    assert await rest(peer) == []
-    await until(lambda: door.gateway.counters.open == 1)
-    assert door.house.sessions[-1].reasons[0] in {"eof", "reset"}
-
-
-async def test_peer_that_sends_on_unread_is_sent_away_and_its_bytes_are_bounded(door: Door) -> None:
-    await door.open(in_flight_max=4, backlog_bytes_max=100_000)
-    peer = await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
-    door.house.answers = False
-    sending = asyncio.ensure_future(peer.send(*(a_send(n, "x" * 2000) for n in range(2, 500))))
-    *_, bye = await rest(peer)
-    await sending
-    assert bye["code"] == "overload" and bye["reconnect"] == "after"
-    assert door.gateway.counters.overruns == 1
-    assert door.house.sessions[-1].reasons == ["overrun"]
-    assert len(door.house.sessions[-1].ops) == 5  # the hello, and four that wait
-    door.house.answers = True
-
-
-async def test_message_without_an_end_is_cut_before_it_fills_the_memory(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "ZMQ_UNHEARD_BYTES_MAX", 1_000_000)
-    await door.open(tick_s=0.01, handshake_timeout_s=30.0)
-    part = b"\x03" + (200_000).to_bytes(8, "big") + bytes(200_000)  # and more follow
-    attacker = await door.raw(GREETING, ready())
-    before = resident_bytes()
-    sent = 0
-    with pytest.raises(ConnectionError):
-        async with asyncio.timeout(10):
-            while True:
-                await asyncio.get_running_loop().sock_sendall(attacker, part)
-                sent += len(part)
-                await asyncio.sleep(0.001)
-    assert door.gateway.counters.endless == 1
-    assert sent > 1_000_000
-    assert resident_bytes() - before < sent + 50_000_000
     assert len(door.house.sessions) == 1
 
 
-async def test_large_messages_that_are_whole_are_no_flood(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "ZMQ_UNHEARD_BYTES_MAX", 1_000_000)
-    await door.open(tick_s=0.01)
+@pytest.mark.parametrize("routing_id", [b"ann", b"x" * 255, b"12345"])
+async def test_routing_id_of_ones_own_does_not_come_in(door: Door, routing_id: bytes) -> None:
+    await door.open()
+    with pytest.raises(ConnectionRefusedError):
+        await door.dial(routing_id=routing_id)
+    assert door.gateway.counters.protocol_errors == 1
+    await until(lambda: door.gateway.counters.open == 1)
+    assert len(door.house.sessions) == 1
+
+
+async def test_ids_that_libzmq_would_give_out_itself_do_no_harm(door: Door) -> None:
+    # libzmq's own ROUTER ends the process when a peer has chosen the id that it gives out next.
+    await door.open()
+    chosen = [b"\0" + number.to_bytes(4, "big") for number in range(200)]
+    for routing_id in chosen:
+        stranger = await door.raw()
+        stranger.sendall(GREETING + ready(routing_id=routing_id))
+        told = await read_to_the_end(stranger)
+        assert b"\x05ERROR" in told and b"routing id" in told
+        stranger.close()
+        if routing_id[-1] % 50 == 0:
+            await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
+    assert door.gateway.counters.protocol_errors == len(chosen)
+
+
+async def test_whole_handshake_and_a_message_may_come_in_one_piece(door: Door) -> None:
+    await door.open()
+    hasty = await door.raw(GREETING + ready() + bytes((0, len(HELLO))) + HELLO)
+    await until(lambda: len(door.house.sessions) == 2 and len(door.house.sessions[1].ops) == 1)
+    hasty.close()
+
+
+@pytest.mark.parametrize("keys", [None, CURVE_KEYS], ids=["null", "curve"])
+async def test_heartbeats_are_answered(door: Door, keys: CurveKeys | None) -> None:
+    await door.open(keys)
+    options = CURVE_OPTIONS if keys else {}
+    beating = ZmqPeer.connect_with(
+        door.gateway.address, heartbeat_ivl=20, heartbeat_timeout=200, **options
+    )
+    peer = await door.sign_in(beating)
+    before = door.gateway.counters.frames_out
+    await until(lambda: door.gateway.counters.frames_out > before + 20)
+    await peer.send(PING)
+    assert await peer.receive() == PONG
+
+
+async def test_message_that_is_much_too_long_is_answered_all_the_same(door: Door) -> None:
+    await door.open()
+    peer = await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
+    await peer.send(bytes(limits.FRAME_BYTES_MAX * 20))
+    error, bye = await rest(peer)
+    assert (error["err"]["code"], bye["code"]) == ("too_large", "protocol")
+    assert door.gateway.counters.bytes_in < limits.FRAME_BYTES_MAX * 2
+
+
+async def test_peer_that_does_not_wait_for_answers_is_not_read(door: Door) -> None:
+    await door.open(in_flight_max=4)
+    peer = await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
+    door.house.answers = False
+    sending = asyncio.ensure_future(peer.send(*(a_send(n, "x" * 60_000) for n in range(2, 900))))
+    await until(lambda: door.gateway.counters.paused == 1)
+    await asyncio.sleep(0.3)
+    assert len(door.house.sessions[-1].ops) == 5  # the hello, and four that wait
+    assert door.gateway.counters.bytes_in < 1_500_000
+    sending.cancel()
+    await peer.close()
+    door.house.answers = True
+
+
+async def test_message_without_an_end_is_refused_at_its_first_part(door: Door) -> None:
+    await door.open(close_linger_s=0.1, tick_s=0.02)
+    part = b"\x03" + (200_000).to_bytes(8, "big") + bytes(1000)
+    attacker = await door.raw(GREETING, ready(), part)
+    told = await read_to_the_end(attacker)
+    assert b"bad_frame" in told and told.endswith(b"\0\0")
+    assert door.gateway.counters.protocol_errors == 1
+
+
+async def test_large_messages_are_taken(door: Door) -> None:
+    await door.open()
     peer = await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
     for number in range(2, 42):
         await peer.send(a_send(number, "x" * 65_000))
         assert await peer.receive() == {"re": number, "ok": {"seq": number, "ts": 0}}
-    assert door.gateway.counters.endless == 0
 
 
 # -- who comes in -------------------------------------------------------------------------------
@@ -236,35 +250,47 @@ async def test_large_messages_that_are_whole_are_no_flood(
     ],
 )
 async def test_who_says_nothing_is_cut_in_time(door: Door, what: str, sent: list[bytes]) -> None:
-    await door.open(handshake_timeout_s=0.2, tick_s=0.02)
+    await door.open(handshake_timeout_s=0.2, close_linger_s=0.1, tick_s=0.02)
     silent = await door.raw(*sent)
     await read_to_the_end(silent)
-    await until(lambda: len(door.gateway._lines) == 1)
-    assert len(door.house.sessions) == 1, what
+    await until(lambda: door.gateway.counters.open == 1)
+    has_come_in = ready() in sent
+    assert len(door.house.sessions) == 1 + has_come_in, what
+    assert door.gateway.counters.handshake_timeouts == 1
     assert door.gateway.bounds.room.taken == 1
+
+
+@pytest.mark.parametrize("keys", [None, CURVE_KEYS], ids=["null", "curve"])
+async def test_slow_greeting_is_cut_in_time(door: Door, keys: CurveKeys | None) -> None:
+    await door.open(keys, handshake_timeout_s=0.3, close_linger_s=0.1, tick_s=0.02)
+    slow = await door.raw()
+    greeting = GREETING.replace(b"NULL\0", b"CURVE") if keys else GREETING
+    stream = greeting + ready() + bytes(100_000)
+    with pytest.raises(ConnectionError):
+        async with asyncio.timeout(5):
+            for byte in stream:
+                await asyncio.get_running_loop().sock_sendall(slow, bytes((byte,)))
+                await asyncio.sleep(0.01)
+    assert door.gateway.counters.handshake_timeouts == 1
+    await until(lambda: door.gateway.counters.open == 1)
+    assert len(door.house.sessions) == 1
 
 
 async def test_who_speaks_no_zmtp_is_cut(door: Door) -> None:
     await door.open(handshake_timeout_s=0.2, tick_s=0.02)
     stranger = await door.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + os.urandom(1000))
     await read_to_the_end(stranger)
-    await until(lambda: len(door.gateway._lines) == 1)
+    await until(lambda: door.gateway.counters.open == 1)
+    assert door.gateway.counters.protocol_errors == 1
 
 
-async def test_flood_of_connections_is_cut_and_leaves_nothing(door: Door) -> None:
-    await door.open(connections_max=4, handshake_timeout_s=0.5, tick_s=0.02)
-    door.gateway._lines.rules = replace(door.gateway._lines.rules, lines_max=8)
-    flood = [await door.raw() for _ in range(40)]
-    # Those beyond are cut long before the others' time is over.
-    for each in flood[8:]:
-        await read_to_the_end(each)
-    assert door.gateway.counters.handshake_timeouts == 0
-    assert len(door.gateway._lines) <= 9
-    for each in flood[:8]:
-        each.close()
-    await until(lambda: len(door.gateway._lines) == 1)
-    assert door.gateway.bounds.room.taken == 1
-    await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
+@pytest.mark.parametrize("version", [1, 2])
+async def test_old_zmtp_does_not_come_in(door: Door, version: int) -> None:
+    await door.open()
+    old = await door.raw(GREETING[:10] + bytes((version,)) + b"\5\0\0")
+    told = await read_to_the_end(old)
+    assert len(told) == 64  # our greeting, and nothing that it could not read
+    await until(lambda: door.gateway.counters.open == 1)
 
 
 def a_stranger() -> dict[str, bytes]:
@@ -289,7 +315,7 @@ def plain_password() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("options", "denied"), [(a_stranger, 1), (wrong_server, 0), (plain_password, 0), (dict, 0)]
+    ("options", "denied"), [(a_stranger, 1), (wrong_server, 1), (plain_password, 0), (dict, 0)]
 )
 async def test_who_is_not_listed_does_not_come_in(
     door: Door, options: Callable[[], dict[str, bytes]], denied: int
@@ -297,7 +323,7 @@ async def test_who_is_not_listed_does_not_come_in(
     await door.open(CURVE_KEYS, handshake_timeout_s=0.5, tick_s=0.02)
     with pytest.raises(ConnectionRefusedError):
         await ZmqPeer.connect_with(door.gateway.address, handshake_ivl=1000, **options())
-    await until(lambda: len(door.gateway._lines) == 1)
+    await until(lambda: door.gateway.counters.open == 1)
     assert door.gateway.counters.denied == denied
     assert len(door.house.sessions) == 1
 
@@ -306,7 +332,7 @@ async def test_curve_client_does_not_come_in_by_a_plain_door(door: Door) -> None
     await door.open(handshake_timeout_s=0.5, tick_s=0.02)
     with pytest.raises(ConnectionRefusedError):
         await CurveZmqPeer.connect(door.gateway.address, None)
-    await until(lambda: len(door.gateway._lines) == 1)
+    await until(lambda: door.gateway.counters.open == 1)
     assert len(door.house.sessions) == 1
 
 
@@ -336,35 +362,3 @@ async def test_peer_that_vanishes_without_a_word_is_noticed(door: Door) -> None:
     await door.house.sessions[-1].is_over.wait()
     assert door.house.sessions[-1].reasons[0] in {"eof", "reset"}
     await until(lambda: door.gateway.counters.open == 1)
-
-
-async def test_peer_that_does_not_read_costs_no_time_while_it_waits(door: Door) -> None:
-    await door.open(outbox_bytes_max=10_000_000)
-    peer = await door.sign_in(ZmqPeer.connect(door.gateway.address, None))
-    outlet: Outlet = door.house.sessions[-1].outlet
-    while outlet.unsent_bytes < 300_000:  # type: ignore[attr-defined]
-        outlet.push(b"\xa0" * 4000)
-        await asyncio.sleep(0)
-    passes = count_passes(door.gateway)
-    await asyncio.sleep(0.3)
-    assert len(passes) < 60  # a pass for each try by the clock, every 20 ms
-    assert door.gateway.counters.slow_consumers == 0
-    await peer.close()
-    await until(lambda: door.gateway.counters.open == 1)
-
-
-def count_passes(gateway: ZmqGateway) -> list[None]:
-    router, passes = gateway._router, list[None]()
-    read = router._read
-
-    def counted() -> bool:
-        passes.append(None)
-        return read()
-
-    router._read = counted  # type: ignore[method-assign]
-    return passes
-
-
-def resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

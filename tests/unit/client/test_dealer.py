@@ -18,7 +18,7 @@ from actorchat.client import dealer
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dealer import CLOSED, DealerLink
 from actorchat.client.link import Address, Link
-from actorchat.protocol import ops
+from actorchat.protocol import ops, zmtp
 from actorchat.protocol.codec import encode
 from tests.unit.client.router import ScriptedRouter, until
 
@@ -253,6 +253,21 @@ async def test_server_that_speaks_something_else_is_an_end() -> None:
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        rig = Rig()
+        rig.open(server.sockets[0].getsockname()[1])
+        assert "handshake" in await rig.end()
+        assert rig.opened == 0
+
+
+async def test_server_that_refuses_by_zmtps_own_error_is_an_end_that_says_so() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(zmtp.greeting(b"NULL", is_server=False))
+        await reader.readexactly(64)
+        writer.write(zmtp.Refused("no").command)
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         rig = Rig()
         rig.open(server.sockets[0].getsockname()[1])
         assert "handshake" in await rig.end()

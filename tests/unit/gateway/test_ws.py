@@ -362,7 +362,7 @@ def test_where_no_side_can_stay_open_the_transport_is_closed() -> None:
 
 
 def test_every_polite_end_has_a_code() -> None:
-    assert set(_CODES) >= set(CLOSE_REASONS) - {"reset", "stop", "overrun"}  # the last is ZeroMQ's
+    assert set(_CODES) >= set(CLOSE_REASONS) - {"reset", "stop"}
 
 
 def test_idle_connection_holds_no_dict_and_no_request() -> None:

@@ -1,4 +1,4 @@
-"""A peer's messages are ops; what is none, too much or too long ends it, and is counted."""
+"""A DEALER that came in has a session; ends are told; what is no op ends it, and is counted."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import ssl
 from typing import Any
 
 import pytest
-import zmq
 
-from actorchat import limits
-from actorchat.errors import MalformedFrame, SettingsError
+from actorchat.errors import SettingsError, Unavailable
 from actorchat.gateway.base import Bounds
+from actorchat.gateway.curve import CurveKeys
 from actorchat.gateway.zeromq import ZmqConnection, ZmqGateway
-from actorchat.protocol.codec import decode, encode_push
+from actorchat.protocol import zmtp
+from actorchat.protocol.codec import decode, encode, encode_push, encode_send
 from actorchat.protocol.ops import Ping
+from actorchat.protocol.zmtp import COMMAND
 from tests.unit.gateway.stage import FakeLoop, FakeSession, FakeTransport
+from tests.unit.protocol.zmtp_client import bodies, null_handshake, ready
 
 PING = encode_push(Ping())
+OFF = b"\0\0"  # an empty message: nothing follows
 
 
 class Stage:
     """A gateway without sockets, and one connection of it."""
 
-    def __init__(self, **bounds: Any) -> None:
+    def __init__(self, *, is_in: bool = True, is_full: bool = False, **bounds: Any) -> None:
+        self.is_full = is_full
         self.sessions: list[FakeSession] = []
         self.gateway = ZmqGateway(self._open, "127.0.0.1", 7702, bounds=Bounds(**bounds))
         self.loop = FakeLoop()
@@ -30,74 +34,205 @@ class Stage:
         self.connection = ZmqConnection(self.gateway)
         self.transport = FakeTransport(self.connection)
         self.connection.connection_made(self.transport)  # type: ignore[arg-type]
+        if is_in:
+            self.connection.data_received(null_handshake())
 
     def _open(self, outlet: Any) -> FakeSession:
+        if self.is_full:
+            raise Unavailable("no room")
         self.sessions.append(FakeSession(outlet))
         return self.sessions[-1]
 
-    def sent(self) -> list[dict[str, Any]]:
-        return [decode(payload) for turn in self.transport.writes for payload in turn]
+    def raw(self) -> bytes:
+        """Return all that was written."""
+        return b"".join(map(b"".join, self.transport.writes))
+
+    def sent(self) -> list[bytes]:
+        """Return the messages that were written, behind the greeting and READY."""
+        return [body for flags, body in bodies(self.raw()[64:]) if flags == 0]
+
+    def said(self) -> list[dict[str, Any]]:
+        """Return them decoded, all but the empty one at the end."""
+        *messages, last = self.sent()
+        assert last == b""
+        return [decode(payload) for payload in messages]
+
+    def pass_ticks(self, count: int) -> None:
+        for _ in range(count):
+            self.gateway.sweep.tick()
+            while self.gateway.sweep.work():
+                pass
 
 
-def test_message_is_an_op_and_an_answer_is_a_message() -> None:
-    stage = Stage()
-    stage.connection.message_received(PING)
+def test_server_greets_before_it_has_heard_anything() -> None:
+    stage = Stage(is_in=False)
+    assert stage.raw() == zmtp.greeting(b"NULL", is_server=False)
+    assert stage.sessions == []
+
+
+def test_session_begins_with_the_handshakes_end_and_messages_are_ops() -> None:
+    stage = Stage(is_in=False)
+    handshake = null_handshake()
+    for byte in handshake[:-1]:
+        stage.connection.data_received(bytes((byte,)))
+    assert stage.sessions == []
+    stage.connection.data_received(handshake[-1:] + zmtp.wrap(PING) + zmtp.wrap(PING)[:3])
     (session,) = stage.sessions
     assert session.ops == [Ping()]
     session.outlet.push(PING)
+    session.outlet.push(b"x" * 300)
     stage.loop.turn()
-    assert stage.transport.writes == [[PING]]
+    assert stage.sent() == [PING, b"x" * 300]
     counters = stage.gateway.counters
-    assert (counters.frames_in, counters.bytes_in) == (1, len(PING))
-    assert (counters.frames_out, counters.bytes_out) == (1, len(PING))
+    assert (counters.accepted, counters.frames_in, counters.frames_out) == (1, 1, 2)
+    assert counters.bytes_in == len(handshake) + len(zmtp.wrap(PING)) + 3
+    assert counters.bytes_out == len(stage.raw())
 
 
-def test_message_is_heard_in_its_tick() -> None:
+def test_all_of_a_turn_goes_out_in_one_write() -> None:
     stage = Stage()
-    assert stage.connection.heard == 0
+    before = len(stage.transport.writes)
+    for _ in range(5):
+        stage.sessions[0].outlet.push(PING)
+    stage.loop.turn()
+    assert stage.transport.writes[before:] == [[zmtp.wrap(PING)] * 5]
+
+
+def test_knock_is_no_op_but_it_is_heard() -> None:
+    stage = Stage()
     stage.gateway.sweep.tick()
-    stage.connection.message_received(PING)
-    assert stage.connection.heard == 1
+    stage.connection.data_received(OFF)
+    assert stage.sessions[0].ops == [] and stage.sessions[0].reasons == []
+    assert stage.connection._heard == 1
 
 
-@pytest.mark.parametrize("payload", [b"", b"\x00", PING + b"\x00"])
+def test_ping_of_zmtp_is_answered_through_the_outbox() -> None:
+    stage = Stage(outbox_bytes_max=4_000)
+    ping = zmtp.frame(COMMAND, b"\4PING\0\0abc")
+    stage.connection.data_received(ping)
+    stage.loop.turn()
+    assert stage.raw().endswith(zmtp.frame(COMMAND, b"\4PONGabc"))
+    stage.transport.room = 0
+    for _ in range(500):
+        stage.connection.data_received(ping)
+        stage.loop.turn()
+    assert stage.sessions[0].reasons == ["slow_consumer"]
+    assert stage.gateway.counters.slow_consumers == 1
+
+
+@pytest.mark.parametrize("payload", [b"\x00", PING + b"\x00"])
 def test_what_is_no_op_ends_the_connection(payload: bytes) -> None:
     stage = Stage()
-    stage.connection.message_received(payload)
-    stage.connection.message_received(PING)
-    error, bye = stage.sent()
+    stage.connection.data_received(zmtp.wrap(PING) + zmtp.wrap(payload) + zmtp.wrap(PING))
+    stage.connection.data_received(zmtp.wrap(PING))
+    error, bye = stage.said()
     assert (error["err"]["code"], bye["code"]) == ("bad_frame", "protocol")
-    assert stage.transport.is_eof_sent
-    assert (stage.sessions[0].ops, stage.sessions[0].reasons) == ([], ["protocol"])
+    assert (stage.sessions[0].ops, stage.sessions[0].reasons) == ([Ping()], ["protocol"])
     assert stage.gateway.counters.protocol_errors == 1
+
+
+def test_what_is_no_message_ends_the_connection_after_those_before_it() -> None:
+    stage = Stage()
+    stage.connection.data_received(zmtp.wrap(PING) + bytes((zmtp.MORE, 1)))
+    error, bye = stage.said()
+    assert (error["err"]["code"], bye["code"]) == ("bad_frame", "protocol")
+    assert stage.sessions[0].ops == [Ping()]
 
 
 def test_strangers_messages_are_short_and_members_are_longer() -> None:
-    stage = Stage(hello_frame_bytes_max=10, frame_bytes_max=100)
+    long = zmtp.wrap(encode_send(1, encode("bob"), bytes(16), "x" * 200))
+    stage = Stage(hello_frame_bytes_max=100, frame_bytes_max=1000)
+    stage.connection.data_received(long[:9])
+    assert stage.said()[0]["err"]["code"] == "too_large"
+    stage = Stage(hello_frame_bytes_max=100, frame_bytes_max=1000)
     stage.sessions[0].outlet.admit()
-    stage.connection.message_received(b"\xa1" + b"x" * 60)
-    assert stage.sent()[0]["err"]["code"] == "bad_frame"  # and not too large
-    stage = Stage(hello_frame_bytes_max=10, frame_bytes_max=100)
-    stage.connection.message_received(b"\xa1" + b"x" * 60)
-    assert stage.sent()[0]["err"]["code"] == "too_large"
+    stage.connection.data_received(long)
+    assert len(stage.sessions[0].ops) == 1
 
 
-def test_refusal_ends_the_connection_once() -> None:
+def test_peer_is_told_that_nothing_follows_and_given_time_to_hang_up() -> None:
     stage = Stage()
-    stage.connection.refuse(MalformedFrame("several parts"))
-    stage.connection.refuse(MalformedFrame("several parts"))
-    assert [op.get("code") or op["err"]["code"] for op in stage.sent()] == ["bad_frame", "protocol"]
+    stage.sessions[0].outlet.close(PING)
+    assert stage.sent() == [PING, b""]
+    assert not stage.transport.is_eof_sent and not stage.transport.is_closing()
+    stage.connection.data_received(zmtp.wrap(PING))
+    assert stage.sessions[0].ops == [] and stage.sessions[0].reasons == ["session"]
+    stage.pass_ticks(stage.gateway.linger_ticks - 1)
+    assert not stage.transport.is_aborted
+    stage.pass_ticks(1)
+    assert stage.transport.is_aborted
+
+
+def test_reading_goes_on_after_the_end_or_the_peer_could_not_be_heard_to_hang_up() -> None:
+    stage = Stage(in_flight_max=1)
+    send = zmtp.wrap(encode_send(1, encode("bob"), bytes(16), "x"))
+    stage.connection.data_received(send * 2)
+    assert not stage.transport.is_reading()
+    stage.sessions[0].outlet.close()
+    assert stage.transport.is_reading()
+    assert stage.connection.eof_received() is False
+
+
+def test_peer_that_hangs_up_is_told_nothing() -> None:
+    stage = Stage()
+    before = stage.raw()
+    assert stage.connection.eof_received() is False
+    assert stage.transport.is_closing() and stage.raw() == before
+    assert stage.sessions[0].reasons == ["eof"]
+
+
+@pytest.mark.parametrize("sent", [b"", null_handshake()[:30], null_handshake()[:70]])
+def test_handshake_has_a_deadline(sent: bytes) -> None:
+    stage = Stage(is_in=False)
+    for _ in range(stage.gateway.handshake_ticks - 1):
+        stage.pass_ticks(1)
+        stage.connection.data_received(sent[:1])
+        sent = sent[1:]
+    assert not stage.transport.is_eof_sent
+    stage.pass_ticks(1)
+    assert stage.transport.is_eof_sent
+    assert stage.raw() == zmtp.greeting(b"NULL", is_server=False)
+    assert stage.gateway.counters.handshake_timeouts == 1
+
+
+def test_who_is_in_and_does_not_sign_in_is_told_so() -> None:
+    stage = Stage()
+    stage.pass_ticks(stage.gateway.handshake_ticks)
+    (bye,) = stage.said()
+    assert bye["code"] == "idle"
+    assert stage.sessions[0].reasons == ["handshake"]
+
+
+def test_refused_peer_is_counted_and_hears_why() -> None:
+    stage = Stage(is_in=False)
+    stage.connection.data_received(null_handshake(ready(routing_id=b"ann")) + zmtp.wrap(PING))
+    ((flags, body),) = bodies(stage.raw()[64:])
+    assert flags == COMMAND and body.startswith(b"\5ERROR") and b"routing id" in body
+    assert stage.transport.is_eof_sent
+    counters = stage.gateway.counters
+    assert (counters.protocol_errors, counters.denied, counters.accepted) == (1, 0, 0)
+    assert stage.sessions == []
+
+
+def test_stranger_is_shut_out_without_an_answer() -> None:
+    stage = Stage(is_in=False)
+    stage.connection.data_received(b"GET / HTTP/1.1\r\n")
+    assert len(stage.raw()) == 64 and stage.transport.is_eof_sent
     assert stage.gateway.counters.protocol_errors == 1
 
 
-def test_overrun_ends_the_connection_once() -> None:
-    stage = Stage()
-    stage.connection.overrun()
-    stage.connection.overrun()
-    (bye,) = stage.sent()
+@pytest.mark.parametrize("bounds", [{"is_full": True}, {"connections_max": 0}])
+def test_peer_for_whom_there_is_no_room_hears_so_when_it_is_in(bounds: dict[str, Any]) -> None:
+    stage = Stage(**bounds)
+    (bye,) = stage.said()
     assert (bye["code"], bye["reconnect"]) == ("overload", "after")
-    assert stage.sessions[0].reasons == ["overrun"]
-    assert stage.gateway.counters.overruns == 1
+    assert stage.gateway.counters.refused == 1
+
+
+def test_idle_connection_holds_no_dict() -> None:
+    connection = Stage().connection
+    for each in (connection, connection._stream, connection._stream._mechanism):
+        assert not hasattr(each, "__dict__")
 
 
 def test_tls_is_not_for_zeromq() -> None:
@@ -106,24 +241,26 @@ def test_tls_is_not_for_zeromq() -> None:
         ZmqGateway(FakeSession, "127.0.0.1", 7702, context)
 
 
-async def test_socket_drops_nothing_and_bounds_what_libzmq_keeps() -> None:
-    gateway = ZmqGateway(FakeSession, "127.0.0.1", 0, bounds=Bounds(handshake_timeout_s=2.0))
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::"])  # noqa: S104
+async def test_without_keys_nobody_else_is_listened_to(host: str) -> None:
+    gateway = ZmqGateway(FakeSession, host, 0)
+    with pytest.raises(SettingsError, match="no loopback address"):
+        await gateway.start()
+
+
+async def test_address_is_known_after_the_start_and_stop_is_harmless_twice() -> None:
+    gateway = ZmqGateway(FakeSession, "127.0.0.1", 0)
     await gateway.start()
-    options = {
-        zmq.SNDHWM: limits.ZMQ_PIPE_MESSAGES,
-        zmq.RCVHWM: limits.ZMQ_PIPE_MESSAGES,
-        zmq.MAXMSGSIZE: limits.FRAME_BYTES_MAX * 5 // 4,
-        zmq.HANDSHAKE_IVL: 2000,
-        zmq.LINGER: 0,
-    }
-    assert {name: gateway._socket.get(name) for name in options} == options
-    with pytest.raises(zmq.ZMQError) as caught:
-        gateway._socket.send_multipart([b"nobody", b"x"], zmq.NOBLOCK)
-    assert caught.value.errno == zmq.EHOSTUNREACH
     assert gateway.address == f"zmq://127.0.0.1:{gateway.port}" and gateway.port > 0
     await gateway.stop()
     await gateway.stop()
 
 
-async def test_stop_before_the_start_is_harmless() -> None:
-    await ZmqGateway(FakeSession, "127.0.0.1", 0).stop()
+async def test_keys_make_the_mechanism() -> None:
+    public = b"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+    secret = b"JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6"
+    keys = CurveKeys(public, secret, frozenset({bytes(32)}))
+    gateway = ZmqGateway(FakeSession, "127.0.0.1", 0, keys=keys)
+    assert gateway.make_mechanism().name == b"CURVE"
+    assert gateway.make_mechanism() is not gateway.make_mechanism()
+    assert ZmqGateway(FakeSession, "127.0.0.1", 0).make_mechanism().name == b"NULL"
