@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways
+from bench import actors, connections, direct, gateways, presence
 
 BENCHES = {
     "actors": (
@@ -24,6 +24,10 @@ BENCHES = {
     "gateways": (
         gateways.main,
         "the closed loop of direct through every gateway, beside TCP; memory of idle sessions",
+    ),
+    "presence": (
+        presence.main,
+        "heartbeats of 10,000 users, and storms of all of them; what they do to a control pair",
     ),
 }
 

@@ -11,6 +11,7 @@ from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.session import SessionActor, SessionInlet
+from actorchat.broker.tracker import PresenceTracker
 from actorchat.broker.tree import ENTITIES, SESSIONS, Broker, Parts
 from actorchat.broker.user import UserActor
 from actorchat.errors import MailboxFull
@@ -24,7 +25,7 @@ from actorchat.testing.journal import Journal
 from actorchat.testing.net import FarSide, Wire
 
 OPERATOR_KEY = "the operator's key"
-VICTIMS = (UserActor, ConversationActor, SessionActor, AuthenticatorActor)
+VICTIMS = (UserActor, ConversationActor, SessionActor, AuthenticatorActor, PresenceTracker)
 _ERROR_AT = 12  # an error reply says so within so many bytes: {re: u32, err: …}
 
 
@@ -212,9 +213,7 @@ class Node:
         life, rng = self._life, self._rng
         self.is_on = True
         self._appends_to_failure = 0
-        self.system = system = ActorSystem(
-            self._dispatcher, rng=random.Random(rng.random())
-        )
+        self.system = system = ActorSystem(self._dispatcher, rng=random.Random(rng.random()))
         system.on_crash(self._on_crash)
         system.on_terminated(self._on_terminated)
         self._syncer = SimSyncer(self.disk)

@@ -109,9 +109,7 @@ class World:
             on_fatal=lambda: self.dispatcher.call_soon(self.power_cycle),
         )
         weather = Weather(rng.choice((0.0, 0.005, 0.1)), rng.choice((0.0, 0.3)))
-        self.net = Net(
-            self.dispatcher, self._rngs["net"], self.journal, weather, self.node.answer
-        )
+        self.net = Net(self.dispatcher, self._rngs["net"], self.journal, weather, self.node.answer)
         self.surroundings = Surroundings(
             self.dispatcher,
             self.net,
@@ -216,6 +214,10 @@ class World:
     def check(self) -> None:
         """Judge what is there now."""
         self._checker().check()
+        trackers = self.node.broker.context.trackers
+        for user in sorted({d.user for d in self.devices if d.is_open}):
+            if not trackers.is_online(user):
+                self.journal.violate("presence", f"{user} is here and not online")
 
     def _leave(self) -> None:
         """Let everybody go and see that nothing of them stays."""
@@ -242,9 +244,7 @@ class World:
 
     def provision(self, user: str, name: str, has_password: bool = False) -> None:
         """Have the operator make a device; it appears and starts when that is done."""
-        request = (
-            Provision(0, user, "password") if has_password else Provision(0, user, None, name)
-        )
+        request = Provision(0, user, "password") if has_password else Provision(0, user, None, name)
 
         def appear(ok: dict[str, object]) -> None:
             secret = "password" if has_password else str(ok["token"])
