@@ -7,6 +7,7 @@ fixed rate through it all.
 * alone: the pair with nobody else, to compare with;
 * arriving: everybody signs in for the first time within `--storm` seconds, so that each watcher
   has a change of each watched user to be told;
+* quiet: everybody is silent for `--ping` seconds: what a node with so many users costs by itself;
 * idle: one round of pings, one a user in `--ping` seconds, nothing else: what heartbeats cost;
 * reconnecting: all connections drop at once and all users are back within `--storm` seconds, sign
   in by token and watch again: nobody was away for long enough to be shown as offline.
@@ -77,13 +78,19 @@ class Bench:
 
         crowd = await self._storm("arrive", tokens)
         await self._pair.hush()
+        crowd.is_quiet = True
+        quiet = await self._stretch(asyncio.sleep(options.ping), crowd)
+        crowd.is_quiet = False
         stretch = await self._stretch(asyncio.sleep(options.ping), crowd)
+        quiet_share, share = (one.server_cpu_s / one.took_s for one in (quiet, stretch))
         self._show(
-            f"idle: a ping a user every {options.ping:g} s",
+            f"idle: a ping a user every {options.ping:g} s, beside the same without pings",
             {
-                "heartbeat_core_share": round(stretch.server_cpu_s / stretch.took_s, 4),
+                "quiet_core_share": round(quiet_share, 4),
+                "idle_core_share": round(share, 4),
+                "idle_waited_share": stretch.waited_share,
+                "heartbeat_core_share": round(share - quiet_share, 4),
                 "heartbeats_per_s": round(stretch.pings / stretch.took_s),
-                "heartbeat_us": round(stretch.server_cpu_s / max(1, stretch.pings) * 1e6, 1),
             },
         )
         self._pair.talk(options.rate)

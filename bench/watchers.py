@@ -39,6 +39,7 @@ class Watchers(Crowd):
         self.pushes = self.told = self.repeated = self.answered = 0
         self.views: list[dict[str, bool]] = [{} for _ in self._users]
         self.pushed: list[int] = [0] * len(self._users)
+        self.is_quiet = False  # nobody pings
         self._watched = watched
         self._due = 0
         self._rng = random.Random(len(self._users))
@@ -100,6 +101,10 @@ class Watchers(Crowd):
             watch = frame(codec.encode(Watch(_WATCH_RID, users)))
             os.write(self._sockets[number], watch)
         self._connect_more()
+
+    def _ping(self, number: int) -> None:
+        if not self.is_quiet:
+            super()._ping(number)
 
     def _see(self, number: int, states: list[dict[str, object]]) -> None:
         view = self.views[number]
