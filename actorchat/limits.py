@@ -102,7 +102,7 @@ SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldes
 
 # -- presence ---------------------------------------------------------------------------------
 OFFLINE_AFTER_S = 60.0  # a user is online for so long after the last sign of life
-PRESENCE_TRACKERS = 16  # of a node, each for a range of slots: one push to a watcher from each
+PRESENCE_TRACKERS = 4  # of a node, each for a range of slots; each asked once by a session
 PRESENCE_FLUSH_S = 0.5  # a tracker tells the changes of so long a time together ...
 PRESENCE_PUSH_S = 1.0  # ... and a session pushes those of all trackers at most so often
 PRESENCE_FORGET_S = 5.0  # nobody's entry stays so long, until what it wrote lazily can be read

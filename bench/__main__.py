@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways, group
+from bench import actors, connections, direct, gateways, group, presence
 
 BENCHES = {
     "actors": (
@@ -28,6 +28,10 @@ BENCHES = {
     "group": (
         group.main,
         "CPU of a durable copy in a group: one message, all members, every device's ack",
+    ),
+    "presence": (
+        presence.main,
+        "heartbeats of 10,000 users, and storms of all of them; what they do to a control pair",
     ),
 }
 

@@ -59,6 +59,12 @@ class Trackers:
         """Return the lasting address of a tracker."""
         return self._places[number]
 
+    def is_online(self, user: str) -> bool:
+        """Say whether the tracker of `user`, if it runs, has them as online; for the simulation."""
+        ref = self._refs.get(self.number_of(user))
+        actor = ref._actor if ref is not None and ref.is_alive() else None
+        return actor is not None and bool(actor.is_online(user))
+
     def counts(self) -> dict[str, int]:
         """Return what sessions and trackers have counted."""
         online = watched = 0
@@ -102,6 +108,10 @@ class PresenceTracker(Actor):
         """Return (users online, users that are watched)."""
         return self._machine.counts()
 
+    def is_online(self, user: str) -> bool:
+        """Say whether `user` is online."""
+        return self._machine.is_online(user)
+
     def on_start(self) -> None:
         """Make what the tracker before this one kept visible to reads."""
         self._context.log.apply()
@@ -141,11 +151,11 @@ class PresenceTracker(Actor):
             message.session.tell(Refused(message.rid, "unavailable", reason, "now", "unknown"))
 
     def on_stop(self, reason: object) -> None:
-        """Keep who is here now, so that the next one shows nobody offline; tell the sessions."""
-        for effect in self._machine.last_words(self._context.clock.wall_ms()):
-            self._PERFORM[type(effect)](self, effect)
+        """Tell the sessions; keep who is here now, so that the next one shows nobody offline."""
         for session in self._machine.sessions():
             self._tell_lost(session)
+        for effect in self._machine.last_words(self._context.clock.wall_ms()):
+            self._PERFORM[type(effect)](self, effect)
 
     def _tell_lost(self, session: Any) -> None:
         try:

@@ -97,7 +97,8 @@ class Watchlist:
         if op.id in self._asked:
             out.append(Refused(op.id, "bad_request", "this id waits for an answer already"))
             return
-        self.shown.update((user, PresenceState(user, False)) for user in new)
+        for user in new:
+            self.shown[user] = PresenceState(user, False)
         by_tracker = self._by_tracker(users)
         self._asked[op.id] = _Question(users, set(by_tracker))
         for tracker, some in by_tracker.items():
@@ -171,8 +172,13 @@ class Watchlist:
 
     def _by_tracker(self, users: Iterable[str]) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
+        tracker_of = self._tracker_of
         for user in users:
-            found.setdefault(self._tracker_of(user), []).append(user)
+            tracker = tracker_of(user)
+            if tracker in found:
+                found[tracker].append(user)
+            else:
+                found[tracker] = [user]
         return found
 
     _HANDLERS: dict[type, Callable[[Any, Any, list[Any]], None]] = {

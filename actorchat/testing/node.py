@@ -11,6 +11,7 @@ from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.session import SessionActor, SessionInlet
+from actorchat.broker.tracker import PresenceTracker
 from actorchat.broker.tree import ENTITIES, SESSIONS, Broker, Parts
 from actorchat.broker.user import UserActor
 from actorchat.errors import MailboxFull
@@ -24,7 +25,7 @@ from actorchat.testing.journal import Journal
 from actorchat.testing.net import FarSide, Wire
 
 OPERATOR_KEY = "the operator's key"
-VICTIMS = (UserActor, ConversationActor, SessionActor, AuthenticatorActor)
+VICTIMS = (UserActor, ConversationActor, SessionActor, AuthenticatorActor, PresenceTracker)
 _ERROR_AT = 12  # an error reply says so within so many bytes: {re: u32, err: …}
 
 

@@ -214,6 +214,10 @@ class World:
     def check(self) -> None:
         """Judge what is there now."""
         self._checker().check()
+        trackers = self.node.broker.context.trackers
+        for user in sorted({d.user for d in self.devices if d.is_open}):
+            if not trackers.is_online(user):
+                self.journal.violate("presence", f"{user} is here and not online")
 
     def _leave(self) -> None:
         """Let everybody go and see that nothing of them stays."""

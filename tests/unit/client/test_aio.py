@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trustme
 
-from actorchat.client import Chat, Message, Progress, Sent, State, connect, new_cid
+from actorchat.client import Chat, Message, Presence, Progress, Sent, State, connect, new_cid
 from actorchat.client.message import Entry, Marks
 from actorchat.errors import (
     AuthFailed,
@@ -455,3 +455,52 @@ def test_arguments_that_cant_be_used_are_refused_at_once(
 ) -> None:
     with pytest.raises(ValueError):
         connect(address, **{"user": "ann", "device": "phone", **options})  # type: ignore[arg-type]
+
+
+ANN_SEES_BOB = {"states": [{"user": "bob", "online": True}]}
+
+
+async def test_watched_users_are_followed_through_a_reconnect(server: ScriptedServer) -> None:
+    async with opened(server) as (chat, peer):
+        asking = asyncio.create_task(chat.watch("bob"))
+        op = await peer.heard(ops.Watch)
+        assert op.users == ["bob"]
+        peer.say(ops.Reply(re=op.id, ok=ANN_SEES_BOB))
+        assert await asking == [Presence("bob", True)]
+        peer.say(ops.Presence([ops.PresenceState("bob", False, 5)]))
+        assert await anext(chat.presence()) == Presence("bob", False, 5)
+        peer.hang_up()
+        again = await server.peer()
+        await again.welcome()
+        op = await again.heard(ops.Watch)
+        assert op.users == ["bob"]
+        again.say(ops.Reply(re=op.id, ok=ANN_SEES_BOB))
+        assert await anext(chat.presence()) == Presence("bob", True)
+        chat.unwatch("bob")
+        assert (await again.heard(ops.Unwatch)).users == ["bob"]
+
+
+async def test_typing_goes_out_and_comes_in(server: ScriptedServer) -> None:
+    async with opened(server) as (chat, peer):
+        chat.signal("bob")
+        assert await peer.heard(ops.Signal) == ops.Signal("bob", "typing")
+        peer.say(ops.SignalPush("bob", "recording"))
+        signal = await anext(chat.signals())
+        assert (signal.user, signal.kind) == ("bob", "recording")
+        assert signal.until_s > asyncio.get_running_loop().time()
+        asking = asyncio.create_task(chat.privacy("contacts"))
+        op = await peer.heard(ops.Privacy)
+        peer.say(ops.Reply(re=op.id, ok={"level": op.level}))
+        assert await asking == "contacts"
+
+
+async def test_watching_more_than_the_server_takes_is_refused(server: ScriptedServer) -> None:
+    async with opened(server) as (chat, peer):
+        asking = asyncio.create_task(chat.watch("bob"))
+        op = await peer.heard(ops.Watch)
+        failure = ops.Failure("too_many", "128 users", "never", "none")
+        peer.say(ops.Reply(re=op.id, err=failure))
+        with pytest.raises(Refusal):
+            await asking
+        with pytest.raises(InvalidOp):
+            await chat.watch()

@@ -141,3 +141,26 @@ async def test_actors_are_asked_for_as_in_the_other_face(server: ScriptedServer)
     assert (op.view, op.who) == ("info", "broker")
     peer.say(ops.Reply(re=op.id, ok={"total": 1, "actors": []}))
     assert await using == {"total": 1, "actors": []}
+
+
+async def test_presence_is_watched_without_a_loop(server: ScriptedServer) -> None:
+    def use() -> list[object]:
+        with client(server) as chat:
+            results: list[object] = [chat.watch("bob")[0].online]
+            results.append(next(chat.presence()).online)
+            results.append(next(chat.signals()).kind)
+            chat.signal("bob", "stopped")
+            chat.unwatch("bob")
+            results.append(chat.privacy())
+            return results
+
+    using = asyncio.create_task(asyncio.to_thread(use))
+    peer = await greeted(server)
+    op = await peer.heard(ops.Watch)
+    peer.say(ops.Reply(re=op.id, ok={"states": [{"user": "bob", "online": True}]}))
+    peer.say(ops.Presence([ops.PresenceState("bob", False)]), ops.SignalPush("bob", "typing"))
+    assert await peer.heard(ops.Signal) == ops.Signal("bob", "stopped")
+    await peer.heard(ops.Unwatch)
+    asked = await peer.heard(ops.Privacy)
+    peer.say(ops.Reply(re=asked.id, ok={"level": "everyone"}))
+    assert await using == [True, False, "typing", "everyone"]
