@@ -10,8 +10,8 @@ from actorchat.actor import ActorSystem, SeededDispatcher
 from actorchat.broker.session import SessionInlet
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
-from actorchat.limits import MARK_DELAY_S
 from actorchat.errors import StoreFull
+from actorchat.limits import MARK_DELAY_S
 from actorchat.protocol import codec, ops
 from actorchat.store.memory import MemoryEngine
 
