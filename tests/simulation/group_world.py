@@ -13,6 +13,7 @@ from typing import Any
 
 from actorchat.actor import tell_all
 from actorchat.broker import group as broker_group
+from actorchat.errors import StoreFull
 from actorchat.ids import group_address
 from actorchat.protocol import codec, ops
 from actorchat.protocol.ops.group import (
@@ -27,6 +28,7 @@ from actorchat.protocol.ops.group import (
     Remove,
 )
 from actorchat.store import keys
+from actorchat.store.memory import Fault
 from actorchat.store.verify import verify
 from actorchat.testing.knob import tight_bounds
 from tests.unit.broker.stage import Device, Stage
@@ -161,7 +163,7 @@ class GroupWorld:
             (self._make_group, 1),
         ]
         if self.trouble:
-            actions += [(self._crash_actor, 5), (self._crash_node, 2)]
+            actions += [(self._crash_actor, 5), (self._crash_node, 2), (self._fill_disk, 2)]
         kinds, weights = zip(*actions, strict=True)
         self.rng.choices(kinds, weights)[0]()
 
@@ -241,6 +243,11 @@ class GroupWorld:
         self.stage.crash()
         for phone in self.phones.values():
             phone.line = None
+
+    def _fill_disk(self) -> None:
+        full = StoreFull("no space left")
+        nth, count = self.rng.randint(1, 4), self.rng.randint(1, 5)
+        self.stage.engine.inject(Fault("write", full, nth, count))
 
     def _look(self) -> None:
         for phone in self.phones.values():

@@ -10,6 +10,7 @@ from actorchat.actor import ActorSystem, SeededDispatcher
 from actorchat.broker.session import SessionInlet
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
+from actorchat.errors import StoreFull
 from actorchat.limits import MARK_DELAY_S
 from actorchat.protocol import codec, ops
 from actorchat.store.memory import MemoryEngine
@@ -39,8 +40,12 @@ class SteppedSyncer:
 
     def start(self, done: Callable[[Exception | None], object]) -> None:
         def finish() -> None:
-            self._engine.sync()
-            done(None)
+            error: Exception | None = None
+            try:
+                self._engine.sync()
+            except StoreFull as full:
+                error = full
+            done(error)
 
         if self.is_held:
             self._waiting.append(finish)
