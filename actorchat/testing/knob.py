@@ -19,7 +19,7 @@ _KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (window, "IDEMPOTENCE_WINDOW", (1, 3, 64)),
     (inbox, "CHECKPOINT_EVERY_UPDATES", (1, 5, 64)),
     (inbox, "TRIM_EVERY_UPDATES", (1, 6, 64)),
-    (inbox, "MARK_DELAY_S", (0.0, 0.1, 0.5)),
+    (inbox, "MARK_DELAY_S", (0.0, 0.25, 0.5)),
     (delivery, "DELIVERY_WINDOW_UPDATES", (2, 10, 1_024)),
     (delivery, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
     (broker_conversation, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
