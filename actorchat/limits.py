@@ -45,6 +45,7 @@ HTTP_HEADERS_MAX = 64
 DELIVERY_WINDOW_UPDATES = 1_024  # pushed and unacked updates of a device; beyond: wait for acks
 CATCH_UP_PAGE_UPDATES = 256  # rows read at once for a device that is behind ...
 CATCH_UP_PAGE_BYTES_MAX = 131_072  # ... and bytes; a window of pages must fit into the outbox
+COMPANY_WAIT_S = 5.0  # a new device waits no longer for the user's other sessions to know of it
 ACK_EVERY_UPDATES = 32  # the client acks at least this often ...
 ACK_DELAY_S = 0.05  # ... and at the latest so long after an update
 MARK_DELAY_S = 0.1  # delivered marks are told together with those of so long a time

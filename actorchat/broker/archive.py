@@ -12,7 +12,7 @@ import msgspec
 from actorchat.chat.account import Account, Device
 from actorchat.chat.event import Pair, Prior, Row
 from actorchat.errors import MalformedFrame, StoreCorrupt
-from actorchat.ids import direct_pair
+from actorchat.ids import direct_pair, other_of
 from actorchat.protocol import codec
 from actorchat.store import keys
 from actorchat.store.engine import Engine
@@ -162,9 +162,25 @@ class Archive:
             left -= len(record)
             if left < 0 and found:
                 break
-            pair = direct_pair(codec.record_sender(record), user)
-            found.append(Row(upd, pair, row.seq, codec.encode_update(upd, record)))
+            sender = codec.record_sender(record)
+            if sender != user:
+                pair, payload = direct_pair(sender, user), codec.encode_update(upd, record)
+            else:
+                pair, payload = self._own_update(upd, row.conversation, user, record)
+            found.append(Row(upd, pair, row.seq, payload))
         return found
+
+    def _own_update(
+        self, upd: int, conversation: bytes, user: str, record: bytes
+    ) -> tuple[Pair, bytes]:
+        """Return the conversation and the payload of what the user wrote, on another device."""
+        pair = self.members(conversation)
+        if pair is None:
+            raise StoreCorrupt(f"nobody is in {conversation.hex()}, which has messages")
+        to = other_of(pair, user)
+        if to == user:
+            return pair, codec.encode_update(upd, record)
+        return pair, codec.encode_own_update(upd, to, record)
 
     # -- accounts ----------------------------------------------------------------------------------
     def account(self, user: str) -> Account | None:

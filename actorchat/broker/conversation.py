@@ -161,9 +161,11 @@ class ConversationActor(EntityActor):
             ops = (*ops, self._rows.members(key, pair))
         ack = Accepted(post.rid, seq, ts)
         recipient = deliver = None
+        is_own = False
         if effect.is_away:
             recipient = self._away
-            deliver = Deliver(pair, key, me, seq, effect.prev, record)
+            is_own = post.sender == pair[0]  # of the user at home
+            deliver = Deliver(pair, key, me, seq, effect.prev, record, not is_own)
         self._home.tell(
             Record(
                 pair,
@@ -177,6 +179,8 @@ class ConversationActor(EntityActor):
                 recipient,
                 deliver,
                 effect.wants_durable,
+                is_own,
+                post.has_company,
             )
         )
 
@@ -207,10 +211,10 @@ class ConversationActor(EntityActor):
                 self._key, after, end, CATCH_UP_PAGE_UPDATES, False
             )
             for seq, record in page:
-                if codec.record_sender(record) != effect.user:
-                    deliver = Deliver(self._pair, self._key, self._me, seq, prev, record)
-                    self._home.tell(Relay(self._away, deliver))
-                    last = prev = seq
+                is_own = codec.record_sender(record) == effect.user
+                deliver = Deliver(self._pair, self._key, self._me, seq, prev, record, is_own)
+                self._home.tell(Relay(self._away, deliver))
+                last = prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:
                 break
             after = page[-1][0]

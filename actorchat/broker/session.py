@@ -14,6 +14,7 @@ from actorchat.chat.effect import (
     Admit,
     AttachHome,
     CheckSecret,
+    ConfirmCompany,
     DetachHome,
     Hangup,
     Pong,
@@ -25,6 +26,7 @@ from actorchat.chat.event import (
     Acked,
     Answer,
     Attach,
+    Aware,
     Detach,
     Disconnected,
     Fetch,
@@ -131,7 +133,9 @@ class SessionActor(Actor):
             return
         rid = op.id
         try:
-            place.tell(Post(self._machine.user, self._me, rid, op.cid, op.body))
+            machine = self._machine
+            user, company = machine.user, machine.has_company
+            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company))
         except MailboxFull as error:
             self._busy(rid, error)
 
@@ -204,6 +208,10 @@ class SessionActor(Actor):
         if self._home is None:
             self._home = self._context.router.user(effect.user)
         self._home.tell(Attach(effect.device, self.ref, effect.resume))
+
+    def _confirm_company(self, effect: ConfirmCompany) -> None:
+        if self._home is not None:
+            self._home.tell(Aware(self.ref))
 
     def _detach_home(self, effect: DetachHome) -> None:
         if self._home is not None:
@@ -291,6 +299,7 @@ class SessionActor(Actor):
         Answer: _answer,
         CheckSecret: _check_secret,
         AttachHome: _attach_home,
+        ConfirmCompany: _confirm_company,
         DetachHome: _detach_home,
         Welcome: _welcome,
         Pong: _pong,

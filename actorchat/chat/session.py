@@ -12,6 +12,7 @@ from actorchat.chat.effect import (
     Admit,
     AttachHome,
     CheckSecret,
+    ConfirmCompany,
     DetachHome,
     Hangup,
     Pong,
@@ -22,6 +23,7 @@ from actorchat.chat.event import (
     Accepted,
     Answer,
     Attached,
+    Company,
     Disconnected,
     Ended,
     HomeLost,
@@ -68,12 +70,23 @@ class Session:
     ignored; what it does not accept from inside came too late and is dropped.
     """
 
-    __slots__ = ("_accepts", "_resume", "_rid", "_token", "device", "passed", "state", "user")
+    __slots__ = (
+        "_accepts",
+        "_resume",
+        "_rid",
+        "_token",
+        "device",
+        "has_company",
+        "passed",
+        "state",
+        "user",
+    )
 
     def __init__(self) -> None:
         self.state = State.NEW
         self.user = ""
         self.device = ""
+        self.has_company = False  # other devices of the user are to get what this one sends
         self._rid = 0
         self._resume: int | None = None
         self._token: str | None = None
@@ -128,6 +141,7 @@ class Session:
 
     def _on_attached(self, event: Attached) -> list[object]:
         self._enter(State.OPEN)
+        self.has_company = event.has_company
         token, self._token = self._token, None
         return [
             Admit(),
@@ -138,8 +152,13 @@ class Session:
     def _pass(self, event: object) -> list[object]:
         return [event]
 
-    def _ignore(self, event: object) -> list[object]:
+    def _on_attached_again(self, event: Attached) -> list[object]:
+        self.has_company = event.has_company
         return []
+
+    def _on_company(self, event: Company) -> list[object]:
+        self.has_company = event.has_company
+        return [ConfirmCompany()] if event.has_company else []
 
     def _on_ping(self, op: Ping) -> list[object]:
         return [Pong()]
@@ -152,6 +171,7 @@ class Session:
         # device's cursor on, and the device drops what it has.
         # Attached once, it goes on from the cursor that its home keeps.
         resume = self._resume if self.state is State.ATTACHING else None
+        self.has_company = True  # for all that it knows, until the home says otherwise
         return [AttachHome(self.user, self.device, resume)]
 
     # -- the end ---------------------------------------------------------------------------------
@@ -203,7 +223,8 @@ class Session:
             Marked: _pass,
             Page: _pass,
             Answer: _pass,
-            Attached: _ignore,
+            Attached: _on_attached_again,
+            Company: _on_company,
             HomeLost: _on_home_lost,
             Ended: _on_ended,
             Disconnected: _on_disconnected,

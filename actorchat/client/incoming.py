@@ -15,6 +15,7 @@ class Verdict(Enum):
     NEW = "new"
     OLD = "old"  # its position was passed already
     REPEAT = "repeat"  # a new position, but of a message that is here
+    OWN = "own"  # what was sent from here
     GAP = "gap"  # one before it is missing
 
 
@@ -29,6 +30,8 @@ class Incoming:
         "_repeats",
         "_seen",
         "_seen_before",
+        "_wrote",
+        "_wrote_before",
         "ack_at",
         "acked",
         "received",
@@ -47,6 +50,8 @@ class Incoming:
         self._repeats: set[int] = set()
         self._seen: set[tuple[str, int]] = set()
         self._seen_before: set[tuple[str, int]] = set()
+        self._wrote: set[bytes] = set()
+        self._wrote_before: set[bytes] = set()
 
     def begin(self, cursor: int, head: int, now: float) -> int | None:
         """Start after a welcome; return the place left behind when the server's is not ours."""
@@ -63,8 +68,14 @@ class Incoming:
         self.ack_at = now + ACK_DELAY_S if self.taken else None
         return None
 
-    def accept(self, upd: int, sender: str, seq: int, now: float) -> Verdict:
-        """Judge an update, and move on when it is the next."""
+    def wrote(self, cid: bytes) -> None:
+        """Note that this client sends `cid`: it comes back where the user has other devices."""
+        self._wrote.add(cid)
+        if len(self._wrote) >= SEEN_MESSAGES:
+            self._wrote_before, self._wrote = self._wrote, set()
+
+    def accept(self, upd: int, conv: str, seq: int, now: float, cid: bytes = b"") -> Verdict:
+        """Judge an update with message `seq` of `conv`, and move on when it is the next."""
         assert self.received is not None
         assert self.taken is not None
         if upd != self.received + 1:
@@ -77,11 +88,14 @@ class Incoming:
             self.resent += 1
             return Verdict.OLD
         self.received = upd
-        message = (sender, seq)
-        if message in self._seen or message in self._seen_before:
+        message = (conv, seq)
+        is_repeat = message in self._seen or message in self._seen_before
+        if is_repeat or cid in self._wrote or cid in self._wrote_before:
             self._repeats.add(upd)
             if self.taken == upd - 1:
                 self.take(self.taken, now)
+            if not is_repeat:
+                return Verdict.OWN
             self.rewritten += 1
             return Verdict.REPEAT
         self._seen.add(message)

@@ -293,7 +293,8 @@ class Machine:
             self._drop(now, "an update before the welcome")
             return
         record = op.msg
-        verdict = self.incoming.accept(op.upd, record.sender, record.seq, now)
+        conv = record.sender if op.to is None else op.to
+        verdict = self.incoming.accept(op.upd, conv, record.seq, now, record.cid)
         if verdict is Verdict.NEW:
             self._out.append(op)
         elif verdict is Verdict.GAP:
@@ -308,6 +309,7 @@ class Machine:
     # -- what the application says ---------------------------------------------------------------
     def _on_post(self, event: Post, now: float) -> None:
         self._sends.post(event.key, event.to, event.cid, event.body)
+        self.incoming.wrote(event.cid)
         if self._line.state is State.OPEN:
             self._pump(now)
 

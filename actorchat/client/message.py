@@ -31,7 +31,10 @@ class Entry(Struct, frozen=True):
 
 
 class Message(Struct):
-    """A message that was delivered to this device, as update `upd` of its user."""
+    """A message that was delivered to this device, as update `upd` of its user.
+
+    `to` is None but where the user wrote it, on another device.
+    """
 
     sender: str
     seq: int
@@ -40,6 +43,12 @@ class Message(Struct):
     text: str
     upd: int
     _take: Callable[[int], None]
+    to: str | None = None
+
+    @property
+    def conv(self) -> str:
+        """The other user of the conversation, for `history` and `mark_read`."""
+        return self.sender if self.to is None else self.to
 
     def ack(self) -> None:
         """Tell the server that this message and all before it are safe; for `ack="manual"`."""

@@ -209,7 +209,14 @@ class Shell:
         record = op.msg
         self.inbox.put(
             Message(
-                record.sender, record.seq, record.ts, record.cid, record.body, op.upd, self._take
+                record.sender,
+                record.seq,
+                record.ts,
+                record.cid,
+                record.body,
+                op.upd,
+                self._take,
+                op.to,
             )
         )
 

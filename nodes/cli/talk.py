@@ -110,14 +110,15 @@ class Talk:
             message.ack()
 
     def _on_message(self, message: Message) -> None:
-        sender = message.sender
-        if message.seq > self._shown.get(sender, 0):
-            self._shown[sender] = message.seq
-            self._say(message_line(sender, message.seq, message.ts, message.text))
-            if sender != self._other:
-                self._dim(f"  /with {sender} to answer")
-        if sender == self._other:
-            self._client.mark_read(sender, message.seq)
+        conv = message.conv
+        if message.seq > self._shown.get(conv, 0):
+            self._shown[conv] = message.seq
+            line = message_line(message.sender, message.seq, message.ts, message.text, message.to)
+            self._say(line)
+            if conv != self._other:
+                self._dim(f"  /with {conv} to answer")
+        if conv == self._other and message.to is None:
+            self._client.mark_read(conv, message.seq)
 
     async def _watch(self) -> None:
         async for progress in self._client.marks():

@@ -100,7 +100,7 @@ replies = st.builds(Reply, re=request_ids, ok=accepted | pages | reports | st.ju
 )
 
 PUSH_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
-    Msg: st.builds(Msg, positions, records),
+    Msg: st.builds(Msg, positions, records, st.none() | names),
     MarkPush: st.builds(MarkPush, names, names, positions, positions),
     Pong: st.just(Pong()),
     Bye: st.builds(

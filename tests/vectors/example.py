@@ -136,6 +136,8 @@ SERVER_EXAMPLES = {
     ),
     "msg": Example(Msg(9, RECORD), "msg"),
     "msg-packed": Example(Msg(9, RECORD), "msg"),
+    "msg-own": Example(Msg(9, RECORD, "bob"), "msg"),
+    "msg-own-packed": Example(Msg(9, RECORD, "bob"), "msg"),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "pong": Example(Pong(), "pong"),

@@ -54,11 +54,13 @@ class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=Tru
     limit: PageLimit = 50
 
 
-class Msg(Struct, tag_field="op", tag="msg", gc=False):
+class Msg(Struct, tag_field="op", tag="msg", gc=False, omit_defaults=True):
     """Deliver the message `msg` as update `upd` of the user; the device acks `upd`.
 
-    The conversation is the one with the record's `from`.
+    The conversation is the one with the record's `from`; but with `to` where the user wrote it,
+    on any device. The device that wrote it gets it too, as long as the user has others.
     """
 
     upd: Position
     msg: Record
+    to: Name | None = None
