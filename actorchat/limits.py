@@ -91,5 +91,12 @@ HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on
 SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
 
+DEVICES_MAX = 10  # devices of a user that may sign in; the command line is two of them
+TITLE_CHARS_MAX = 64  # how a device is shown
+
+# -- lists ------------------------------------------------------------------------------------
+CONVERSATIONS_PAGE_MAX = 50  # at about 50 CBOR items each
+UNREAD_COUNTED_MAX = 100  # beyond, nobody counts
+
 # -- the store --------------------------------------------------------------------------------
 STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write

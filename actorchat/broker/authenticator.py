@@ -21,9 +21,10 @@ from actorchat.chat.signin import (
     Revocation,
     SignInDesk,
     Tell,
+    Verified,
     Verify,
 )
-from actorchat.limits import ENTITY_MAILBOX_MAX
+from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -35,18 +36,23 @@ class AuthenticatorActor(Actor):
     """The sign-in desk of a node. One a node, under the name `authenticator`.
 
     Args:
-        operator_key, hashes_queued_max: As in `SignInDesk`.
+        operator_key, hashes_queued_max, devices_max: As in `SignInDesk`.
         hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
     """
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
 
     def __init__(
-        self, context: Context, operator_key: str, hashes_queued_max: int, hashers: list[Any]
+        self,
+        context: Context,
+        operator_key: str,
+        hashes_queued_max: int,
+        hashers: list[Any],
+        devices_max: int = DEVICES_MAX,
     ) -> None:
         super().__init__()
         self._context = context
-        self._desk = SignInDesk(operator_key, hashes_queued_max)
+        self._desk = SignInDesk(operator_key, hashes_queued_max, devices_max)
         self._hashers = hashers
         self._next_hasher = 0
 
@@ -76,10 +82,21 @@ class AuthenticatorActor(Actor):
             self._context.log.apply()
             asked = event if kind is Provisioning else event.provisioning
             asked.account = archive.account(asked.user)
+            asked.devices = self._context.census.device_names(asked.user)
+        elif kind is Verified:
+            self._context.log.apply()
+            event.attempt.devices = self._context.census.device_names(event.attempt.user)
 
     # -- effects -----------------------------------------------------------------------------------
     def _tell(self, effect: Tell) -> None:
+        if type(effect.event) is SignedIn:
+            self._note_seen(effect.event.user, effect.event.device)
         effect.session.tell(effect.event)
+
+    def _note_seen(self, user: str, device: str) -> None:
+        context = self._context
+        seen = context.census.seen_row(user, device, context.clock.wall_ms())
+        context.log.append_lazily((seen,))
 
     def _hash(self, effect: Verify | HashPassword) -> None:
         hasher = self._hashers[self._next_hasher]
@@ -95,6 +112,7 @@ class AuthenticatorActor(Actor):
             changes.append(context.rows.account(effect.account))
         done: SignedIn | Answer
         if effect.rid is None:
+            changes.append(context.census.seen_row(user, effect.device, context.clock.wall_ms()))
             done = SignedIn(user, effect.device, token)
         else:
             done = Answer(effect.rid, {"user": user, "device": effect.device, "token": token})
@@ -109,7 +127,11 @@ class AuthenticatorActor(Actor):
         context = self._context
         home = context.router.user(effect.user)
         context.log.append(
-            (context.rows.no_device(effect.user, effect.device),),
+            (
+                context.rows.no_device(effect.user, effect.device),
+                context.census.title_row(effect.user, effect.device, ""),
+                context.census.seen_row(effect.user, effect.device, None),
+            ),
             home.tell,
             DeviceRevoked(effect.device),
             effect.session.tell,

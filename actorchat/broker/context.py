@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
+    from actorchat.broker.census import Census
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
@@ -42,6 +43,7 @@ class Context:
     log: LogWriter
     archive: Archive
     rows: Rows
+    census: Census
     token_source: Callable[[], str]
     entity_idle_s: float
     terms: Terms

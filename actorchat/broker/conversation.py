@@ -59,6 +59,7 @@ class ConversationActor(EntityActor):
         self._away = context.router.user(pair[1])
         self._archive = context.archive
         self._rows = context.rows
+        self._census = context.census
         self._me = self.ref
         self._names = {user: codec.encode(user) for user in pair}
         self._wall_ms = context.clock.wall_ms
@@ -127,6 +128,9 @@ class ConversationActor(EntityActor):
             marks.delivered, marks.read = archive.marks(key, user)
         self._machine = machine
         self._has_members = seq > 0
+        if seq and not self._census.is_listed(key, self._pair):
+            # The store was begun without the index.
+            self._log.append_lazily(self._census.index_rows(key, self._pair))
         for effect in machine.start():
             self._PERFORM[type(effect)](self, effect)
 
@@ -158,7 +162,7 @@ class ConversationActor(EntityActor):
         record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
         ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
         if seq == 1:
-            ops = (*ops, self._rows.members(key, pair))
+            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
         ack = Accepted(post.rid, seq, ts)
         recipient = deliver = None
         is_own = False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.inspection import show
+from actorchat.broker.people import PEOPLE
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -38,6 +39,7 @@ from actorchat.chat.event import (
     SignInRefused,
     Update,
 )
+from actorchat.chat.people import Asked
 from actorchat.chat.session import Session
 from actorchat.chat.signin import Attempt, Provisioning, Revocation
 from actorchat.errors import MailboxFull
@@ -170,6 +172,11 @@ class SessionActor(Actor):
         user = self._machine.user
         self._tell_authenticator(Revocation(self.ref, op.id, user, op.device), op.id)
 
+    def _ask_people(self, op: Any) -> None:
+        machine = self._machine
+        if not self._reach(PEOPLE, Asked(self.ref, machine.user, machine.device, op)):
+            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+
     def _provision(self, op: ops.Provision) -> None:
         asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
         self._tell_authenticator(asked, op.id)
@@ -194,7 +201,10 @@ class SessionActor(Actor):
             self._refused(Refused(rid, "busy", BUSY, "after", "none", 1_000))
 
     def _reach_authenticator(self, event: object) -> bool:
-        desk = self._context.system.names.whereis(AUTHENTICATOR)
+        return self._reach(AUTHENTICATOR, event)
+
+    def _reach(self, name: str, event: object) -> bool:
+        desk = self._context.system.names.whereis(name)
         if desk is None:
             return False
         try:
@@ -288,6 +298,7 @@ class SessionActor(Actor):
         ops.Mark: _mark,
         ops.History: _history,
         ops.Revoke: _revoke,
+        **dict.fromkeys(ops.PEOPLE_OPS, _ask_people),
         ops.Provision: _provision,
         ops.Status: _status,
         ops.Actors: _actors,

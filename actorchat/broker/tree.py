@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 from actorchat.actor import Actor, Child, Dispatcher, DynamicSupervisor, Supervisor
 from actorchat.broker.archive import Archive
 from actorchat.broker.authenticator import AuthenticatorActor
+from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
 from actorchat.broker.hasher import HasherActor, Hashing
 from actorchat.broker.log_writer import LogWriter
+from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Event, Pair
-from actorchat.limits import HASHES_QUEUED_MAX, STORE_TICK_S
+from actorchat.limits import DEVICES_MAX, HASHES_QUEUED_MAX, STORE_TICK_S
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
@@ -84,6 +86,7 @@ class Parts:
     hash_dispatchers: list[Dispatcher]
     operator_key: str
     hashes_queued_max: int = HASHES_QUEUED_MAX
+    devices_max: int = DEVICES_MAX
     token_source: Callable[[], str]
     entity_idle_s: float
     terms: Terms = field(default_factory=Terms)
@@ -96,12 +99,14 @@ class Broker:
     def __init__(self, parts: Parts) -> None:
         system = parts.system
         log = LogWriter(parts.engine, parts.syncer, parts.call_soon, parts.on_fatal)
+        archive = Archive(parts.engine)
         self.context = context = Context(
             system,
             parts.clock,
             log,
-            Archive(parts.engine),
+            archive,
             Rows(parts.engine),
+            Census(parts.engine, archive),
             parts.token_source,
             parts.entity_idle_s,
             parts.terms,
@@ -117,7 +122,13 @@ class Broker:
             self._system.spawn(HasherActor, parts.hashing, dispatcher=dispatcher)
             for dispatcher in parts.hash_dispatchers
         ]
-        desk = (context, parts.operator_key, parts.hashes_queued_max, hashers)
+        desk = (
+            context,
+            parts.operator_key,
+            parts.hashes_queued_max,
+            hashers,
+            parts.devices_max,
+        )
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
         # end, too, and their clients connect again.
@@ -128,6 +139,7 @@ class Broker:
         children = [
             Child("log-keeper", LogKeeper, (context.log,)),
             Child("authenticator", AuthenticatorActor, desk),
+            Child("people", PeopleActor, (context, context.census)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
         ]

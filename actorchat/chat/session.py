@@ -37,6 +37,7 @@ from actorchat.chat.event import (
 )
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
+    PEOPLE_OPS,
     Ack,
     Actors,
     Hello,
@@ -215,6 +216,7 @@ class Session:
             Mark: _pass,
             History: _pass,
             Revoke: _pass,
+            **dict.fromkeys(PEOPLE_OPS, _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,

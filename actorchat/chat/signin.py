@@ -22,16 +22,21 @@ from actorchat.chat.event import (
 from actorchat.chat.throttle import Throttle
 from actorchat.ids import is_name
 from actorchat.limits import (
+    DEVICES_MAX,
     HASHES_QUEUED_MAX,
     SIGN_IN_BUCKETS_MAX,
     SIGN_IN_FAILURES_PER_MINUTE,
 )
 
+TOO_MANY = "the user has as many devices as may be; revoke one first"
 WRONG = SignInRefused("unauthenticated", "wrong user, device or secret", "never")
 
 
 class Attempt(msgspec.Struct, gc=False):
-    """A session asks to sign in; the shell fills in `account` and `known_device` from the store."""
+    """A session asks to sign in; the shell fills in the rest from the store.
+
+    `devices` are those that may sign in already, as of when the password was found right.
+    """
 
     session: Address
     user: str
@@ -40,10 +45,11 @@ class Attempt(msgspec.Struct, gc=False):
     secret: str
     account: Account | None = None
     known_device: Device | None = None
+    devices: list[str] = []
 
 
 class Provisioning(msgspec.Struct, gc=False):
-    """An operator asks for an account, or for a device's token; `account` as in `Attempt`."""
+    """An operator asks for an account, or for a device's token; the rest as in `Attempt`."""
 
     session: Address
     rid: int
@@ -51,6 +57,7 @@ class Provisioning(msgspec.Struct, gc=False):
     password: str | None
     device: str | None
     account: Account | None = None
+    devices: list[str] = []
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -144,11 +151,18 @@ class SignInDesk:
     Args:
         operator_key: The secret of the `operator` mechanism; empty: nobody is operator.
         hashes_queued_max: How many passwords may wait to be hashed; the next is told `busy`.
+        devices_max: How many devices of a user may sign in; one more is refused.
     """
 
-    __slots__ = ("_failures", "_hashes_queued_max", "_hashing", "_operator_key")
+    __slots__ = ("_devices_max", "_failures", "_hashes_queued_max", "_hashing", "_operator_key")
 
-    def __init__(self, operator_key: str, hashes_queued_max: int = HASHES_QUEUED_MAX) -> None:
+    def __init__(
+        self,
+        operator_key: str,
+        hashes_queued_max: int = HASHES_QUEUED_MAX,
+        devices_max: int = DEVICES_MAX,
+    ) -> None:
+        self._devices_max = devices_max
         self._operator_key = operator_key
         self._hashes_queued_max = hashes_queued_max
         self._failures = Throttle(SIGN_IN_FAILURES_PER_MINUTE, SIGN_IN_BUCKETS_MAX)
@@ -197,6 +211,8 @@ class SignInDesk:
         if not event.fits or account is None or not account.password_hash:
             return [Tell(attempt.session, WRONG)]
         self._failures.succeeded(attempt.user)
+        if self._is_too_many(attempt.device, attempt.devices):
+            return [Tell(attempt.session, SignInRefused("too_many_devices", TOO_MANY))]
         return [IssueToken(attempt.session, attempt.user, attempt.device, None, None)]
 
     def _on_provisioning(self, event: Provisioning, now_wall_ms: int) -> list[object]:
@@ -222,11 +238,16 @@ class SignInDesk:
         account = Account(provisioning.user, now_wall_ms, event.password_hash)
         return self._provide(provisioning, account)
 
+    def _is_too_many(self, device: str, devices: list[str]) -> bool:
+        return device not in devices and len(devices) >= self._devices_max
+
     def _exists(self, event: Provisioning) -> object:
         return Tell(event.session, Refused(event.rid, "exists", "there is such a user"))
 
     def _provide(self, event: Provisioning, account: Account) -> list[object]:
         fresh = account if event.account is None else None
+        if event.device is not None and self._is_too_many(event.device, event.devices):
+            return [Tell(event.session, Refused(event.rid, "too_many_devices", TOO_MANY))]
         if event.device is not None:
             return [IssueToken(event.session, event.user, event.device, event.rid, fresh)]
         if fresh is not None:

@@ -10,14 +10,18 @@ from actorchat.client.aio import AckMode, Chat, connect
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Entry, Marks, Message, Page, Progress, Sent
+from actorchat.client.people import Conversation, DeviceInfo, Flags
 from actorchat.client.post import new_cid
 from actorchat.client.signin import Welcome
 
 __all__ = [
     "AckMode",
     "Chat",
+    "Conversation",
+    "DeviceInfo",
     "Entry",
     "Feed",
+    "Flags",
     "Marks",
     "Message",
     "Page",

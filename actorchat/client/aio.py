@@ -17,6 +17,14 @@ from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
+from actorchat.client.people import (
+    Conversation,
+    ConversationsAnswer,
+    DeviceInfo,
+    DevicesAnswer,
+    Flags,
+    read,
+)
 from actorchat.client.post import check_send, new_cid
 from actorchat.client.shell import Shell
 from actorchat.client.signin import Identity, Welcome
@@ -27,6 +35,7 @@ from actorchat.limits import (
     CLIENT_TIMEOUT_S,
     CLIENT_UNSENT_MAX,
     CLIENT_WINDOW_SENDS,
+    CONVERSATIONS_PAGE_MAX,
     RECONNECT_CAP_S,
 )
 from actorchat.protocol import ops
@@ -253,6 +262,37 @@ class Chat:
             return msgspec.convert(answer, PageAnswer).page()
         except msgspec.ValidationError as error:
             raise InvalidOp(f"the server's page makes no sense: {error}") from error
+
+    async def conversations(self) -> list[Conversation]:
+        """Return all conversations of the user, in an order of the server's."""
+        found: list[Conversation] = []
+        after, more = None, True
+        while more:
+            answer = await self._ask(ops.Conversations(0, after, CONVERSATIONS_PAGE_MAX))
+            page = read(answer, ConversationsAnswer)
+            found += [line.conversation() for line in page.conversations]
+            more = page.more and bool(page.conversations)
+            after = found[-1].conv if found else None
+        return found
+
+    async def flag(
+        self,
+        conv: str,
+        *,
+        muted: bool | None = None,
+        archived: bool | None = None,
+        pinned: bool | None = None,
+    ) -> Flags:
+        """Set the user's flags of the conversation with `conv`; return them as they are now."""
+        return read(await self._ask(ops.Flag(0, conv, muted, archived, pinned)), Flags)
+
+    async def devices(self) -> list[DeviceInfo]:
+        """Return the user's devices."""
+        return read(await self._ask(ops.Devices(0)), DevicesAnswer).devices
+
+    async def rename(self, device: str, title: str) -> None:
+        """Have the user's own `device` shown as `title`."""
+        await self._ask(ops.Rename(0, device, title))
 
     async def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""

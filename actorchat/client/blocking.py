@@ -16,6 +16,7 @@ from actorchat.client import aio
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Message, Page, Progress, Sent
+from actorchat.client.people import Conversation, DeviceInfo, Flags
 from actorchat.errors import CallTimeout
 
 Result = TypeVar("Result")
@@ -175,6 +176,29 @@ class Chat:
     ) -> Page:
         """Return a page of the conversation with `conv`, as the asyncio face does."""
         return self._run(self._chat.history(conv, before=before, after=after, limit=limit))
+
+    def conversations(self) -> list[Conversation]:
+        """Return all conversations of the user, in an order of the server's."""
+        return self._run(self._chat.conversations())
+
+    def flag(
+        self,
+        conv: str,
+        *,
+        muted: bool | None = None,
+        archived: bool | None = None,
+        pinned: bool | None = None,
+    ) -> Flags:
+        """Set the user's flags of the conversation with `conv`; return them as they are now."""
+        return self._run(self._chat.flag(conv, muted=muted, archived=archived, pinned=pinned))
+
+    def devices(self) -> list[DeviceInfo]:
+        """Return the user's devices."""
+        return self._run(self._chat.devices())
+
+    def rename(self, device: str, title: str) -> None:
+        """Have the user's own `device` shown as `title`."""
+        self._run(self._chat.rename(device, title))
 
     def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""

@@ -9,9 +9,20 @@ from enum import Enum
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import Actors, History, Provision, Revoke, ServerOp, Status
+from actorchat.protocol.ops import (
+    Actors,
+    Conversations,
+    Devices,
+    Flag,
+    History,
+    Provision,
+    Rename,
+    Revoke,
+    ServerOp,
+    Status,
+)
 
-Request = History | Revoke | Provision | Status | Actors
+Request = History | Revoke | Provision | Status | Actors | Devices | Rename | Conversations | Flag
 
 
 class State(Enum):

@@ -299,7 +299,11 @@ class Process(NearSide):
         ops.Send: _write_send,
         ops.Ack: _write_ack,
         **dict.fromkeys(
-            (ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision), _write
+            (
+                *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision),
+                *ops.PEOPLE_OPS,
+            ),
+            _write,
         ),
     }
 

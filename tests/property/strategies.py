@@ -6,12 +6,15 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from actorchat.ids import CLIENT_ID_BYTES, NAME_PATTERN
-from actorchat.limits import POSITION_MAX, REQUEST_ID_MAX
+from actorchat.limits import CONVERSATIONS_PAGE_MAX, POSITION_MAX, REQUEST_ID_MAX
 from actorchat.protocol.ops import (
     Ack,
     Actors,
     Bye,
+    Conversations,
+    Devices,
     Failure,
+    Flag,
     Hello,
     History,
     Mark,
@@ -21,6 +24,7 @@ from actorchat.protocol.ops import (
     Pong,
     Provision,
     Record,
+    Rename,
     Reply,
     Revoke,
     Send,
@@ -36,6 +40,8 @@ bodies = st.text(max_size=300)
 secrets = st.text(min_size=1, max_size=40)
 
 records = st.builds(Record, names, positions, positions, client_ids, bodies)
+
+_switches = st.none() | st.booleans()
 
 CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Hello: st.builds(
@@ -67,6 +73,12 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         st.integers(1, 50),
         st.text(min_size=1, max_size=256),
     ),
+    Devices: st.builds(Devices, request_ids),
+    Rename: st.builds(Rename, request_ids, names, st.text(max_size=64)),
+    Conversations: st.builds(
+        Conversations, request_ids, st.none() | names, st.integers(1, CONVERSATIONS_PAGE_MAX)
+    ),
+    Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }
 
 failures = st.builds(

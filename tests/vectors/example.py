@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,7 +17,10 @@ from actorchat.protocol.ops import (
     Ack,
     Actors,
     Bye,
+    Conversations,
+    Devices,
     Failure,
+    Flag,
     Hello,
     History,
     Mark,
@@ -26,6 +30,7 @@ from actorchat.protocol.ops import (
     Pong,
     Provision,
     Record,
+    Rename,
     Reply,
     Revoke,
     Send,
@@ -62,7 +67,7 @@ _WELCOME = {
     "durability": "fsync",
     "limits": {"frame_bytes": 262_144, "body_chars": 65_536, "in_flight": 256},
 }
-_PAGE = {
+_PAGE: dict[str, Any] = {
     "events": [
         {"from": "ann", "seq": 7, "ts": TS, "cid": CID, "body": RECORD.body},
         {"from": "bob", "seq": 8, "ts": TS + 1, "cid": bytes(16), "body": ""},
@@ -95,6 +100,29 @@ _INFO = {
     "supervisor_id": 5,
     "reason": None,
 }
+_DEVICES = [
+    {
+        "device": "phone",
+        "title": "Anns Telefon",
+        "created": TS,
+        "seen": TS,
+        "cursor": 4,
+        "current": True,
+    },
+    {"device": "web", "title": "", "created": TS, "seen": 0, "cursor": None, "current": False},
+]
+_CONVERSATIONS = [
+    {
+        "conv": "bob",
+        "head": 8,
+        "last": _PAGE["events"][1],
+        "unread": 1,
+        "marks": _PAGE["marks"],
+        "muted": True,
+        "archived": False,
+        "pinned": False,
+    }
+]
 
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
@@ -113,6 +141,11 @@ CLIENT_EXAMPLES = {
     "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
     "status": Example(Status(7), "status"),
     "actors": Example(Actors(8, "top", "memory", 20), "actors"),
+    "devices": Example(Devices(9), "devices"),
+    "rename": Example(Rename(9, "phone", "Anns Telefon"), "rename"),
+    "conversations": Example(Conversations(9), "conversations"),
+    "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
+    "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
@@ -128,6 +161,9 @@ SERVER_EXAMPLES = {
     "reply-report": _ok("report", connections=2, version="1.0"),
     "reply-actor-lines": _ok("actor-list", total=4, actors=_LINES),
     "reply-actor-infos": _ok("actor-list", total=4, actors=[_INFO]),
+    "reply-devices": _ok("device-list", devices=_DEVICES),
+    "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
+    "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
+from actorchat.protocol.ops.people import PEOPLE_OPS, Conversations, Devices, Flag, Rename
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
 from actorchat.protocol.ops.session import (
     Bye,
@@ -23,7 +24,22 @@ from actorchat.protocol.ops.session import (
     Reply,
 )
 
-ClientOp = Hello | Ping | Send | Ack | Mark | History | Revoke | Provision | Status | Actors
+ClientOp = (
+    Hello
+    | Ping
+    | Send
+    | Ack
+    | Mark
+    | History
+    | Revoke
+    | Provision
+    | Status
+    | Actors
+    | Devices
+    | Rename
+    | Conversations
+    | Flag
+)
 Push = Msg | MarkPush | Pong | Bye
 ServerOp = Reply | Push
 
@@ -38,6 +54,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "provision": Provision,
     "status": Status,
     "actors": Actors,
+    "devices": Devices,
+    "rename": Rename,
+    "conversations": Conversations,
+    "flag": Flag,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -50,13 +70,17 @@ SERVER_OPS: dict[str, type[Push]] = {
 
 __all__ = [
     "CLIENT_OPS",
+    "PEOPLE_OPS",
     "SERVER_OPS",
     "Ack",
     "Actors",
     "Bye",
     "ByeCode",
     "ClientOp",
+    "Conversations",
+    "Devices",
     "Failure",
+    "Flag",
     "Hello",
     "History",
     "Invalid",
@@ -70,6 +94,7 @@ __all__ = [
     "Push",
     "Reconnect",
     "Record",
+    "Rename",
     "Reply",
     "Revoke",
     "Send",

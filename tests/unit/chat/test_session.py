@@ -35,12 +35,16 @@ from actorchat.protocol.ops import (
     CLIENT_OPS,
     Ack,
     Actors,
+    Conversations,
+    Devices,
+    Flag,
     Hello,
     History,
     Invalid,
     Mark,
     Ping,
     Provision,
+    Rename,
     Revoke,
     Send,
     Status,
@@ -56,6 +60,10 @@ USER_OPS = [
     Revoke(4, "laptop"),
     Ack(5),
     Mark("bob", 6),
+    Devices(7),
+    Rename(7, "phone", "x"),
+    Conversations(7),
+    Flag(7, "bob"),
 ]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]

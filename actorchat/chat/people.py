@@ -1,0 +1,166 @@
+"""Knows what a user may see and set of devices and conversations. Must not know rows or bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from actorchat.chat.event import Address, Answer, Refused
+from actorchat.limits import HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.protocol.ops.people import Conversations, Devices, Flag, Rename
+
+FLAGS = ("muted", "archived", "pinned")  # the bits of a row, from the lowest
+
+
+class DeviceFacts(msgspec.Struct, gc=False):
+    """What the store knows of a device; `cursor` None: it was never here."""
+
+    device: str
+    created_at_wall_ms: int
+    seen_at_wall_ms: int
+    title: str
+    cursor: int | None
+
+
+class ConversationFacts(msgspec.Struct, gc=False):
+    """What the store knows of a conversation: `record` is the newest, encoded and opaque.
+
+    `unread_senders` are those of the records above the user's read mark, at most
+    `UNREAD_COUNTED_MAX` of them and one more.
+    """
+
+    conv: str
+    head: int
+    record: bytes
+    unread_senders: list[str]
+    marks: dict[str, dict[str, int]]
+    flags: int
+
+
+class Asked(msgspec.Struct, gc=False):
+    """A session asks for `op`; the shell fills in what the answer needs.
+
+    `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
+    many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation.
+    """
+
+    session: Address
+    user: str
+    device: str
+    op: Devices | Rename | Conversations | Flag
+    devices: list[DeviceFacts] = []
+    conversations: list[ConversationFacts] = []
+    flags: int | None = None
+
+
+class KeepTitle(msgspec.Struct, gc=False):
+    """Effect: keep the title of a device, and when synced tell `session` the `answer`."""
+
+    session: Address
+    user: str
+    device: str
+    title: str
+    answer: Answer
+
+
+class KeepFlags(msgspec.Struct, gc=False):
+    """Effect: keep the flags of a conversation, and when synced tell `session` the `answer`."""
+
+    session: Address
+    user: str
+    conv: str
+    flags: int
+    answer: Answer
+
+
+class TellWhenDurable(msgspec.Struct, gc=False):
+    """Effect: tell `session` the `answer` once all that it was made from is synced."""
+
+    session: Address
+    answer: Answer
+
+
+class Refuse(msgspec.Struct, gc=False):
+    """Effect: tell `session` that its request is refused."""
+
+    session: Address
+    refused: Refused
+
+
+class PeopleDesk:
+    """Answers what users ask about their devices and conversations; remembers nothing."""
+
+    __slots__ = ()
+
+    def handle(self, event: Asked, now_wall_ms: int) -> list[object]:
+        """Take `event` in; return what must be done, in this order."""
+        return self._HANDLERS[type(event.op)](self, event, event.op)
+
+    def _on_devices(self, event: Asked, op: Devices) -> list[object]:
+        shown = [
+            {
+                "device": one.device,
+                "title": one.title,
+                "created": one.created_at_wall_ms,
+                "seen": one.seen_at_wall_ms,
+                "cursor": one.cursor,
+                "current": one.device == event.device,
+            }
+            for one in event.devices
+        ]
+        return [TellWhenDurable(event.session, Answer(op.id, {"devices": shown}))]
+
+    def _on_rename(self, event: Asked, op: Rename) -> list[object]:
+        if not any(one.device == op.device for one in event.devices):
+            refused = Refused(op.id, "no_such_device", "the user has no such device")
+            return [Refuse(event.session, refused)]
+        answer = Answer(op.id, {})
+        return [KeepTitle(event.session, event.user, op.device, op.title, answer)]
+
+    def _on_conversations(self, event: Asked, op: Conversations) -> list[object]:
+        shown: list[dict[str, object]] = []
+        budget = HISTORY_PAGE_BYTES_MAX
+        for one in event.conversations[: op.limit]:
+            budget -= len(one.record)
+            if budget < 0 and shown:
+                break
+            unread = sum(sender != event.user for sender in one.unread_senders)
+            shown.append(
+                {
+                    "conv": one.conv,
+                    "head": one.head,
+                    "last": one.record,
+                    "unread": min(unread, UNREAD_COUNTED_MAX),
+                    "marks": one.marks,
+                    **flags_shown(one.flags),
+                }
+            )
+        more = len(shown) < len(event.conversations)
+        ok: dict[str, object] = {"conversations": shown, "more": more}
+        return [TellWhenDurable(event.session, Answer(op.id, ok))]
+
+    def _on_flag(self, event: Asked, op: Flag) -> list[object]:
+        if event.flags is None:
+            refused = Refused(op.id, "no_such_conversation", "nobody wrote anything there")
+            return [Refuse(event.session, refused)]
+        flags = event.flags
+        for bit, name in enumerate(FLAGS):
+            wanted = getattr(op, name)
+            if wanted is not None:
+                flags = flags | 1 << bit if wanted else flags & ~(1 << bit)
+        answer = Answer(op.id, dict(flags_shown(flags)))
+        return [KeepFlags(event.session, event.user, op.conv, flags, answer)]
+
+    _HANDLERS: dict[type, Callable[[Any, Asked, Any], list[object]]] = {
+        Devices: _on_devices,
+        Rename: _on_rename,
+        Conversations: _on_conversations,
+        Flag: _on_flag,
+    }
+
+
+def flags_shown(flags: int) -> dict[str, bool]:
+    """Return the bits of a row by their names."""
+    return {name: bool(flags >> bit & 1) for bit, name in enumerate(FLAGS)}
