@@ -17,7 +17,9 @@ from actorchat.chat.signin import (
     HashPassword,
     IssueToken,
     KeepAccount,
+    PasswordChange,
     Provisioning,
+    ReplacePassword,
     Revocation,
     SignInDesk,
     Tell,
@@ -77,10 +79,10 @@ class AuthenticatorActor(Actor):
         elif kind is Revocation:
             self._context.log.apply()
             event.known_device = archive.device(event.user, event.device)
-        elif kind is Provisioning or kind is Hashed:
+        elif kind in {Provisioning, PasswordChange, Hashed}:
             # An account that was made a moment ago may not have been written yet.
             self._context.log.apply()
-            asked = event if kind is Provisioning else event.provisioning
+            asked = event.provisioning if kind is Hashed else event
             asked.account = archive.account(asked.user)
             asked.devices = self._context.census.device_names(asked.user)
         elif kind is Verified:
@@ -138,6 +140,18 @@ class AuthenticatorActor(Actor):
             Answer(effect.rid, {}),
         )
 
+    def _replace_password(self, effect: ReplacePassword) -> None:
+        context, user = self._context, effect.account.user
+        rows = [context.rows.account(effect.account)]
+        for device in effect.devices:
+            rows.append(context.rows.no_device(user, device))
+            rows.append(context.census.title_row(user, device, ""))
+            rows.append(context.census.seen_row(user, device, None))
+        context.log.append(rows, effect.session.tell, Answer(effect.rid, {}))
+        home = context.router.user(user)
+        for device in effect.devices:
+            context.log.append((), home.tell, DeviceRevoked(device))
+
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Tell: _tell,
         Verify: _hash,
@@ -145,4 +159,5 @@ class AuthenticatorActor(Actor):
         IssueToken: _issue_token,
         KeepAccount: _keep_account,
         DropDevice: _drop_device,
+        ReplacePassword: _replace_password,
     }

@@ -41,7 +41,7 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.people import Asked
 from actorchat.chat.session import Session
-from actorchat.chat.signin import Attempt, Provisioning, Revocation
+from actorchat.chat.signin import Attempt, PasswordChange, Provisioning, Revocation
 from actorchat.errors import MailboxFull
 from actorchat.limits import (
     BODY_CHARS_MAX,
@@ -172,6 +172,13 @@ class SessionActor(Actor):
         user = self._machine.user
         self._tell_authenticator(Revocation(self.ref, op.id, user, op.device), op.id)
 
+    def _change_password(self, op: ops.Password) -> None:
+        user, device = self._machine.user, self._machine.device
+        change = PasswordChange(
+            self.ref, op.id, user, device, op.old, op.new, op.revoke_others
+        )
+        self._tell_authenticator(change, op.id)
+
     def _ask_people(self, op: Any) -> None:
         machine = self._machine
         if not self._reach(PEOPLE, Asked(self.ref, machine.user, machine.device, op)):
@@ -299,6 +306,7 @@ class SessionActor(Actor):
         ops.History: _history,
         ops.Revoke: _revoke,
         **dict.fromkeys(ops.PEOPLE_OPS, _ask_people),
+        ops.Password: _change_password,
         ops.Provision: _provision,
         ops.Status: _status,
         ops.Actors: _actors,

@@ -44,6 +44,7 @@ from actorchat.protocol.ops import (
     History,
     Invalid,
     Mark,
+    Password,
     Ping,
     Provision,
     Reconnect,
@@ -51,6 +52,8 @@ from actorchat.protocol.ops import (
     Send,
     Status,
 )
+
+OPERATOR_OPS = frozenset((Provision, Status, Actors))
 
 
 class State(Enum):
@@ -112,6 +115,8 @@ class Session:
             return []
         if self.state in (State.NEW, State.CHECKING, State.ATTACHING):
             return [Refused(rid, "unauthenticated", "sign in first", "reconnect")]
+        if type(event) in OPERATOR_OPS:
+            return [Refused(rid, "forbidden", "for operators only")]
         name = type(event).__name__.lower()
         return [Refused(rid, "unexpected_op", f"{name} is not allowed here")]
 
@@ -216,6 +221,7 @@ class Session:
             Mark: _pass,
             History: _pass,
             Revoke: _pass,
+            Password: _pass,
             **dict.fromkeys(PEOPLE_OPS, _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,

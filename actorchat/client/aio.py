@@ -294,6 +294,15 @@ class Chat:
         """Have the user's own `device` shown as `title`."""
         await self._ask(ops.Rename(0, device, title))
 
+    async def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
+        """Change the user's password; with `revoke_others` all other devices are signed out.
+
+        Raises:
+            Refusal: `unauthenticated`: the old one is wrong; `rate_limited`: too often.
+            ConnectionLost: Whether it was done is unknown.
+        """
+        await self._ask(ops.Password(0, old, new, revoke_others))
+
     async def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""
         await self._ask(ops.Revoke(0, device))

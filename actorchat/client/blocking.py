@@ -200,6 +200,10 @@ class Chat:
         """Have the user's own `device` shown as `title`."""
         self._run(self._chat.rename(device, title))
 
+    def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
+        """Change the user's password, as the asyncio face does."""
+        self._run(self._chat.change_password(old, new, revoke_others=revoke_others))
+
     def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""
         self._run(self._chat.revoke(device))

@@ -15,6 +15,7 @@ from actorchat.protocol.ops import (
     Devices,
     Flag,
     History,
+    Password,
     Provision,
     Rename,
     Revoke,
@@ -22,7 +23,18 @@ from actorchat.protocol.ops import (
     Status,
 )
 
-Request = History | Revoke | Provision | Status | Actors | Devices | Rename | Conversations | Flag
+Request = (
+    History
+    | Revoke
+    | Provision
+    | Status
+    | Actors
+    | Devices
+    | Rename
+    | Conversations
+    | Flag
+    | Password
+)
 
 
 class State(Enum):

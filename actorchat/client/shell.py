@@ -264,7 +264,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
     **dict.fromkeys(
         (
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
-            *ops.PEOPLE_OPS,
+            *(*ops.PEOPLE_OPS, ops.Password),
             ops.Actors,
         ),
         Shell._write,

@@ -20,6 +20,7 @@ from actorchat.protocol.ops import (
     Mark,
     MarkPush,
     Msg,
+    Password,
     Ping,
     Pong,
     Provision,
@@ -78,6 +79,7 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Conversations: st.builds(
         Conversations, request_ids, st.none() | names, st.integers(1, CONVERSATIONS_PAGE_MAX)
     ),
+    Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
-from actorchat.protocol.ops.people import PEOPLE_OPS, Conversations, Devices, Flag, Rename
+from actorchat.protocol.ops.people import (
+    PEOPLE_OPS,
+    Conversations,
+    Devices,
+    Flag,
+    Password,
+    Rename,
+)
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
 from actorchat.protocol.ops.session import (
     Bye,
@@ -37,6 +44,7 @@ ClientOp = (
     | Actors
     | Devices
     | Rename
+    | Password
     | Conversations
     | Flag
 )
@@ -56,6 +64,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "actors": Actors,
     "devices": Devices,
     "rename": Rename,
+    "password": Password,
     "conversations": Conversations,
     "flag": Flag,
 }
@@ -88,6 +97,7 @@ __all__ = [
     "MarkPush",
     "Mechanism",
     "Msg",
+    "Password",
     "Ping",
     "Pong",
     "Provision",

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from actorchat.limits import CONVERSATIONS_PAGE_MAX, TITLE_CHARS_MAX
-from actorchat.protocol.ops.field import Name, RequestId
+from actorchat.protocol.ops.field import Name, NewSecret, RequestId, Secret
 
 Title = Annotated[str, Meta(max_length=TITLE_CHARS_MAX)]
 ConversationLimit = Annotated[int, Meta(ge=1, le=CONVERSATIONS_PAGE_MAX)]
@@ -35,6 +35,19 @@ class Rename(Struct, tag_field="op", tag="rename", gc=False):
     id: RequestId
     device: Name
     title: Title
+
+
+class Password(Struct, tag_field="op", tag="password", gc=False, omit_defaults=True):
+    """Ask for the user's password to be `new`, where it is `old` now.
+
+    With `revoke_others` all tokens but that of the device that asks are void, and the sessions of
+    those devices end. Answer: `{}`. Errors: `unauthenticated`, `rate_limited`, `busy`.
+    """
+
+    id: RequestId
+    old: Secret
+    new: NewSecret
+    revoke_others: bool = False
 
 
 class Conversations(Struct, tag_field="op", tag="conversations", gc=False, omit_defaults=True):

@@ -8,6 +8,7 @@ from actorchat.chat.effect import (
     Admit,
     AttachHome,
     CheckSecret,
+    ConfirmCompany,
     DetachHome,
     Hangup,
     Pong,
@@ -18,6 +19,7 @@ from actorchat.chat.event import (
     Accepted,
     Answer,
     Attached,
+    Company,
     Disconnected,
     Ended,
     HomeLost,
@@ -42,6 +44,7 @@ from actorchat.protocol.ops import (
     History,
     Invalid,
     Mark,
+    Password,
     Ping,
     Provision,
     Rename,
@@ -61,6 +64,7 @@ USER_OPS = [
     Ack(5),
     Mark("bob", 6),
     Devices(7),
+    Password(7, "old", "new"),
     Rename(7, "phone", "x"),
     Conversations(7),
     Flag(7, "bob"),
@@ -103,6 +107,8 @@ def at(state: State, token: str | None = None) -> Playbook:
 def refusal(op: object, state: State) -> Refused:
     if state in BEFORE_SIGN_IN:
         return Refused(op.id, "unauthenticated", "sign in first", "reconnect")
+    if type(op) in {Provision, Status, Actors}:
+        return Refused(op.id, "forbidden", "for operators only")
     name = type(op).__name__.lower()
     return Refused(op.id, "unexpected_op", f"{name} is not allowed here")
 
@@ -147,6 +153,28 @@ def test_second_hello_is_refused(state: State) -> None:
 def test_home_lost_while_attaching_is_attached_again() -> None:
     play = at(State.ATTACHING) >> HomeLost() << AttachHome("ann", "phone", 7)
     assert play >> Attached(9, 5) << Admit() << Welcome(1, "ann", "phone", None, 9, 5)
+
+
+@pytest.mark.parametrize("has_company", [False, True])
+def test_company_is_taken_from_the_home(has_company: bool) -> None:
+    play = at(State.OPEN)
+    assert not play.machine.has_company
+    assert play >> Attached(9, 7, has_company)
+    assert play.machine.has_company is has_company
+
+
+def test_company_that_comes_is_confirmed_and_what_goes_is_noted() -> None:
+    play = at(State.OPEN) >> Company(True) << ConfirmCompany()
+    assert play
+    assert play.machine.has_company
+    assert play >> Company(False)
+    assert not play.machine.has_company
+
+
+def test_who_has_lost_the_home_sends_as_if_there_was_company() -> None:
+    play = at(State.OPEN) >> HomeLost() << AttachHome("ann", "phone", None)
+    assert play
+    assert play.machine.has_company
 
 
 # -- ops ---------------------------------------------------------------------------------------
