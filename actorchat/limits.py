@@ -92,7 +92,9 @@ SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
 
 DEVICES_MAX = 10  # devices of a user that may sign in; the command line is two of them
-TITLE_CHARS_MAX = 64  # how a device is shown
+TITLE_CHARS_MAX = 64  # how a device, or a user, is shown
+ABOUT_CHARS_MAX = 256  # what a user says of oneself
+CONTACTS_MAX = 1_000  # of a user; a list of them is one answer
 
 # -- lists ------------------------------------------------------------------------------------
 CONVERSATIONS_PAGE_MAX = 50  # at about 50 CBOR items each

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from actorchat.broker.archive import Archive
 from actorchat.chat.event import Pair
-from actorchat.chat.people import ConversationFacts, DeviceFacts
+from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
 from actorchat.ids import other_of
 from actorchat.limits import UNREAD_COUNTED_MAX
 from actorchat.protocol import codec
@@ -69,6 +69,32 @@ class Census:
         """Return the row of when a device signed in last; None deletes it."""
         key = keys.state_key(keys.user_key(user), keys.SEEN, device.encode())
         return (self._state, key, None if at_wall_ms is None else keys.pack_position(at_wall_ms))
+
+    # -- what is said of people --------------------------------------------------------------------
+    def card(self, user: str) -> Card | None:
+        """Return what a user says of oneself; None if there is no such user."""
+        value = self._get(keys.state_key(keys.user_key(user), keys.PROFILE), self._state)
+        if value is not None:
+            said = codec.decode(value)
+            return Card(said["title"], said["about"])
+        return Card() if self._archive.has_account(user) else None
+
+    def card_row(self, user: str, card: Card) -> Op:
+        """Return the row of what a user says of oneself; nothing said deletes it."""
+        is_empty = card == Card()
+        value = None if is_empty else codec.encode({"title": card.title, "about": card.about})
+        return (self._state, keys.state_key(keys.user_key(user), keys.PROFILE), value)
+
+    def contacts(self, user: str) -> list[str]:
+        """Return a user's contacts, by name."""
+        prefix = keys.state_key(keys.user_key(user), keys.CONTACT)
+        rows = self._scan(self._state, *keys.prefix_range(prefix))
+        return [key[len(prefix) :].decode() for key, _ in rows]
+
+    def contact_row(self, user: str, contact: str, keep: bool) -> Op:
+        """Return the row of a contact; not to keep it deletes it."""
+        key = keys.state_key(keys.user_key(user), keys.CONTACT, contact.encode())
+        return (self._state, key, b"" if keep else None)
 
     # -- conversations -----------------------------------------------------------------------------
     def index_rows(self, conversation: bytes, pair: Pair) -> tuple[Op, ...]:

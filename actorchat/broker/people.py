@@ -10,6 +10,8 @@ from actorchat.broker.census import Census
 from actorchat.chat.event import Answer
 from actorchat.chat.people import (
     Asked,
+    KeepCard,
+    KeepContact,
     KeepFlags,
     KeepTitle,
     PeopleDesk,
@@ -18,7 +20,16 @@ from actorchat.chat.people import (
 )
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
-from actorchat.protocol.ops.people import Conversations, Devices, Flag, Rename
+from actorchat.protocol.ops.people import (
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
+    Flag,
+    Profile,
+    Rename,
+)
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -57,6 +68,11 @@ class PeopleActor(Actor):
             event.conversations = census.conversations(user, op.after, op.limit + 1)
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)
+        elif isinstance(op, Profile | Describe):
+            event.card = census.card(op.user if isinstance(op, Profile) else user)
+        elif isinstance(op, Contact | Contacts):
+            event.contacts = census.contacts(user)
+            event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)
 
     # -- effects -----------------------------------------------------------------------------------
     def _keep_title(self, effect: KeepTitle) -> None:
@@ -65,6 +81,14 @@ class PeopleActor(Actor):
 
     def _keep_flags(self, effect: KeepFlags) -> None:
         row = self._census.flags_row(effect.user, effect.conv, effect.flags)
+        self._context.log.append((row,), effect.session.tell, effect.answer)
+
+    def _keep_card(self, effect: KeepCard) -> None:
+        row = self._census.card_row(effect.user, effect.card)
+        self._context.log.append((row,), effect.session.tell, effect.answer)
+
+    def _keep_contact(self, effect: KeepContact) -> None:
+        row = self._census.contact_row(effect.user, effect.contact, effect.keep)
         self._context.log.append((row,), effect.session.tell, effect.answer)
 
     def _tell_when_durable(self, effect: TellWhenDurable) -> None:
@@ -80,6 +104,8 @@ class PeopleActor(Actor):
 
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         KeepTitle: _keep_title,
+        KeepCard: _keep_card,
+        KeepContact: _keep_contact,
         KeepFlags: _keep_flags,
         TellWhenDurable: _tell_when_durable,
         Refuse: _refuse,

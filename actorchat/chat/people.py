@@ -8,9 +8,19 @@ from typing import Any
 import msgspec
 
 from actorchat.chat.event import Address, Answer, Refused
-from actorchat.limits import HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
-from actorchat.protocol.ops.people import Conversations, Devices, Flag, Rename
+from actorchat.limits import CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.protocol.ops.people import (
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
+    Flag,
+    Profile,
+    Rename,
+)
 
+NOBODY = "there is no such user"
 FLAGS = ("muted", "archived", "pinned")  # the bits of a row, from the lowest
 
 
@@ -39,20 +49,51 @@ class ConversationFacts(msgspec.Struct, gc=False):
     flags: int
 
 
+class Card(msgspec.Struct, gc=False):
+    """What a user says of oneself."""
+
+    title: str = ""
+    about: str = ""
+
+
 class Asked(msgspec.Struct, gc=False):
     """A session asks for `op`; the shell fills in what the answer needs.
 
     `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
-    many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation.
+    many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
+    `Profile` and `Describe`, `is_known` for `Contact`: whether there is such a user; `contacts` for
+    `Contact` and `Contacts`.
     """
 
     session: Address
     user: str
     device: str
-    op: Devices | Rename | Conversations | Flag
+    op: Devices | Rename | Conversations | Flag | Profile | Describe | Contact | Contacts
     devices: list[DeviceFacts] = []
     conversations: list[ConversationFacts] = []
     flags: int | None = None
+    card: Card | None = None
+    is_known: bool = False
+    contacts: list[str] = []
+
+
+class KeepCard(msgspec.Struct, gc=False):
+    """Effect: keep what a user says of oneself, and when synced tell `session` the `answer`."""
+
+    session: Address
+    user: str
+    card: Card
+    answer: Answer
+
+
+class KeepContact(msgspec.Struct, gc=False):
+    """Effect: keep a contact, or drop it, and when synced tell `session` the `answer`."""
+
+    session: Address
+    user: str
+    contact: str
+    keep: bool
+    answer: Answer
 
 
 class KeepTitle(msgspec.Struct, gc=False):
@@ -153,12 +194,48 @@ class PeopleDesk:
         answer = Answer(op.id, dict(flags_shown(flags)))
         return [KeepFlags(event.session, event.user, op.conv, flags, answer)]
 
+    def _on_profile(self, event: Asked, op: Profile) -> list[object]:
+        if event.card is None:
+            return [Refuse(event.session, Refused(op.id, "no_such_user", NOBODY))]
+        return [TellWhenDurable(event.session, Answer(op.id, card_shown(op.user, event.card)))]
+
+    def _on_describe(self, event: Asked, op: Describe) -> list[object]:
+        card = event.card or Card()
+        title = card.title if op.title is None else op.title
+        about = card.about if op.about is None else op.about
+        now = Card(title, about)
+        answer = Answer(op.id, card_shown(event.user, now))
+        return [KeepCard(event.session, event.user, now, answer)]
+
+    def _on_contact(self, event: Asked, op: Contact) -> list[object]:
+        if op.keep and not event.is_known:
+            return [Refuse(event.session, Refused(op.id, "no_such_user", NOBODY))]
+        is_new = op.user not in event.contacts
+        if op.keep and is_new and len(event.contacts) >= CONTACTS_MAX:
+            reason = f"a user has at most {CONTACTS_MAX} contacts"
+            return [Refuse(event.session, Refused(op.id, "too_many_contacts", reason))]
+        answer = Answer(op.id, {})
+        return [KeepContact(event.session, event.user, op.user, op.keep, answer)]
+
+    def _on_contacts(self, event: Asked, op: Contacts) -> list[object]:
+        answer = Answer(op.id, {"contacts": event.contacts})
+        return [TellWhenDurable(event.session, answer)]
+
     _HANDLERS: dict[type, Callable[[Any, Asked, Any], list[object]]] = {
         Devices: _on_devices,
         Rename: _on_rename,
         Conversations: _on_conversations,
         Flag: _on_flag,
+        Profile: _on_profile,
+        Describe: _on_describe,
+        Contact: _on_contact,
+        Contacts: _on_contacts,
     }
+
+
+def card_shown(user: str, card: Card) -> dict[str, object]:
+    """Return a profile's fields."""
+    return {"user": user, "title": card.title, "about": card.about}
 
 
 def flags_shown(flags: int) -> dict[str, bool]:

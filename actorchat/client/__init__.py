@@ -10,7 +10,7 @@ from actorchat.client.aio import AckMode, Chat, connect
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Entry, Marks, Message, Page, Progress, Sent
-from actorchat.client.people import Conversation, DeviceInfo, Flags
+from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.post import new_cid
 from actorchat.client.signin import Welcome
 
@@ -25,6 +25,7 @@ __all__ = [
     "Marks",
     "Message",
     "Page",
+    "Profile",
     "Progress",
     "Sent",
     "State",

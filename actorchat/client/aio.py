@@ -18,11 +18,13 @@ from actorchat.client.feed import Feed
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
 from actorchat.client.people import (
+    ContactsAnswer,
     Conversation,
     ConversationsAnswer,
     DeviceInfo,
     DevicesAnswer,
     Flags,
+    Profile,
     read,
 )
 from actorchat.client.post import check_send, new_cid
@@ -293,6 +295,26 @@ class Chat:
     async def rename(self, device: str, title: str) -> None:
         """Have the user's own `device` shown as `title`."""
         await self._ask(ops.Rename(0, device, title))
+
+    async def profile(self, user: str) -> Profile:
+        """Return what `user` says of oneself."""
+        return read(await self._ask(ops.Profile(0, user)), Profile)
+
+    async def describe(self, title: str | None = None, about: str | None = None) -> Profile:
+        """Say of oneself what others may read; None leaves a text as it is."""
+        return read(await self._ask(ops.Describe(0, title, about)), Profile)
+
+    async def contacts(self) -> list[str]:
+        """Return the user's contacts, by name."""
+        return read(await self._ask(ops.Contacts(0)), ContactsAnswer).contacts
+
+    async def add_contact(self, user: str) -> None:
+        """Make `user` one of the user's contacts."""
+        await self._ask(ops.Contact(0, user))
+
+    async def remove_contact(self, user: str) -> None:
+        """Drop `user` from the user's contacts."""
+        await self._ask(ops.Contact(0, user, keep=False))
 
     async def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
         """Change the user's password; with `revoke_others` all other devices are signed out.

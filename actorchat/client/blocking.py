@@ -16,7 +16,7 @@ from actorchat.client import aio
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Message, Page, Progress, Sent
-from actorchat.client.people import Conversation, DeviceInfo, Flags
+from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.errors import CallTimeout
 
 Result = TypeVar("Result")
@@ -199,6 +199,26 @@ class Chat:
     def rename(self, device: str, title: str) -> None:
         """Have the user's own `device` shown as `title`."""
         self._run(self._chat.rename(device, title))
+
+    def profile(self, user: str) -> Profile:
+        """Return what `user` says of oneself."""
+        return self._run(self._chat.profile(user))
+
+    def describe(self, title: str | None = None, about: str | None = None) -> Profile:
+        """Say of oneself what others may read; None leaves a text as it is."""
+        return self._run(self._chat.describe(title, about))
+
+    def contacts(self) -> list[str]:
+        """Return the user's contacts, by name."""
+        return self._run(self._chat.contacts())
+
+    def add_contact(self, user: str) -> None:
+        """Make `user` one of the user's contacts."""
+        self._run(self._chat.add_contact(user))
+
+    def remove_contact(self, user: str) -> None:
+        """Drop `user` from the user's contacts."""
+        self._run(self._chat.remove_contact(user))
 
     def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
         """Change the user's password, as the asyncio face does."""

@@ -11,11 +11,15 @@ from msgspec import Struct
 
 from actorchat.protocol.ops import (
     Actors,
+    Contact,
+    Contacts,
     Conversations,
+    Describe,
     Devices,
     Flag,
     History,
     Password,
+    Profile,
     Provision,
     Rename,
     Revoke,
@@ -34,6 +38,10 @@ Request = (
     | Conversations
     | Flag
     | Password
+    | Profile
+    | Describe
+    | Contact
+    | Contacts
 )
 
 

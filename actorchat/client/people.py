@@ -27,6 +27,20 @@ class DeviceInfo(Struct, frozen=True):
     current: bool
 
 
+class Profile(Struct, frozen=True):
+    """What a user says of oneself; both texts may be empty."""
+
+    user: str
+    title: str
+    about: str
+
+
+class ContactsAnswer(Struct):
+    """The server's answer to `contacts`."""
+
+    contacts: list[str]
+
+
 class Flags(Struct, frozen=True):
     """How the user keeps a conversation."""
 

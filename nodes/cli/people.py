@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from actorchat.client import Chat
+    from actorchat.client import Chat, Profile
 
     Result = TypeVar("Result")
 
@@ -31,6 +31,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("devices", epilog="Example: actorchat devices --as ann")(devices)
     app.command("rename", epilog="Example: actorchat rename cli-1a2b 'My laptop'")(rename)
+    app.command("profile", epilog="Example: actorchat profile --title Ann --about busy")(profile)
+    app.command("contacts", epilog="Example: actorchat contacts --add bob")(contacts)
     app.command("conversations", epilog="Example: actorchat conversations --as ann")(conversations)
     app.command("flag", epilog="Example: actorchat flag bob --muted --no-pinned")(flag)
 
@@ -73,6 +75,57 @@ def rename(
     """Say how one of your devices is shown."""
     _ask(lambda chat: chat.rename(device, title), as_, server, data, timeout)
     note(f"device {device} is shown as {title or device}")
+
+
+def profile(
+    user: Annotated[
+        str | None, typer.Argument(metavar="[USER]", help="Whose; by default your own.")
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Say how you are called.")] = None,
+    about: Annotated[str | None, typer.Option("--about", help="Say a line of yourself.")] = None,
+    as_: As = None,
+    server: Server = None,
+    data: Data = None,
+    json: Json = False,
+    timeout: Timeout = TIMEOUT_S,
+) -> None:
+    """Show what somebody says of oneself, or say it of yourself."""
+    if user is not None and (title is not None or about is not None):
+        raise typer.BadParameter("only your own profile can be changed")
+
+    async def ask(chat: Chat) -> Profile:
+        return await (chat.describe(title, about) if user is None else chat.profile(user))
+
+    found = _ask(ask, as_, server, data, timeout)
+    if json:
+        say_json(msgspec.to_builtins(found))
+    else:
+        say_table(("user", "title", "about"), [(found.user, found.title, found.about)])
+
+
+def contacts(
+    add: Annotated[str | None, typer.Option("--add", metavar="USER")] = None,
+    remove: Annotated[str | None, typer.Option("--remove", metavar="USER")] = None,
+    as_: As = None,
+    server: Server = None,
+    data: Data = None,
+    json: Json = False,
+    timeout: Timeout = TIMEOUT_S,
+) -> None:
+    """Change and list your contacts."""
+
+    async def ask(chat: Chat) -> list[str]:
+        if add is not None:
+            await chat.add_contact(add)
+        if remove is not None:
+            await chat.remove_contact(remove)
+        return await chat.contacts()
+
+    found = _ask(ask, as_, server, data, timeout)
+    if json:
+        say_json({"contacts": found})
+    else:
+        say_table(("contact",), [(name,) for name in found])
 
 
 def conversations(

@@ -11,7 +11,10 @@ from actorchat.protocol.ops import (
     Ack,
     Actors,
     Bye,
+    Contact,
+    Contacts,
     Conversations,
+    Describe,
     Devices,
     Failure,
     Flag,
@@ -23,6 +26,7 @@ from actorchat.protocol.ops import (
     Password,
     Ping,
     Pong,
+    Profile,
     Provision,
     Record,
     Rename,
@@ -79,6 +83,12 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Conversations: st.builds(
         Conversations, request_ids, st.none() | names, st.integers(1, CONVERSATIONS_PAGE_MAX)
     ),
+    Profile: st.builds(Profile, request_ids, names),
+    Describe: st.builds(
+        Describe, request_ids, st.none() | st.text(max_size=64), st.none() | st.text(max_size=256)
+    ),
+    Contact: st.builds(Contact, request_ids, names, st.booleans()),
+    Contacts: st.builds(Contacts, request_ids),
     Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }

@@ -11,10 +11,14 @@ from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.people import (
     PEOPLE_OPS,
+    Contact,
+    Contacts,
     Conversations,
+    Describe,
     Devices,
     Flag,
     Password,
+    Profile,
     Rename,
 )
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
@@ -45,6 +49,10 @@ ClientOp = (
     | Devices
     | Rename
     | Password
+    | Profile
+    | Describe
+    | Contact
+    | Contacts
     | Conversations
     | Flag
 )
@@ -65,6 +73,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "devices": Devices,
     "rename": Rename,
     "password": Password,
+    "profile": Profile,
+    "describe": Describe,
+    "contact": Contact,
+    "contacts": Contacts,
     "conversations": Conversations,
     "flag": Flag,
 }
@@ -86,7 +98,10 @@ __all__ = [
     "Bye",
     "ByeCode",
     "ClientOp",
+    "Contact",
+    "Contacts",
     "Conversations",
+    "Describe",
     "Devices",
     "Failure",
     "Flag",
@@ -100,6 +115,7 @@ __all__ = [
     "Password",
     "Ping",
     "Pong",
+    "Profile",
     "Provision",
     "Push",
     "Reconnect",

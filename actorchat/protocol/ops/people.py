@@ -8,10 +8,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from actorchat.limits import CONVERSATIONS_PAGE_MAX, TITLE_CHARS_MAX
+from actorchat.limits import ABOUT_CHARS_MAX, CONVERSATIONS_PAGE_MAX, TITLE_CHARS_MAX
 from actorchat.protocol.ops.field import Name, NewSecret, RequestId, Secret
 
 Title = Annotated[str, Meta(max_length=TITLE_CHARS_MAX)]
+About = Annotated[str, Meta(max_length=ABOUT_CHARS_MAX)]
 ConversationLimit = Annotated[int, Meta(ge=1, le=CONVERSATIONS_PAGE_MAX)]
 
 
@@ -76,4 +77,42 @@ class Flag(Struct, tag_field="op", tag="flag", gc=False, omit_defaults=True):
     pinned: bool | None = None
 
 
-PEOPLE_OPS = (Devices, Rename, Conversations, Flag)
+class Profile(Struct, tag_field="op", tag="profile", gc=False):
+    """Ask what `user` says of oneself.
+
+    Answer: `{user, title, about}`, both texts empty where nothing was said. Error: `no_such_user`.
+    """
+
+    id: RequestId
+    user: Name
+
+
+class Describe(Struct, tag_field="op", tag="describe", gc=False, omit_defaults=True):
+    """Ask for what others may read of the user; null leaves a text as it is.
+
+    Answer: `{user, title, about}` as they are now.
+    """
+
+    id: RequestId
+    title: Title | None = None
+    about: About | None = None
+
+
+class Contact(Struct, tag_field="op", tag="contact", gc=False, omit_defaults=True):
+    """Ask for `user` to be one of the user's own contacts, or with `keep: false` not any more.
+
+    Answer: `{}`, also where nothing changed. Errors: `no_such_user`, `too_many_contacts`.
+    """
+
+    id: RequestId
+    user: Name
+    keep: bool = True
+
+
+class Contacts(Struct, tag_field="op", tag="contacts", gc=False):
+    """Ask for the user's contacts. Answer: `{contacts: [user…]}`, by name."""
+
+    id: RequestId
+
+
+PEOPLE_OPS = (Devices, Rename, Conversations, Flag, Profile, Describe, Contact, Contacts)

@@ -140,3 +140,25 @@ def test_title_stays_until_the_device_is_revoked(stage: Stage) -> None:
     assert err["code"] == "no_such_device"
     kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
     assert keys.TITLE not in kinds
+
+
+def test_profile_and_contacts_stay(stage: Stage) -> None:
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    empty = {"user": "ann", "title": "", "about": ""}
+    assert bob.ask(lambda rid: ops.Profile(rid, "ann"))["ok"] == empty
+    ok = ann.ask(lambda rid: ops.Describe(rid, "Ann", "Grüße 👋"))["ok"]
+    assert ann.ask(lambda rid: ops.Contact(rid, "eve"))["ok"] == {}
+    assert ann.ask(lambda rid: ops.Contact(rid, "bob"))["ok"] == {}
+    assert ann.ask(lambda rid: ops.Contact(rid, "bob"))["ok"] == {}
+    assert ann.ask(lambda rid: ops.Contact(rid, "nobody"))["err"]["code"] == "no_such_user"
+    stage.crash()
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    assert bob.ask(lambda rid: ops.Profile(rid, "ann"))["ok"] == ok
+    assert bob.ask(lambda rid: ops.Profile(rid, "nobody"))["err"]["code"] == "no_such_user"
+    assert ann.ask(ops.Contacts)["ok"] == {"contacts": ["bob", "eve"]}
+    assert ann.ask(lambda rid: ops.Contact(rid, "bob", keep=False))["ok"] == {}
+    assert ann.ask(ops.Contacts)["ok"] == {"contacts": ["eve"]}
+    assert bob.ask(ops.Contacts)["ok"] == {"contacts": []}
+    assert ann.ask(lambda rid: ops.Describe(rid, "", ""))["ok"] == empty
+    kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
+    assert keys.PROFILE not in kinds

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
+    NOBODY,
     Asked,
+    Card,
     ConversationFacts,
     DeviceFacts,
+    KeepCard,
+    KeepContact,
     KeepFlags,
     KeepTitle,
     PeopleDesk,
@@ -16,8 +22,17 @@ from actorchat.chat.people import (
     TellWhenDurable,
     flags_shown,
 )
-from actorchat.limits import HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
-from actorchat.protocol.ops import Conversations, Devices, Flag, Rename
+from actorchat.limits import CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.protocol.ops import (
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
+    Flag,
+    Profile,
+    Rename,
+)
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import Peer
 
@@ -26,8 +41,8 @@ PHONE = DeviceFacts("phone", 1, 2, "Anns", 7)
 NONE = {"muted": False, "archived": False, "pinned": False}
 
 
-def asked(op: Devices | Rename | Conversations | Flag, **facts: object) -> Asked:
-    return Asked(SESSION, "ann", "phone", op, **facts)  # type: ignore[arg-type]
+def asked(op: Any, **facts: Any) -> Asked:
+    return Asked(SESSION, "ann", "phone", op, **facts)
 
 
 def facts(conv: str, *senders: str, record: bytes = b"r") -> ConversationFacts:
@@ -101,3 +116,33 @@ def test_conversation_that_nobody_began_has_no_flags() -> None:
 def test_each_bit_has_a_name() -> None:
     assert flags_shown(0) == NONE
     assert flags_shown(0b111) == dict.fromkeys(NONE, True)
+
+
+def test_profile_is_what_a_user_says() -> None:
+    ok = {"user": "bob", "title": "Bob", "about": "here"}
+    play = Playbook(PeopleDesk()) >> asked(Profile(1, "bob"), card=Card("Bob", "here"))
+    play = play << TellWhenDurable(SESSION, Answer(1, ok))
+    play = play >> asked(Profile(2, "eve"))
+    assert play << Refuse(SESSION, Refused(2, "no_such_user", NOBODY))
+
+
+def test_text_that_is_not_named_stays_as_it_is() -> None:
+    ok = {"user": "ann", "title": "Ann", "about": ""}
+    play = Playbook(PeopleDesk()) >> asked(Describe(1, about=""), card=Card("Ann", "here"))
+    assert play << KeepCard(SESSION, "ann", Card("Ann"), Answer(1, ok))
+
+
+def test_contacts_are_users_and_not_too_many() -> None:
+    full = [f"u{number}" for number in range(CONTACTS_MAX)]
+    play = Playbook(PeopleDesk()) >> asked(Contact(1, "bob"), is_known=True)
+    play = play << KeepContact(SESSION, "ann", "bob", True, Answer(1, {}))
+    play = play >> asked(Contact(2, "eve")) << Refuse(SESSION, Refused(2, "no_such_user", NOBODY))
+    play = play >> asked(Contact(3, "bob"), is_known=True, contacts=full)
+    reason = f"a user has at most {CONTACTS_MAX} contacts"
+    play = play << Refuse(SESSION, Refused(3, "too_many_contacts", reason))
+    play = play >> asked(Contact(4, "u7"), is_known=True, contacts=full)
+    play = play << KeepContact(SESSION, "ann", "u7", True, Answer(4, {}))
+    play = play >> asked(Contact(5, "gone", keep=False))
+    play = play << KeepContact(SESSION, "ann", "gone", False, Answer(5, {}))
+    play = play >> asked(Contacts(6), contacts=["bob"])
+    assert play << TellWhenDurable(SESSION, Answer(6, {"contacts": ["bob"]}))

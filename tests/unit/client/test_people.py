@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from actorchat.client.message import Marks
-from actorchat.client.people import ConversationsAnswer, DeviceInfo, DevicesAnswer, Flags, read
+from actorchat.client.people import (
+    ContactsAnswer,
+    ConversationsAnswer,
+    DeviceInfo,
+    DevicesAnswer,
+    Flags,
+    Profile,
+    read,
+)
 from actorchat.errors import InvalidOp
 from tests.vectors.example import SERVER_EXAMPLES
 
@@ -36,3 +44,8 @@ def test_conversations_are_read() -> None:
 def test_answer_that_is_none_is_named() -> None:
     with pytest.raises(InvalidOp, match="makes no sense"):
         read({"devices": 1}, DevicesAnswer)
+
+
+def test_profile_and_contacts_are_read() -> None:
+    assert read(answer("reply-card"), Profile) == Profile("ann", "Ann", "Grüße 👋")
+    assert read(answer("reply-contacts"), ContactsAnswer).contacts == ["bob", "eve"]

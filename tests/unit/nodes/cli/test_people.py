@@ -33,6 +33,20 @@ def test_devices_conversations_and_flags(shell: Any) -> None:
     assert shell.run("flag", "nobody", "--muted", "--as", "ppl-ann").returncode == Exit.REFUSED
 
 
+def test_profile_and_contacts(shell: Any) -> None:
+    for user in ("ppl-cat", "ppl-dan"):
+        shell.json("user", "add", user, "--generate")
+    said = shell.json("profile", "--title", "Cat", "--about", "at sea", "--as", "ppl-cat")
+    assert said == [{"user": "ppl-cat", "title": "Cat", "about": "at sea"}]
+    assert shell.json("profile", "ppl-cat", "--as", "ppl-dan") == said
+    assert "at sea" in shell.run("profile", "ppl-cat", "--as", "ppl-dan").stdout
+    wrong = shell.run("profile", "ppl-cat", "--title", "Dan", "--as", "ppl-dan")
+    assert wrong.returncode == Exit.USAGE
+    assert shell.json("contacts", "--add", "ppl-dan") == [{"contacts": ["ppl-dan"]}]
+    assert "ppl-dan" in shell.run("contacts").stdout
+    assert shell.json("contacts", "--remove", "ppl-dan") == [{"contacts": []}]
+
+
 def test_long_message_is_cut_to_one_line() -> None:
     assert _short("a\n b") == "a b"
     assert len(_short("x" * 100)) == 40
