@@ -216,7 +216,7 @@ class ConversationActor(EntityActor):
             )
             for seq, record in page:
                 is_own = codec.record_sender(record) == effect.user
-                deliver = Deliver(self._pair, self._key, self._me, seq, prev, record, is_own)
+                deliver = Deliver(self._pair, self._key, self._me, seq, prev, record, is_own, True)
                 self._home.tell(Relay(self._away, deliver))
                 last = prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:

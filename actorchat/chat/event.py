@@ -178,7 +178,7 @@ class Deliver(Event):
 
     `prev` is the seq of the delivery before this one to the same user, or 0 when all before are
     known to have arrived: it turns a lost delivery into a gap that the recipient sees. `is_own`:
-    the user wrote it, on another device.
+    the user wrote it, on another device, or, if it `is_again` told after a crash, on any.
     """
 
     pair: Pair
@@ -188,6 +188,7 @@ class Deliver(Event):
     prev: int
     record: bytes
     is_own: bool = False
+    is_again: bool = False
 
 
 class Repeat(Event):

@@ -151,6 +151,8 @@ class Inbox(Attendance):
         if event.prev > have:
             return [Push(event.conversation, Missing(self.user, have))]
         self._receive(pair, seq)
+        if event.is_again and event.is_own and len(self.devices) < 2:
+            return []  # nobody knows any more whether another device wrote it: its one device did
         self.head = upd = self.head + 1
         session, notify = self._route(upd, pair, seq)
         append = AppendUpdate(event, upd, session, notify)

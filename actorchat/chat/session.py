@@ -177,7 +177,6 @@ class Session:
         # device's cursor on, and the device drops what it has.
         # Attached once, it goes on from the cursor that its home keeps.
         resume = self._resume if self.state is State.ATTACHING else None
-        self.has_company = True  # for all that it knows, until the home says otherwise
         return [AttachHome(self.user, self.device, resume)]
 
     # -- the end ---------------------------------------------------------------------------------

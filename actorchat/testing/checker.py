@@ -257,9 +257,14 @@ class Checker:
         ledger = device.ledger
         if device.is_revoking or ledger.is_on_trust:
             return
+        # What a device wrote that was revoked before it had come to the others may be in history
+        # alone: where a crash came between, nobody knows any more that there were others.
+        revoked = {d.label for d in self._devices if d.is_revoking}
         for cid, seq in self._journal.acked.items():
             post = self._journal.posts[cid]
             if post.user != device.user or post.to == post.user:
+                continue
+            if f"{post.user}/{post.device}" in revoked:
                 continue
             if post.device == device.name or cid in ledger.wrote:
                 continue

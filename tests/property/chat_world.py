@@ -233,7 +233,7 @@ class ConversationActor(Actor):
             row = self.log.written.get(("history", self.pair, seq))
             if row is not None:
                 is_own = row[0] == effect.user
-                again = told.Deliver(self.pair, b"", self.ref, seq, prev, row[1], is_own)
+                again = told.Deliver(self.pair, b"", self.ref, seq, prev, row[1], is_own, True)
                 self.home().tell(told.Relay(self.away(), again))
                 last = prev = seq
         self.perform(self.machine.handle(told.Redriven(last), self.world.now_ms))

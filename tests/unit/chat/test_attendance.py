@@ -117,3 +117,12 @@ def test_own_message_from_elsewhere_is_an_update_once() -> None:
     own = Deliver(AWAY, b"key", TALK, 1, 0, b"r", is_own=True)
     play = home(phone=9, laptop=9) >> own << AppendUpdate(own, 10, None, False)
     assert play >> own
+    assert home(phone=9) >> own << AppendUpdate(own, 10, None, False)
+
+
+def test_own_message_that_is_told_again_is_passed_over_where_there_is_one_device() -> None:
+    own = Deliver(AWAY, b"key", TALK, 1, 0, b"r", is_own=True, is_again=True)
+    play = home(phone=9) >> own
+    more = Deliver(AWAY, b"key", TALK, 2, 1, b"r")
+    assert play >> more << AppendUpdate(more, 10, None, False)
+    assert home(phone=9, laptop=9) >> own << AppendUpdate(own, 10, None, False)

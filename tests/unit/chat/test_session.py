@@ -179,12 +179,6 @@ def test_company_that_comes_is_confirmed_and_what_goes_is_noted() -> None:
     assert not play.machine.has_company
 
 
-def test_who_has_lost_the_home_sends_as_if_there_was_company() -> None:
-    play = at(State.OPEN) >> HomeLost() << AttachHome("ann", "phone", None)
-    assert play
-    assert play.machine.has_company
-
-
 # -- ops ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("op", USER_OPS, ids=lambda op: type(op).__name__)
 @pytest.mark.parametrize("state", State)
