@@ -293,8 +293,10 @@ class Machine:
             self._drop(now, "an update before the welcome")
             return
         record = op.msg
-        conv = record.sender if op.to is None else op.to
-        verdict = self.incoming.accept(op.upd, conv, record.seq, now, record.cid)
+        if op.to is None:
+            verdict = self.incoming.accept(op.upd, record.sender, record.seq, now)
+        else:
+            verdict = self.incoming.accept(op.upd, op.to, record.seq, now, record.cid)
         if verdict is Verdict.NEW:
             self._out.append(op)
         elif verdict is Verdict.GAP:

@@ -234,7 +234,9 @@ class Checker:
         wanted = [
             entry
             for entry in wanted
-            if entry in held or journal.update_cid(device.user, entry[0]) not in ledger.wrote
+            if entry in held
+            or entry[1][0] == device.user  # a note to oneself is handed on
+            or journal.update_cid(device.user, entry[0]) not in ledger.wrote
         ]
         if device.is_revoking:
             wanted = wanted[: len(held)]

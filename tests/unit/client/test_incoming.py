@@ -107,3 +107,13 @@ def test_what_comes_again_is_counted_by_kind() -> None:
     incoming.accept(2, "ann", 1, now=0.0)
     incoming.accept(3, "ann", 2, now=0.0)
     assert (incoming.resent, incoming.rewritten) == (1, 1)
+
+
+def test_what_was_sent_from_here_is_not_handed_on_and_acked() -> None:
+    incoming = Incoming(None)
+    incoming.begin(cursor=0, head=0, now=0.0)
+    incoming.wrote(b"mine")
+    assert incoming.accept(1, "bob", 1, 0.0, b"mine") is Verdict.OWN
+    assert incoming.accept(2, "bob", 2, 0.0, b"other") is Verdict.NEW
+    assert (incoming.taken, incoming.rewritten) == (1, 0)
+    assert incoming.ack_at is not None
