@@ -33,9 +33,8 @@ from actorchat.limits import COMPANY_WAIT_S
 class Attendance:
     """The part of a user's home that attends to devices.
 
-    The first device begins where the log does; a later one where the furthest of the others has
-    come, for it reads what was before as history. It is let in when its place is synced and all the
-    other sessions know of it: what they send from then on reaches it.
+    A new device begins where the log does. It is let in when its place is synced and all the other
+    sessions know of it: what they send from then on reaches it.
     """
 
     __slots__ = ("_direct", "devices", "head", "trimmed")
@@ -66,7 +65,7 @@ class Attendance:
         out: list[Effect] = []
         delivery = self.devices.get(event.device)
         if delivery is None:
-            place = max((d.acked for d in self.devices.values()), default=self.trimmed)
+            place = self.trimmed
             delivery = self.devices[event.device] = Delivery(event.device, place)
             delivery.is_kept = False
             out.append(SaveCursor(event.device, place))

@@ -45,12 +45,12 @@ def with_laptop_coming() -> Playbook:
     """Return a play with a phone that is here, and a new laptop whose place is not synced."""
     play = home(phone=7)
     play.machine.handle(Attach("phone", PHONE), 0)
-    play = play >> Attach("laptop", LAPTOP) << SaveCursor("laptop", 7)
+    play = play >> Attach("laptop", LAPTOP) << SaveCursor("laptop", 2)
     return play << Push(PHONE, Company(True)) << WAIT << Barrier(None, AGAIN)
 
 
 def let_in(play: Playbook) -> Playbook:
-    return play << Push(LAPTOP, Attached(9, 7, True)) << Barrier(None, Stored(9))
+    return play << Push(LAPTOP, Attached(9, 2, True)) << Barrier(None, Stored(9))
 
 
 def test_home_is_attended_to_by_its_part() -> None:
@@ -63,7 +63,7 @@ def test_first_device_begins_where_the_log_does() -> None:
     assert not play.machine.has_company
 
 
-def test_later_device_begins_where_the_others_are_and_waits_until_they_know() -> None:
+def test_later_device_begins_there_too_and_waits_until_the_others_know() -> None:
     play = with_laptop_coming() >> AGAIN
     assert play.machine.has_company
     assert let_in(play >> Aware(PHONE))
