@@ -72,9 +72,7 @@ class Rows:
         value = None if seq is None else keys.pack_outbox(seq)
         return ((self._outbox, keys.outbox_key(conversation), value),)
 
-    def marks(
-        self, conversation: bytes, user: str, delivered: int, read: int
-    ) -> tuple[Op, ...]:
+    def marks(self, conversation: bytes, user: str, delivered: int, read: int) -> tuple[Op, ...]:
         """Return the row of a member's marks."""
         key = keys.state_key(conversation, keys.MARKS, user.encode())
         return ((self._state, key, keys.pack_positions(delivered, read)),)

@@ -205,9 +205,7 @@ class Group:
         if isinstance(event, Changing):
             change = recorded(event.change, None if touched is None else touched.heir)
         owes = self._fan_out.owe(seq)
-        store = StoreInGroup(
-            seq, now_wall_ms, event, event.key, owes, wants, change, touched
-        )
+        store = StoreInGroup(seq, now_wall_ms, event, event.key, owes, wants, change, touched)
         return [store, *self._time()] if owes else [store]
 
     def _refuse(self, event: Post | Fetch | Describe | AskReceipts, user: str) -> Effect:

@@ -80,9 +80,7 @@ class BlockingGroupCalls:
         )
         return self._run(setting)
 
-    def add(
-        self, conv: str, *users: str, role: Literal["member", "reader"] = "member"
-    ) -> Sent:
+    def add(self, conv: str, *users: str, role: Literal["member", "reader"] = "member") -> Sent:
         """Make users members of a group, or readers."""
         return self._run(self._chat.add(conv, *users, role=role))
 

@@ -12,11 +12,20 @@ from msgspec import Struct
 from actorchat.protocol.ops import (
     Actors,
     Change,
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
+    Flag,
     Group,
     History,
+    Password,
     Privacy,
+    Profile,
     Provision,
     Receipts,
+    Rename,
     Revoke,
     ServerOp,
     Status,
@@ -34,6 +43,15 @@ Request = (
     | Provision
     | Status
     | Actors
+    | Devices
+    | Rename
+    | Conversations
+    | Flag
+    | Password
+    | Profile
+    | Describe
+    | Contact
+    | Contacts
 )
 
 

@@ -71,9 +71,7 @@ class GroupCalls:
         await self.change_group(address, create, cid=made)
         return address
 
-    async def change_group(
-        self, conv: str, change: AnyChange, *, cid: bytes | None = None
-    ) -> Sent:
+    async def change_group(self, conv: str, change: AnyChange, *, cid: bytes | None = None) -> Sent:
         """Make a change of a group; return its place in the group's sequence."""
         answer = await self._ask(ops.Change(0, _checked(conv), cid or new_cid(), change))
         return msgspec.convert(answer, Sent)

@@ -212,9 +212,7 @@ class Node:
         life, rng = self._life, self._rng
         self.is_on = True
         self._appends_to_failure = 0
-        self.system = system = ActorSystem(
-            self._dispatcher, rng=random.Random(rng.random())
-        )
+        self.system = system = ActorSystem(self._dispatcher, rng=random.Random(rng.random()))
         system.on_crash(self._on_crash)
         system.on_terminated(self._on_terminated)
         self._syncer = SimSyncer(self.disk)

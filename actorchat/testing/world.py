@@ -109,9 +109,7 @@ class World:
             on_fatal=lambda: self.dispatcher.call_soon(self.power_cycle),
         )
         weather = Weather(rng.choice((0.0, 0.005, 0.1)), rng.choice((0.0, 0.3)))
-        self.net = Net(
-            self.dispatcher, self._rngs["net"], self.journal, weather, self.node.answer
-        )
+        self.net = Net(self.dispatcher, self._rngs["net"], self.journal, weather, self.node.answer)
         self.surroundings = Surroundings(
             self.dispatcher,
             self.net,
@@ -242,9 +240,7 @@ class World:
 
     def provision(self, user: str, name: str, has_password: bool = False) -> None:
         """Have the operator make a device; it appears and starts when that is done."""
-        request = (
-            Provision(0, user, "password") if has_password else Provision(0, user, None, name)
-        )
+        request = Provision(0, user, "password") if has_password else Provision(0, user, None, name)
 
         def appear(ok: dict[str, object]) -> None:
             secret = "password" if has_password else str(ok["token"])

@@ -76,8 +76,13 @@ def home(
 def attach(play: Playbook, device: str, session: Peer) -> Playbook:
     """Attach a known device, and let it learn that the log is synced."""
     machine = play.machine
-    play = play >> Attach(device, session) << Push(
-        session, Attached(machine.head, machine.devices[device].acked)
+    play = (
+        play
+        >> Attach(device, session)
+        << Push(
+            session,
+            Attached(machine.head, machine.devices[device].acked, len(machine.devices) > 1),
+        )
     )
     return play << Barrier(None, Stored(machine.head))
 
