@@ -55,3 +55,8 @@ def direct_pair(one: str, other: str) -> tuple[str, str]:
     conversation with oneself.
     """
     return (one, other) if one <= other else (other, one)
+
+
+def other_of(pair: tuple[str, str], user: str) -> str:
+    """Return whom `user` talks to in the direct conversation `pair`; oneself in one's own."""
+    return pair[1] if user == pair[0] else pair[0]

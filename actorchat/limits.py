@@ -46,6 +46,7 @@ HTTP_HEADERS_MAX = 64
 DELIVERY_WINDOW_UPDATES = 1_024  # pushed and unacked updates of a device; beyond: wait for acks
 CATCH_UP_PAGE_UPDATES = 256  # rows read at once for a device that is behind ...
 CATCH_UP_PAGE_BYTES_MAX = 131_072  # ... and bytes; a window of pages must fit into the outbox
+COMPANY_WAIT_S = 5.0  # a new device waits no longer for the user's other sessions to know of it
 ACK_EVERY_UPDATES = 32  # the client acks at least this often ...
 ACK_DELAY_S = 0.05  # ... and at the latest so long after an update
 MARK_DELAY_S = 0.25  # delivered marks are told together with those of so long a time
@@ -99,6 +100,14 @@ TRACEBACK_CHARS_MAX = 8_192  # of a crash, as text; a deep recursion prints mega
 HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on two cores
 SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
+DEVICES_MAX = 10  # devices of a user that may sign in; the command line is two of them
+TITLE_CHARS_MAX = 64  # how a device, or a user, is shown
+ABOUT_CHARS_MAX = 256  # what a user says of oneself
+CONTACTS_MAX = 1_000  # of a user; a list of them is one answer
+
+# -- lists ------------------------------------------------------------------------------------
+CONVERSATIONS_PAGE_MAX = 50  # at about 50 CBOR items each
+UNREAD_COUNTED_MAX = 100  # beyond, nobody counts
 
 # -- presence ---------------------------------------------------------------------------------
 OFFLINE_AFTER_S = 60.0  # a user is online for so long after the last sign of life

@@ -154,9 +154,7 @@ async def serve(port: int, path: str) -> None:
     server = Server(loop, path)
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    listening = await loop.create_server(
-        lambda: Session(server), "127.0.0.1", port, backlog=4_096
-    )
+    listening = await loop.create_server(lambda: Session(server), "127.0.0.1", port, backlog=4_096)
     print(f"ready {listening.sockets[0].getsockname()[1]}", flush=True)
     await ended.wait()
 

@@ -103,8 +103,9 @@ def add_open(figures: Figures, rate: int, opened: Round) -> None:
         "open_delivery_ms_p99": percentile(tally.delivery_ns, 0.99),
         "open_delivery_ms_p999": percentile(tally.delivery_ns, 0.999),
     }
-    print_table(f"open loop: {rate} messages a second, timed from when they were due",
-                list(rows.items()))
+    print_table(
+        f"open loop: {rate} messages a second, timed from when they were due", list(rows.items())
+    )
     figures.flat |= rows
 
 

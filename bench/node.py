@@ -1,6 +1,6 @@
 """Knows how a bench starts a node: as the command line does, on a free port. Must not know figures.
 
-    python -m bench.node DATA_DIRECTORY [SETTING=VALUE ...]
+python -m bench.node DATA_DIRECTORY [SETTING=VALUE ...]
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from actorchat.chat.conversation import SENDER_TAGS
 from actorchat.chat.event import Conv, Pair, Prior, Row
 from actorchat.chat.visibility import LEVELS
 from actorchat.errors import MalformedFrame, StoreCorrupt
-from actorchat.ids import direct_pair
+from actorchat.ids import direct_pair, other_of
 from actorchat.protocol import codec
 from actorchat.protocol.ops import PrivacyLevel
 from actorchat.store import keys
@@ -166,11 +166,27 @@ class Archive:
             left -= len(record)
             if left < 0 and found:
                 break
-            conv: Conv | None = codec.record_group(record)
-            if conv is None:
-                conv = direct_pair(codec.record_sender(record), user)
-            found.append(Row(upd, conv, row.seq, codec.encode_update(upd, record)))
+            found.append(Row(upd, *self._update_of(upd, row, user, record)))
         return found
+
+    def _update_of(
+        self, upd: int, row: keys.InboxRow, user: str, record: bytes
+    ) -> tuple[Conv, int, bytes]:
+        """Return the conversation, the seq and the payload of an update."""
+        group = codec.record_group(record)
+        if group is not None:
+            return group, row.seq, codec.encode_update(upd, record)
+        sender = codec.record_sender(record)
+        if sender != user:
+            return direct_pair(sender, user), row.seq, codec.encode_update(upd, record)
+        # The user wrote it, on another device.
+        pair = self.members(row.conversation)
+        if pair is None:
+            raise StoreCorrupt(f"nobody is in {row.conversation.hex()}, which has messages")
+        to = other_of(pair, user)
+        if to == user:
+            return pair, row.seq, codec.encode_update(upd, record)
+        return pair, row.seq, codec.encode_own_update(upd, to, record)
 
     # -- presence ----------------------------------------------------------------------------------
     def presence(self, user: str) -> tuple[int, PrivacyLevel]:

@@ -17,13 +17,16 @@ from actorchat.chat.signin import (
     HashPassword,
     IssueToken,
     KeepAccount,
+    PasswordChange,
     Provisioning,
+    ReplacePassword,
     Revocation,
     SignInDesk,
     Tell,
+    Verified,
     Verify,
 )
-from actorchat.limits import ENTITY_MAILBOX_MAX
+from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -35,18 +38,23 @@ class AuthenticatorActor(Actor):
     """The sign-in desk of a node. One a node, under the name `authenticator`.
 
     Args:
-        operator_key, hashes_queued_max: As in `SignInDesk`.
+        operator_key, hashes_queued_max, devices_max: As in `SignInDesk`.
         hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
     """
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
 
     def __init__(
-        self, context: Context, operator_key: str, hashes_queued_max: int, hashers: list[Any]
+        self,
+        context: Context,
+        operator_key: str,
+        hashes_queued_max: int,
+        hashers: list[Any],
+        devices_max: int = DEVICES_MAX,
     ) -> None:
         super().__init__()
         self._context = context
-        self._desk = SignInDesk(operator_key, hashes_queued_max)
+        self._desk = SignInDesk(operator_key, hashes_queued_max, devices_max)
         self._hashers = hashers
         self._next_hasher = 0
 
@@ -71,15 +79,26 @@ class AuthenticatorActor(Actor):
         elif kind is Revocation:
             self._context.log.apply()
             event.known_device = archive.device(event.user, event.device)
-        elif kind is Provisioning or kind is Hashed:
+        elif kind in {Provisioning, PasswordChange, Hashed}:
             # An account that was made a moment ago may not have been written yet.
             self._context.log.apply()
-            asked = event if kind is Provisioning else event.provisioning
+            asked = event.provisioning if kind is Hashed else event
             asked.account = archive.account(asked.user)
+            asked.devices = self._context.census.device_names(asked.user)
+        elif kind is Verified:
+            self._context.log.apply()
+            event.attempt.devices = self._context.census.device_names(event.attempt.user)
 
     # -- effects -----------------------------------------------------------------------------------
     def _tell(self, effect: Tell) -> None:
+        if type(effect.event) is SignedIn:
+            self._note_seen(effect.event.user, effect.event.device)
         effect.session.tell(effect.event)
+
+    def _note_seen(self, user: str, device: str) -> None:
+        context = self._context
+        seen = context.census.seen_row(user, device, context.clock.wall_ms())
+        context.log.append_lazily((seen,))
 
     def _hash(self, effect: Verify | HashPassword) -> None:
         hasher = self._hashers[self._next_hasher]
@@ -95,6 +114,7 @@ class AuthenticatorActor(Actor):
             changes.append(context.rows.account(effect.account))
         done: SignedIn | Answer
         if effect.rid is None:
+            changes.append(context.census.seen_row(user, effect.device, context.clock.wall_ms()))
             done = SignedIn(user, effect.device, token)
         else:
             done = Answer(effect.rid, {"user": user, "device": effect.device, "token": token})
@@ -109,12 +129,28 @@ class AuthenticatorActor(Actor):
         context = self._context
         home = context.router.user(effect.user)
         context.log.append(
-            (context.rows.no_device(effect.user, effect.device),),
+            (
+                context.rows.no_device(effect.user, effect.device),
+                context.census.title_row(effect.user, effect.device, ""),
+                context.census.seen_row(effect.user, effect.device, None),
+            ),
             home.tell,
             DeviceRevoked(effect.device),
             effect.session.tell,
             Answer(effect.rid, {}),
         )
+
+    def _replace_password(self, effect: ReplacePassword) -> None:
+        context, user = self._context, effect.account.user
+        rows = [context.rows.account(effect.account)]
+        for device in effect.devices:
+            rows.append(context.rows.no_device(user, device))
+            rows.append(context.census.title_row(user, device, ""))
+            rows.append(context.census.seen_row(user, device, None))
+        context.log.append(rows, effect.session.tell, Answer(effect.rid, {}))
+        home = context.router.user(user)
+        for device in effect.devices:
+            context.log.append((), home.tell, DeviceRevoked(device))
 
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Tell: _tell,
@@ -123,4 +159,5 @@ class AuthenticatorActor(Actor):
         IssueToken: _issue_token,
         KeepAccount: _keep_account,
         DropDevice: _drop_device,
+        ReplacePassword: _replace_password,
     }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
+    from actorchat.broker.census import Census
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
@@ -44,6 +45,7 @@ class Context:
     log: LogWriter
     archive: Archive
     rows: Rows
+    census: Census
     token_source: Callable[[], str]
     entity_idle_s: float
     terms: Terms

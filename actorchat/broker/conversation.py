@@ -56,6 +56,7 @@ class ConversationActor(SequenceActor):
         self._pair = pair
         self._home = context.router.user(pair[0])
         self._away = context.router.user(pair[1])
+        self._census = context.census
         self._names = {user: codec.encode(user) for user in pair}
         self._has_members = False
         self._held: list[Any] | None = None  # what came before the log may be read
@@ -122,6 +123,9 @@ class ConversationActor(SequenceActor):
             marks.delivered, marks.read = archive.marks(key, user)
         self._machine = machine
         self._has_members = seq > 0
+        if seq and not self._census.is_listed(key, self._pair):
+            # The store was begun without the index.
+            self._log.append_lazily(self._census.index_rows(key, self._pair))
         for effect in machine.start():
             self._PERFORM[type(effect)](self, effect)
 
@@ -153,12 +157,14 @@ class ConversationActor(SequenceActor):
         record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
         ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
         if seq == 1:
-            ops = (*ops, self._rows.members(key, pair))
+            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
         ack = Accepted(post.rid, seq, ts)
         recipient = deliver = None
+        is_own = False
         if effect.is_away:
             recipient = self._away
-            deliver = Deliver(pair, key, me, seq, effect.prev, record)
+            is_own = post.sender == pair[0]  # of the user at home
+            deliver = Deliver(pair, key, me, seq, effect.prev, record, not is_own)
         self._home.tell(
             Record(
                 pair,
@@ -172,6 +178,8 @@ class ConversationActor(SequenceActor):
                 recipient,
                 deliver,
                 effect.wants_durable,
+                is_own,
+                post.has_company,
             )
         )
 
@@ -192,10 +200,10 @@ class ConversationActor(SequenceActor):
         while True:
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
-                if codec.record_sender(record) != effect.user:
-                    deliver = Deliver(self._pair, self._key, self._me, seq, prev, record)
-                    self._home.tell(Relay(self._away, deliver))
-                    last = prev = seq
+                is_own = codec.record_sender(record) == effect.user
+                deliver = Deliver(self._pair, self._key, self._me, seq, prev, record, is_own, True)
+                self._home.tell(Relay(self._away, deliver))
+                last = prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:
                 break
             after = page[-1][0]

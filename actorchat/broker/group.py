@@ -169,7 +169,7 @@ class GroupActor(SequenceActor):
 
     def _deliver(self, seq: int, prev: int, record: bytes) -> Deliver:
         value = self._rows.update_value(self._key, seq, record)
-        return Deliver(self._address, self._key, self._me, seq, prev, record, value)
+        return Deliver(self._address, self._key, self._me, seq, prev, record, value=value)
 
     def _homes(self) -> tuple[Place, ...]:
         if self._everybody is None:

@@ -15,6 +15,7 @@ from actorchat.chat.signin import (
     Hashed,
     HasherLost,
     HashPassword,
+    PasswordChange,
     Provisioning,
     Verified,
     Verify,
@@ -93,5 +94,5 @@ class HasherActor(Actor):
             return HasherLost(_asked(job))
 
 
-def _asked(job: Verify | HashPassword) -> Attempt | Provisioning:
+def _asked(job: Verify | HashPassword) -> Attempt | Provisioning | PasswordChange:
     return job.attempt if isinstance(job, Verify) else job.provisioning

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.inspection import show
+from actorchat.broker.people import PEOPLE
 from actorchat.broker.watching import Watching
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
     CheckSecret,
+    ConfirmCompany,
     DetachHome,
     Hangup,
     Pong,
@@ -26,6 +28,7 @@ from actorchat.chat.event import (
     Acked,
     Answer,
     Attach,
+    Aware,
     Detach,
     Disconnected,
     Fetch,
@@ -39,8 +42,9 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.people import Asked
 from actorchat.chat.session import PRESENCE_EVENTS, Session
-from actorchat.chat.signin import Attempt, Provisioning, Revocation
+from actorchat.chat.signin import Attempt, PasswordChange, Provisioning, Revocation
 from actorchat.errors import MailboxFull
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
@@ -145,7 +149,9 @@ class SessionActor(Actor):
             return
         rid = op.id
         try:
-            place.tell(Post(self._machine.user, self._me, rid, op.cid, op.body))
+            machine = self._machine
+            user, company = machine.user, machine.has_company
+            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company))
         except MailboxFull as error:
             self._busy(rid, error)
 
@@ -199,6 +205,16 @@ class SessionActor(Actor):
         user = self._machine.user
         self._tell_authenticator(Revocation(self.ref, op.id, user, op.device), op.id)
 
+    def _change_password(self, op: ops.Password) -> None:
+        user, device = self._machine.user, self._machine.device
+        change = PasswordChange(self.ref, op.id, user, device, op.old, op.new, op.revoke_others)
+        self._tell_authenticator(change, op.id)
+
+    def _ask_people(self, op: Any) -> None:
+        machine = self._machine
+        if not self._reach(PEOPLE, Asked(self.ref, machine.user, machine.device, op)):
+            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+
     def _provision(self, op: ops.Provision) -> None:
         asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
         self._tell_authenticator(asked, op.id)
@@ -223,7 +239,10 @@ class SessionActor(Actor):
             self._refused(Refused(rid, "busy", BUSY, "after", "none", 1_000))
 
     def _reach_authenticator(self, event: object) -> bool:
-        desk = self._context.system.names.whereis(AUTHENTICATOR)
+        return self._reach(AUTHENTICATOR, event)
+
+    def _reach(self, name: str, event: object) -> bool:
+        desk = self._context.system.names.whereis(name)
         if desk is None:
             return False
         try:
@@ -237,6 +256,10 @@ class SessionActor(Actor):
         if self._home is None:
             self._home = self._context.router.user(effect.user)
         self._home.tell(Attach(effect.device, self.ref, effect.resume))
+
+    def _confirm_company(self, effect: ConfirmCompany) -> None:
+        if self._home is not None:
+            self._home.tell(Aware(self.ref))
 
     def _detach_home(self, effect: DetachHome) -> None:
         if self._home is not None:
@@ -323,6 +346,8 @@ class SessionActor(Actor):
         ops.Group: _describe,
         ops.Receipts: _receipts,
         ops.Revoke: _revoke,
+        **dict.fromkeys(ops.PEOPLE_OPS, _ask_people),
+        ops.Password: _change_password,
         ops.Provision: _provision,
         ops.Status: _status,
         ops.Actors: _actors,
@@ -335,6 +360,7 @@ class SessionActor(Actor):
         Answer: _answer,
         CheckSecret: _check_secret,
         AttachHome: _attach_home,
+        ConfirmCompany: _confirm_company,
         DetachHome: _detach_home,
         Welcome: _welcome,
         Pong: _pong,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actorchat.actor import Actor, Child, Dispatcher, DynamicSupervisor, Supervisor
 from actorchat.broker.archive import Archive
 from actorchat.broker.authenticator import AuthenticatorActor
+from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
@@ -16,6 +17,7 @@ from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing
 from actorchat.broker.log_writer import LogWriter
+from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
@@ -23,6 +25,7 @@ from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Conv, Event
 from actorchat.limits import (
+    DEVICES_MAX,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
@@ -93,6 +96,7 @@ class Parts:
     hash_dispatchers: list[Dispatcher]
     operator_key: str
     hashes_queued_max: int = HASHES_QUEUED_MAX
+    devices_max: int = DEVICES_MAX
     token_source: Callable[[], str]
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
@@ -107,12 +111,14 @@ class Broker:
     def __init__(self, parts: Parts) -> None:
         system = parts.system
         log = LogWriter(parts.engine, parts.syncer, parts.call_soon, parts.on_fatal)
+        archive = Archive(parts.engine)
         self.context = context = Context(
             system,
             parts.clock,
             log,
-            Archive(parts.engine),
+            archive,
             Rows(parts.engine),
+            Census(parts.engine, archive),
             parts.token_source,
             parts.entity_idle_s,
             parts.terms,
@@ -131,7 +137,13 @@ class Broker:
             self._system.spawn(HasherActor, parts.hashing, dispatcher=dispatcher)
             for dispatcher in parts.hash_dispatchers
         ]
-        desk = (context, parts.operator_key, parts.hashes_queued_max, hashers)
+        desk = (
+            context,
+            parts.operator_key,
+            parts.hashes_queued_max,
+            hashers,
+            parts.devices_max,
+        )
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
         # end, too, and their clients connect again.
@@ -143,6 +155,7 @@ class Broker:
             Child("log-keeper", LogKeeper, (context.log,)),
             Child("authenticator", AuthenticatorActor, desk),
             Child(TRACKERS, NamedSupervisor, (TRACKERS,)),
+            Child("people", PeopleActor, (context, context.census)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
         ]

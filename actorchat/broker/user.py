@@ -39,6 +39,7 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.inbox import Inbox
+from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
 from actorchat.protocol import codec
 from actorchat.store import keys
@@ -171,8 +172,10 @@ class UserActor(EntityActor):
             append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
-            then, update = self._shown(effect, upd, event)
+            then, update = self._shown(effect, upd, event, event.is_own)
             append((*event.ops, row), ack_to, event.ack, then, update)
+            if event.recipient is not None:
+                append((), event.recipient.tell, event.deliver)
         if event.wants_durable:
             append((), event.conversation.tell, Durable(event.seq))
 
@@ -182,17 +185,24 @@ class UserActor(EntityActor):
             row = self._rows.shared_update(self._key, upd, event.value)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
-        then, update = self._shown(effect, upd, event)
+        then, update = self._shown(effect, upd, event, event.is_own)
         self._append((row,), then, update)
 
     def _shown(
-        self, effect: AppendRecord | AppendUpdate, upd: int, event: Record | Deliver
+        self, effect: AppendRecord | AppendUpdate, upd: int, event: Record | Deliver, is_own: bool
     ) -> tuple[Callable[[Any], object] | None, object]:
         """Return who is told what when the update is durable."""
-        if effect.session is not None:
+        if effect.session is not None and not is_own:
             return effect.session.tell, Update(codec.encode_update(upd, event.record))
-        if effect.notify:
-            payload = codec.encode_update(upd, event.record)
+        if effect.notify or effect.session is not None:
+            if is_own:
+                assert not isinstance(event.pair, str), "a group's go to its sender as to others"
+                to = other_of(event.pair, self._user)
+                payload = codec.encode_own_update(upd, to, event.record)
+            else:
+                payload = codec.encode_update(upd, event.record)
+            if effect.session is not None:
+                return effect.session.tell, Update(payload)
             return self._me.tell, Stored(upd, event.pair, event.seq, payload)
         return None, None
 

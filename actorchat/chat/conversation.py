@@ -49,7 +49,8 @@ class Conversation:
 
     It lives in the slot of the first user of its pair. A record for that user is stored with its
     inbox row in one batch; a record for the other one, who may be at home elsewhere, is owed: a
-    marker in the log says from which seq on the deliveries may not have arrived yet.
+    marker in the log says from which seq on the deliveries may not have arrived yet. So is what the
+    other one wrote, if there are more devices of theirs to show it to.
 
     Args:
         pair: The two users in canonical order.
@@ -130,7 +131,8 @@ class Conversation:
             return [self._again(event, event.prior)]
         self.seq = seq = self.seq + 1
         wants = self._window.add(key, Prior(seq, now_wall_ms, hash(event.body)))
-        if event.sender == self.pair[1]:
+        pair = self.pair
+        if event.sender == pair[1] and (not event.has_company or pair[0] == pair[1]):
             return [Store(seq, now_wall_ms, event, key, False, 0, False, wants)]
         prev, self._away_seq = self._away_seq, seq
         owes = self._owed is None

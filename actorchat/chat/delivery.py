@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actorchat.chat.event import Address
+from actorchat.chat.event import Address, Attach
 from actorchat.limits import CATCH_UP_PAGE_UPDATES, DELIVERY_WINDOW_UPDATES
 
 
@@ -15,7 +15,18 @@ class Delivery:
     and reads again is not sent more than a connection may owe.
     """
 
-    __slots__ = ("acked", "coming", "device", "is_kept", "is_reading", "sent", "session", "wanted")
+    __slots__ = (
+        "acked",
+        "coming",
+        "device",
+        "is_kept",
+        "is_reading",
+        "sent",
+        "session",
+        "unaware",
+        "waiting",
+        "wanted",
+    )
 
     def __init__(self, device: str, acked: int) -> None:
         self.device = device
@@ -26,6 +37,8 @@ class Delivery:
         self.coming: Address | None = None  # a session that waits for that
         self.is_kept = True  # the log holds its place, synced
         self.wanted = 0  # the ack without which no more is read
+        self.unaware: list[Address] = []  # sessions that do not know of this new device yet
+        self.waiting: Attach | None = None  # what waits for them
 
     def has_room(self) -> bool:
         """Say whether one more update may be pushed."""

@@ -21,9 +21,9 @@ class Effect(msgspec.Struct, gc=False):
 class Store(Effect):
     """Store `post` under `seq`, in one batch with its id, through the home of the pair.
 
-    `key` is the sender tag + client id; `prev` as in `Deliver`; `is_away` when the recipient's home
-    is elsewhere; `owes` when the
-    fan-out marker must be put at this seq in the same batch.
+    `key` is the sender tag + client id; `prev` as in `Deliver`; `is_away` when the home of the
+    recipient, or of the sender's other devices, is elsewhere; `owes` when the fan-out marker must
+    be put at this seq in the same batch.
     """
 
     seq: int
@@ -225,6 +225,10 @@ class DetachHome(Effect):
 
     user: str
     device: str
+
+
+class ConfirmCompany(Effect):
+    """Tell the home of its user that this session knows of the other devices."""
 
 
 class Welcome(Effect):

@@ -48,6 +48,7 @@ class Post(Event):
 
     `key` (sender tag + client id) and, if the id is in the machine's window, `prior` are noted by
     `Conversation.key_to_look_up`; if it is in the store, `prior` is filled in by the shell.
+    `has_company`: the sender may have other devices, which are to get it too.
     """
 
     sender: str
@@ -57,6 +58,7 @@ class Post(Event):
     body: str
     prior: Prior | None = None
     key: bytes = b""
+    has_company: bool = False
 
 
 class Durable(Event):
@@ -151,9 +153,10 @@ class Record(Event):
     """A conversation at home with this user has given out `seq`: store the record.
 
     `key` names the conversation in the log, `ops` are the record's rows; both are opaque here.
-    `deliver` goes to `recipient` once they are synced;
-    without one, the user at home is the recipient. `ack` goes to `session` likewise, and a
-    `Durable` back to `conversation` if `wants_durable`.
+    `deliver` goes to `recipient` once they are synced: to the other user, or to other devices of
+    the sender. The user at home is the recipient, or, if it `is_own`, the sender: then it is an
+    update only with `has_company`. `ack` goes to `session` once they are synced, and a `Durable`
+    back to `conversation` if `wants_durable`.
     """
 
     pair: Conv
@@ -167,6 +170,8 @@ class Record(Event):
     recipient: Address | None = None
     deliver: Deliver | None = None
     wants_durable: bool = False
+    is_own: bool = False
+    has_company: bool = False
 
 
 class Deliver(Event):
@@ -174,7 +179,8 @@ class Deliver(Event):
 
     `prev` is the seq of the delivery before this one to the same user, or 0 when all before are
     known to have arrived: it turns a lost delivery into a gap that the recipient sees. `value` is
-    the inbox row's value, where it was made once for all members of a group.
+    the inbox row's value, where it was made once for all members of a group. `is_own`: the user
+    wrote it to another user, on another device, or, if it `is_again` told after a crash, on any.
     """
 
     pair: Conv
@@ -183,6 +189,8 @@ class Deliver(Event):
     seq: int
     prev: int
     record: bytes
+    is_own: bool = False
+    is_again: bool = False
     value: bytes = b""
 
 
@@ -291,6 +299,22 @@ class Detach(Event):
     session: Address
 
 
+class Company(Event):
+    """A session's user has other devices, or none any more: its sends go to them, or need not."""
+
+    has_company: bool
+
+
+class Aware(Event):
+    """`session` knows of its company: all that it sends from now on reaches the others."""
+
+    session: Address
+
+
+class CompanyDue(Event):
+    """Time to let a new device in, whichever session has not said that it knows of it."""
+
+
 class MarksDue(Event):
     """Time to tell the conversations what was delivered."""
 
@@ -337,6 +361,7 @@ class Attached(Event):
 
     head: int
     cursor: int
+    has_company: bool = False
 
 
 class Answer(Event):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from actorchat.chat.attendance import Attendance
 from actorchat.chat.delivery import Delivery
 from actorchat.chat.effect import (
     AppendRecord,
@@ -14,7 +15,6 @@ from actorchat.chat.effect import (
     Barrier,
     Checkpoint,
     Effect,
-    ForgetDevice,
     Push,
     ReadRows,
     ReadUnmarked,
@@ -26,14 +26,9 @@ from actorchat.chat.effect import (
 from actorchat.chat.event import (
     Acked,
     Address,
-    Attach,
-    Attached,
     Confirm,
     Conv,
     Deliver,
-    Detach,
-    DeviceRevoked,
-    Ended,
     Event,
     FannedOut,
     Join,
@@ -60,7 +55,7 @@ from actorchat.limits import (
 )
 
 
-class Inbox:
+class Inbox(Attendance):
     """The home of one user: every update has a dense position `upd`; each device has a cursor.
 
     A record of a conversation that lives here is appended with its inbox row (`Record`); one from
@@ -77,31 +72,24 @@ class Inbox:
 
     __slots__ = (
         "_checkpoint_due",
-        "_direct",
         "_durable",
         "_landing",
         "_received_since",
-        "devices",
-        "head",
         "received",
         "recorded",
-        "trimmed",
         "user",
     )
 
     def __init__(
         self, user: str, head: int = 0, trimmed: int = 0, cursors: dict[str, int] | None = None
     ) -> None:
+        super().__init__(head, trimmed, cursors or {})
         self.user = user
-        self.head = head
-        self.trimmed = trimmed
-        self.devices = {name: Delivery(name, acked) for name, acked in (cursors or {}).items()}
         self.recorded: dict[Conv, int] = {}  # conversations that live here: their last seq
         self.received: dict[Conv, int] = {}  # conversations elsewhere: the last seq delivered
         self._received_since: dict[Conv, int] | None = None
         self._checkpoint_due = head + CHECKPOINT_EVERY_UPDATES
         self._durable = 0
-        self._direct: Delivery | None = None
         landed = max((d.acked for d in self.devices.values()), default=0)
         self._landing = Landing(landed, told=trimmed)
 
@@ -115,11 +103,6 @@ class Inbox:
     def is_quiet(self) -> bool:
         """Whether nobody is attached and nothing is under way, so that the home may be put away."""
         return not self._landing.is_under_way and not self.sessions()
-
-    def sessions(self) -> list[Address]:
-        """Return the sessions that are attached, or about to be."""
-        found = (d.session or d.coming for d in self.devices.values())
-        return [session for session in found if session is not None]
 
     def recall(self, upd: int, pair: Conv, seq: int) -> None:
         """Take in a row behind the last checkpoint, when the machine is built from the log."""
@@ -139,7 +122,7 @@ class Inbox:
             # A crash has swallowed a record in between: nothing may be stored behind a hole.
             return self._out_of_order(event, have)
         self.recorded[pair] = seq
-        if event.recipient is not None:
+        if event.is_own and not event.has_company and len(self.devices) < 2:
             return [AppendRecord(event, 0, None, False)]
         self.head = upd = self.head + 1
         session, notify = self._route(upd, pair, seq)
@@ -168,6 +151,8 @@ class Inbox:
         if event.prev > have:
             return [Push(event.conversation, Missing(self.user, have))]
         self._receive(pair, seq)
+        if event.is_again and event.is_own and len(self.devices) < 2:
+            return []  # nobody knows any more whether another device wrote it: its one device did
         self.head = upd = self.head + 1
         session, notify = self._route(upd, pair, seq)
         append = AppendUpdate(event, upd, session, notify)
@@ -307,69 +292,6 @@ class Inbox:
     def _on_marked(self, event: Marked, now_wall_ms: int) -> list[Effect]:
         return [Push(session, event) for session in self.sessions()]
 
-    # -- devices ---------------------------------------------------------------------------------
-    def _on_attach(self, event: Attach, now_wall_ms: int) -> list[Effect]:
-        out: list[Effect] = []
-        delivery = self.devices.get(event.device)
-        if delivery is None:
-            delivery = self.devices[event.device] = Delivery(event.device, self.trimmed)
-            delivery.is_kept = False
-            out.append(SaveCursor(event.device, self.trimmed))
-        if not delivery.is_kept:
-            if not event.is_kept:
-                # Until a new device's place is synced, a crash could let the log be trimmed past
-                # what the device was promised; so it comes in behind a barrier.
-                if delivery.coming is not None and delivery.coming is not event.session:
-                    out.append(Push(delivery.coming, Ended("takeover", "never")))
-                delivery.coming = event.session
-                again = Attach(event.device, event.session, event.resume, is_kept=True)
-                return [*out, Barrier(None, again)]
-            if delivery.coming is not event.session:
-                return []  # it went meanwhile, or another one came
-            delivery.is_kept, delivery.coming = True, None
-        elif event.is_kept:
-            return []  # it asked twice
-        if delivery.session is not None and delivery.session is not event.session:
-            out.append(Push(delivery.session, Ended("takeover", "never")))
-        self._direct = None
-        delivery.session = event.session
-        delivery.is_reading = False
-        if event.resume is not None and delivery.acked < event.resume <= self.head:
-            out.append(SaveCursor(event.device, event.resume))
-            out += self._recheck(delivery.acked, event.resume)
-            delivery.acked = event.resume
-            self._land(event.resume, out)
-        delivery.sent = delivery.wanted = delivery.acked
-        out.append(Push(event.session, Attached(self.head, delivery.acked)))
-        # What is in the log now may not be synced yet; delivery begins behind this barrier.
-        out.append(Barrier(None, Stored(self.head)))
-        return out
-
-    def _on_detach(self, event: Detach, now_wall_ms: int) -> list[Effect]:
-        delivery = self.devices.get(event.device)
-        if delivery is None:
-            return []
-        if delivery.coming is event.session:
-            delivery.coming = None
-        if delivery.session is not event.session:
-            return []
-        delivery.session = None
-        delivery.is_reading = False
-        if delivery is self._direct:
-            self._direct = None
-        return []
-
-    def _on_device_revoked(self, event: DeviceRevoked, now_wall_ms: int) -> list[Effect]:
-        delivery = self.devices.pop(event.device, None)
-        if delivery is None:
-            return []
-        if delivery is self._direct:
-            self._direct = None
-        # Its sessions first: should the rest fail, the next home sees that its right is gone.
-        sessions = filter(None, (delivery.session, delivery.coming))
-        out: list[Effect] = [Push(session, Ended("revoked", "never")) for session in sessions]
-        return [*out, ForgetDevice(event.device)]
-
     # -- in the name of conversations ------------------------------------------------------------
     def _on_relay(self, event: Relay, now_wall_ms: int) -> list[Effect]:
         return [Barrier(event.to, event.event)]
@@ -381,6 +303,7 @@ class Inbox:
         return [Barrier(event.conversation, FannedOut(self.user, event.seq))]
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
+        **Attendance._ATTEND,
         Record: _on_record,
         Repeat: _on_repeat,
         Join: _on_join,
@@ -391,9 +314,6 @@ class Inbox:
         Acked: _on_acked,
         MarksDue: _on_marks_due,
         Marked: _on_marked,
-        Attach: _on_attach,
-        Detach: _on_detach,
-        DeviceRevoked: _on_device_revoked,
         Relay: _on_relay,
         Confirm: _on_confirm,
     }

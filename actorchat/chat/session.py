@@ -12,6 +12,7 @@ from actorchat.chat.effect import (
     Admit,
     AttachHome,
     CheckSecret,
+    ConfirmCompany,
     DetachHome,
     Hangup,
     Pong,
@@ -22,6 +23,7 @@ from actorchat.chat.event import (
     Accepted,
     Answer,
     Attached,
+    Company,
     Disconnected,
     Ended,
     HomeLost,
@@ -43,6 +45,7 @@ from actorchat.chat.sighting import (
 )
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
+    PEOPLE_OPS,
     Ack,
     Actors,
     Change,
@@ -51,6 +54,7 @@ from actorchat.protocol.ops import (
     History,
     Invalid,
     Mark,
+    Password,
     Ping,
     Privacy,
     Provision,
@@ -69,6 +73,8 @@ PRESENCE_EVENTS: tuple[type, ...] = (
     *(Watch, Unwatch, Signal, Privacy),
     *(Watched, Sighted, SignalSeen, LevelChanged, TrackerLost, PushDue),
 )
+
+OPERATOR_OPS = frozenset((Provision, Status, Actors))
 
 
 class State(Enum):
@@ -91,7 +97,7 @@ class Session:
 
     __slots__ = (
         *("_accepts", "_resume", "_rid", "_token"),
-        *("device", "ended_by", "passed", "state", "user"),
+        *("device", "ended_by", "has_company", "passed", "state", "user"),
     )
 
     def __init__(self) -> None:
@@ -99,6 +105,7 @@ class Session:
         self.user = ""
         self.device = ""
         self.ended_by = ""  # the code of its end, or why its connection closed
+        self.has_company = False  # other devices of the user are to get what this one sends
         self._rid = 0
         self._resume: int | None = None
         self._token: str | None = None
@@ -123,6 +130,8 @@ class Session:
             return []
         if self.state in (State.NEW, State.CHECKING, State.ATTACHING):
             return [Refused(rid, "unauthenticated", "sign in first", "reconnect")]
+        if type(event) in OPERATOR_OPS:
+            return [Refused(rid, "forbidden", "for operators only")]
         name = type(event).__name__.lower()
         return [Refused(rid, "unexpected_op", f"{name} is not allowed here")]
 
@@ -151,6 +160,7 @@ class Session:
 
     def _on_attached(self, event: Attached) -> list[object]:
         self._enter(State.OPEN)
+        self.has_company = event.has_company
         token, self._token = self._token, None
         return [
             Admit(),
@@ -161,8 +171,13 @@ class Session:
     def _pass(self, event: object) -> list[object]:
         return [event]
 
-    def _ignore(self, event: object) -> list[object]:
+    def _on_attached_again(self, event: Attached) -> list[object]:
+        self.has_company = event.has_company
         return []
+
+    def _on_company(self, event: Company) -> list[object]:
+        self.has_company = event.has_company
+        return [ConfirmCompany()] if event.has_company else []
 
     def _on_ping(self, op: Ping) -> list[object]:
         return [Pong()]
@@ -224,6 +239,8 @@ class Session:
             Receipts: _pass,
             Revoke: _pass,
             **dict.fromkeys(PRESENCE_EVENTS, _pass),
+            Password: _pass,
+            **dict.fromkeys(PEOPLE_OPS, _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,
@@ -232,7 +249,8 @@ class Session:
             Marked: _pass,
             Page: _pass,
             Answer: _pass,
-            Attached: _ignore,
+            Attached: _on_attached_again,
+            Company: _on_company,
             HomeLost: _on_home_lost,
             Ended: _on_ended,
             Disconnected: _on_disconnected,

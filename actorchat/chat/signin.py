@@ -22,16 +22,21 @@ from actorchat.chat.event import (
 from actorchat.chat.throttle import Throttle
 from actorchat.ids import is_name
 from actorchat.limits import (
+    DEVICES_MAX,
     HASHES_QUEUED_MAX,
     SIGN_IN_BUCKETS_MAX,
     SIGN_IN_FAILURES_PER_MINUTE,
 )
 
+TOO_MANY = "the user has as many devices as may be; revoke one first"
 WRONG = SignInRefused("unauthenticated", "wrong user, device or secret", "never")
 
 
 class Attempt(msgspec.Struct, gc=False):
-    """A session asks to sign in; the shell fills in `account` and `known_device` from the store."""
+    """A session asks to sign in; the shell fills in the rest from the store.
+
+    `devices` are those that may sign in already, as of when the password was found right.
+    """
 
     session: Address
     user: str
@@ -40,10 +45,11 @@ class Attempt(msgspec.Struct, gc=False):
     secret: str
     account: Account | None = None
     known_device: Device | None = None
+    devices: list[str] = []
 
 
 class Provisioning(msgspec.Struct, gc=False):
-    """An operator asks for an account, or for a device's token; `account` as in `Attempt`."""
+    """An operator asks for an account, or for a device's token; the rest as in `Attempt`."""
 
     session: Address
     rid: int
@@ -51,6 +57,7 @@ class Provisioning(msgspec.Struct, gc=False):
     password: str | None
     device: str | None
     account: Account | None = None
+    devices: list[str] = []
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -63,24 +70,38 @@ class Revocation(msgspec.Struct, gc=False):
     known_device: Device | None = None
 
 
+class PasswordChange(msgspec.Struct, gc=False):
+    """A user asks for another password; `secret` is the old one. The rest as in `Attempt`."""
+
+    session: Address
+    rid: int
+    user: str
+    device: str
+    secret: str
+    password: str
+    revokes_others: bool
+    account: Account | None = None
+    devices: list[str] = []
+
+
 class Verified(msgspec.Struct, gc=False):
     """The hasher has compared an attempt's password."""
 
-    attempt: Attempt
+    attempt: Attempt | PasswordChange
     fits: bool
 
 
 class Hashed(msgspec.Struct, gc=False):
-    """The hasher has hashed a new account's password; the shell looks up `account` once more."""
+    """The hasher has hashed a new password; the shell looks up `account` once more."""
 
-    provisioning: Provisioning
+    provisioning: Provisioning | PasswordChange
     password_hash: str
 
 
 class HasherLost(msgspec.Struct, gc=False):
     """The hasher failed at a job; nothing was done."""
 
-    job: Attempt | Provisioning
+    job: Attempt | Provisioning | PasswordChange
 
 
 class Tell(msgspec.Struct, gc=False):
@@ -93,14 +114,14 @@ class Tell(msgspec.Struct, gc=False):
 class Verify(msgspec.Struct, gc=False):
     """Effect: compare the attempt's password with `password_hash`; "" stands for a dummy."""
 
-    attempt: Attempt
+    attempt: Attempt | PasswordChange
     password_hash: str
 
 
 class HashPassword(msgspec.Struct, gc=False):
-    """Effect: hash the password of a new account."""
+    """Effect: hash a new password."""
 
-    provisioning: Provisioning
+    provisioning: Provisioning | PasswordChange
 
 
 class IssueToken(msgspec.Struct, gc=False):
@@ -133,6 +154,15 @@ class DropDevice(msgspec.Struct, gc=False):
     device: str
 
 
+class ReplacePassword(msgspec.Struct, gc=False):
+    """Effect: keep `account`, drop `devices`; when synced, answer and tell the user's home."""
+
+    session: Address
+    rid: int
+    account: Account
+    devices: list[str]
+
+
 class SignInDesk:
     """Checks secrets: tokens at once, passwords through a bounded queue of hashes.
 
@@ -144,11 +174,18 @@ class SignInDesk:
     Args:
         operator_key: The secret of the `operator` mechanism; empty: nobody is operator.
         hashes_queued_max: How many passwords may wait to be hashed; the next is told `busy`.
+        devices_max: How many devices of a user may sign in; one more is refused.
     """
 
-    __slots__ = ("_failures", "_hashes_queued_max", "_hashing", "_operator_key")
+    __slots__ = ("_devices_max", "_failures", "_hashes_queued_max", "_hashing", "_operator_key")
 
-    def __init__(self, operator_key: str, hashes_queued_max: int = HASHES_QUEUED_MAX) -> None:
+    def __init__(
+        self,
+        operator_key: str,
+        hashes_queued_max: int = HASHES_QUEUED_MAX,
+        devices_max: int = DEVICES_MAX,
+    ) -> None:
+        self._devices_max = devices_max
         self._operator_key = operator_key
         self._hashes_queued_max = hashes_queued_max
         self._failures = Throttle(SIGN_IN_FAILURES_PER_MINUTE, SIGN_IN_BUCKETS_MAX)
@@ -185,18 +222,55 @@ class SignInDesk:
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
 
+    def _on_password_change(self, event: PasswordChange, now_wall_ms: int) -> list[object]:
+        wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
+        if wait_ms:
+            reason = "too many wrong passwords for this user"
+            refused = Refused(event.rid, "rate_limited", reason, "after", "none", wait_ms)
+            return [Tell(event.session, refused)]
+        if self._hashing >= self._hashes_queued_max:
+            reason = "too many passwords to hash"
+            refused = Refused(event.rid, "busy", reason, "after", "none", 1_000)
+            return [Tell(event.session, refused)]
+        self._hashing += 1
+        self._failures.failed(event.user, now_wall_ms)
+        account = event.account
+        return [Verify(event, account.password_hash if account is not None else "")]
+
+    def _on_old_password(self, event: PasswordChange, fits: bool) -> list[object]:
+        """Go on with a change of password; its place among the hashes is kept if it goes on."""
+        account = event.account
+        if not fits or account is None or not account.password_hash:
+            self._hashing -= 1
+            refused = Refused(event.rid, "unauthenticated", "the old password is wrong")
+            return [Tell(event.session, refused)]
+        self._failures.succeeded(event.user)
+        return [HashPassword(event)]
+
+    def _on_new_password(self, event: PasswordChange, password_hash: str) -> list[object]:
+        account = event.account
+        assert account is not None
+        changed = Account(account.user, account.created_at_wall_ms, password_hash)
+        others = [device for device in event.devices if device != event.device]
+        devices = others if event.revokes_others else []
+        return [ReplacePassword(event.session, event.rid, changed, devices)]
+
     def _operator(self, event: Attempt, now_wall_ms: int) -> list[object]:
         key = self._operator_key
         fits = compare_digest(key.encode(), event.secret.encode("utf-8", "surrogatepass"))
         return [Tell(event.session, SignedInOperator() if fits and key else WRONG)]
 
     def _on_verified(self, event: Verified, now_wall_ms: int) -> list[object]:
+        if isinstance(event.attempt, PasswordChange):
+            return self._on_old_password(event.attempt, event.fits)
         self._hashing -= 1
         attempt = event.attempt
         account = attempt.account
         if not event.fits or account is None or not account.password_hash:
             return [Tell(attempt.session, WRONG)]
         self._failures.succeeded(attempt.user)
+        if self._is_too_many(attempt.device, attempt.devices):
+            return [Tell(attempt.session, SignInRefused("too_many_devices", TOO_MANY))]
         return [IssueToken(attempt.session, attempt.user, attempt.device, None, None)]
 
     def _on_provisioning(self, event: Provisioning, now_wall_ms: int) -> list[object]:
@@ -217,16 +291,23 @@ class SignInDesk:
     def _on_hashed(self, event: Hashed, now_wall_ms: int) -> list[object]:
         self._hashing -= 1
         provisioning = event.provisioning
+        if isinstance(provisioning, PasswordChange):
+            return self._on_new_password(provisioning, event.password_hash)
         if provisioning.account is not None:  # made by somebody else while this one was hashed
             return [self._exists(provisioning)]
         account = Account(provisioning.user, now_wall_ms, event.password_hash)
         return self._provide(provisioning, account)
+
+    def _is_too_many(self, device: str, devices: list[str]) -> bool:
+        return device not in devices and len(devices) >= self._devices_max
 
     def _exists(self, event: Provisioning) -> object:
         return Tell(event.session, Refused(event.rid, "exists", "there is such a user"))
 
     def _provide(self, event: Provisioning, account: Account) -> list[object]:
         fresh = account if event.account is None else None
+        if event.device is not None and self._is_too_many(event.device, event.devices):
+            return [Tell(event.session, Refused(event.rid, "too_many_devices", TOO_MANY))]
         if event.device is not None:
             return [IssueToken(event.session, event.user, event.device, event.rid, fresh)]
         if fresh is not None:
@@ -241,6 +322,8 @@ class SignInDesk:
             self._failures.give_back(job.user)
             refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
+        if isinstance(job, PasswordChange):
+            self._failures.give_back(job.user)
         return [Tell(job.session, Refused(job.rid, "unavailable", reason, "after"))]
 
     def _on_revocation(self, event: Revocation, now_wall_ms: int) -> list[object]:
@@ -250,6 +333,7 @@ class SignInDesk:
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[object]]] = {
         Attempt: _on_attempt,
+        PasswordChange: _on_password_change,
         Verified: _on_verified,
         Provisioning: _on_provisioning,
         Hashed: _on_hashed,

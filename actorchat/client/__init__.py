@@ -11,6 +11,7 @@ from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Entry, GroupInfo, Marks, Message, Page, Progress, Sent
+from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.post import new_cid
 from actorchat.client.presence import Presence, Signal
 from actorchat.client.signin import Welcome
@@ -26,6 +27,10 @@ __all__ = [
     "Message",
     "Page",
     "Presence",
+    "Conversation",
+    "DeviceInfo",
+    "Flags",
+    "Profile",
     "Progress",
     "Sent",
     "Signal",

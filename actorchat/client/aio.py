@@ -19,6 +19,7 @@ from actorchat.client.feed import Feed
 from actorchat.client.group import GroupCalls
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
+from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
 from actorchat.client.presence import Presence, Signal, watched_states
 from actorchat.client.shell import Shell
@@ -102,7 +103,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls):
+class Chat(GroupCalls, PeopleCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:

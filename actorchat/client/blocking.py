@@ -17,6 +17,7 @@ from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.message import Message, Page, Progress, Sent
+from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.presence import Presence, Signal
 from actorchat.errors import CallTimeout
 from actorchat.protocol import ops
@@ -210,6 +211,53 @@ class Chat(BlockingGroupCalls):
     ) -> Page:
         """Return a page of the conversation with `conv`, as the asyncio face does."""
         return self._run(self._chat.history(conv, before=before, after=after, limit=limit))
+
+    def conversations(self) -> list[Conversation]:
+        """Return all conversations of the user, in an order of the server's."""
+        return self._run(self._chat.conversations())
+
+    def flag(
+        self,
+        conv: str,
+        *,
+        muted: bool | None = None,
+        archived: bool | None = None,
+        pinned: bool | None = None,
+    ) -> Flags:
+        """Set the user's flags of the conversation with `conv`; return them as they are now."""
+        return self._run(self._chat.flag(conv, muted=muted, archived=archived, pinned=pinned))
+
+    def devices(self) -> list[DeviceInfo]:
+        """Return the user's devices."""
+        return self._run(self._chat.devices())
+
+    def rename(self, device: str, title: str) -> None:
+        """Have the user's own `device` shown as `title`."""
+        self._run(self._chat.rename(device, title))
+
+    def profile(self, user: str) -> Profile:
+        """Return what `user` says of oneself."""
+        return self._run(self._chat.profile(user))
+
+    def describe(self, title: str | None = None, about: str | None = None) -> Profile:
+        """Say of oneself what others may read; None leaves a text as it is."""
+        return self._run(self._chat.describe(title, about))
+
+    def contacts(self) -> list[str]:
+        """Return the user's contacts, by name."""
+        return self._run(self._chat.contacts())
+
+    def add_contact(self, user: str) -> None:
+        """Make `user` one of the user's contacts."""
+        self._run(self._chat.add_contact(user))
+
+    def remove_contact(self, user: str) -> None:
+        """Drop `user` from the user's contacts."""
+        self._run(self._chat.remove_contact(user))
+
+    def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
+        """Change the user's password, as the asyncio face does."""
+        self._run(self._chat.change_password(old, new, revoke_others=revoke_others))
 
     def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""

@@ -12,11 +12,20 @@ from msgspec import Struct
 from actorchat.protocol.ops import (
     Actors,
     Change,
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
+    Flag,
     Group,
     History,
+    Password,
     Privacy,
+    Profile,
     Provision,
     Receipts,
+    Rename,
     Revoke,
     ServerOp,
     Status,
@@ -24,7 +33,25 @@ from actorchat.protocol.ops import (
 )
 
 Request = (
-    History | Change | Group | Receipts | Watch | Privacy | Revoke | Provision | Status | Actors
+    History
+    | Change
+    | Group
+    | Receipts
+    | Watch
+    | Privacy
+    | Revoke
+    | Provision
+    | Status
+    | Actors
+    | Devices
+    | Rename
+    | Conversations
+    | Flag
+    | Password
+    | Profile
+    | Describe
+    | Contact
+    | Contacts
 )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from actorchat.client.echo import Echoes
 from actorchat.limits import ACK_DELAY_S, ACK_EVERY_UPDATES
 
 SEEN_MESSAGES = 512  # of each of two generations: half the server's delivery window
+WROTE_MESSAGES = 1_024  # likewise: what may be on its way back to a client that sends all the time
 
 
 class Verdict(Enum):
@@ -16,7 +16,7 @@ class Verdict(Enum):
     NEW = "new"
     OLD = "old"  # its position was passed already
     REPEAT = "repeat"  # a new position, but of a message that is here
-    ECHO = "echo"  # what this client sent to a group
+    OWN = "own"  # what was sent from here
     GAP = "gap"  # one before it is missing
 
 
@@ -31,9 +31,10 @@ class Incoming:
         "_repeats",
         "_seen",
         "_seen_before",
+        "_wrote",
+        "_wrote_before",
         "ack_at",
         "acked",
-        "echoes",
         "received",
         "resent",
         "rewritten",
@@ -45,12 +46,13 @@ class Incoming:
         self.taken = resume
         self.acked = resume
         self.ack_at: float | None = None
-        self.echoes = Echoes()
         self.resent = 0  # updates that came again
         self.rewritten = 0  # messages that came again, as new updates
         self._repeats: set[int] = set()
         self._seen: set[tuple[str, int]] = set()
         self._seen_before: set[tuple[str, int]] = set()
+        self._wrote: set[bytes] = set()
+        self._wrote_before: set[bytes] = set()
 
     def begin(self, cursor: int, head: int, now: float) -> int | None:
         """Start after a welcome; return the place left behind when the server's is not ours."""
@@ -67,10 +69,17 @@ class Incoming:
         self.ack_at = now + ACK_DELAY_S if self.taken else None
         return None
 
-    def accept(
-        self, upd: int, conv: str, seq: int, now: float, own: bytes | None = None
-    ) -> Verdict:
-        """Judge an update, and move on when it is the next; `own` is the cid of the user's own."""
+    def wrote(self, cid: bytes) -> None:
+        """Note that this client sends `cid`: groups, and the user's other devices, send it back."""
+        self._wrote.add(cid)
+        if len(self._wrote) >= WROTE_MESSAGES:
+            self._wrote_before, self._wrote = self._wrote, set()
+
+    def accept(self, upd: int, conv: str, seq: int, now: float, own: bytes = b"") -> Verdict:
+        """Judge an update, and move on when it is the next.
+
+        It is message `seq` of `conv`; `own` is its cid where the user wrote it, on any device.
+        """
         assert self.received is not None
         assert self.taken is not None
         if upd != self.received + 1:
@@ -84,23 +93,19 @@ class Incoming:
             return Verdict.OLD
         self.received = upd
         message = (conv, seq)
-        if message in self._seen or message in self._seen_before:
-            self._skip(upd, now)
+        is_repeat = message in self._seen or message in self._seen_before
+        if is_repeat or own in self._wrote or own in self._wrote_before:
+            self._repeats.add(upd)
+            if self.taken == upd - 1:
+                self.take(self.taken, now)
+            if not is_repeat:
+                return Verdict.OWN
             self.rewritten += 1
             return Verdict.REPEAT
         self._seen.add(message)
         if len(self._seen) >= SEEN_MESSAGES:
             self._seen_before, self._seen = self._seen, set()
-        if own is not None and self.echoes.is_echo(own):
-            self._skip(upd, now)
-            return Verdict.ECHO
         return Verdict.NEW
-
-    def _skip(self, upd: int, now: float) -> None:
-        """Note that the application need not hold `upd`, which came last, to have it acked."""
-        self._repeats.add(upd)
-        if self.taken == upd - 1:
-            self.take(self.taken, now)
 
     def take(self, upd: int, now: float) -> None:
         """Note that the application holds everything up to `upd`."""

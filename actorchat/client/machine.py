@@ -45,6 +45,7 @@ from actorchat.client.event import (
 from actorchat.client.incoming import Incoming, Verdict
 from actorchat.client.line import Duty, Line
 from actorchat.client.mark import ReadMarks
+from actorchat.client.message import conversation_of, own_cid
 from actorchat.client.outgoing import NEVER_SENT, SendQueue
 from actorchat.client.request import Failures, Questions
 from actorchat.client.signin import (
@@ -251,8 +252,7 @@ class Machine:
         assert outgoing is not None
         if err is None:
             self._sends.done(outgoing, now)
-            is_dup = ok.get("dup") is True
-            self._out.append(Accepted(outgoing.key, ok["seq"], ok["ts"], is_dup))
+            self._out.append(Accepted(outgoing.key, ok["seq"], ok["ts"], ok.get("dup") is True))
         elif err.retry == "never":
             self._sends.done(outgoing, now)
             self._out.append(Failed(outgoing.key, refusal(err)))
@@ -292,15 +292,14 @@ class Machine:
         if self._line.state is not State.OPEN:
             self._drop(now, "an update before the welcome")
             return
-        record = op.msg
-        own = record.cid if record.conv and record.sender == self.identity.user else None
-        verdict = self.incoming.accept(op.upd, record.conv or record.sender, record.seq, now, own)
+        own = own_cid(op, self.identity.user)
+        verdict = self.incoming.accept(op.upd, conversation_of(op), op.msg.seq, now, own)
         if verdict is Verdict.NEW:
             self._out.append(op)
         elif verdict is Verdict.GAP:
             self._drop(now, f"updates are missing before {op.upd}")
 
-    def _on_hint(self, op: ops.MarkPush | ops.Presence | ops.SignalPush, now: float) -> None:
+    def _on_hint(self, op: Effect, now: float) -> None:
         self._out.append(op)
 
     def _on_pong(self, _: ops.Pong, now: float) -> None:
@@ -309,7 +308,6 @@ class Machine:
     # -- what the application says ---------------------------------------------------------------
     def _on_post(self, event: Post, now: float) -> None:
         self._sends.post(event.key, event.to, event.cid, event.body)
-        self.incoming.echoes.expect(event.to, event.cid)
         if self._line.state is State.OPEN:
             self._pump(now)
 
@@ -320,17 +318,19 @@ class Machine:
             self._ack()
             rid = self._next_rid()
             sends.sent(outgoing, rid, now)
+            self.incoming.wrote(outgoing.cid)
             self._out.append(ops.Send(rid, outgoing.to, outgoing.cid, outgoing.body))
 
     def _on_ask(self, event: Ask, now: float) -> None:
         self._questions.ask(event.key, event.request, now)
-        self.incoming.echoes.expect_of(event.request)
         if self._line.state is State.OPEN:
             self._put_questions()
 
     def _put_questions(self) -> None:
         for question in self._questions.unsent():
             self._questions.sent(question, self._next_rid())
+            if isinstance(question.request, ops.Change):
+                self.incoming.wrote(question.request.cid)
             self._out.append(question.request)
 
     def _on_mark_read(self, event: MarkRead, now: float) -> None:

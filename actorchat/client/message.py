@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import AnyChange, Record
+from actorchat.protocol.ops import AnyChange, Msg, Record
 
 
 class Sent(Struct, frozen=True):
@@ -35,7 +35,8 @@ class Message(Struct):
     """A message that was delivered to this device, as update `upd` of its user.
 
     `group` is the address of the group that it is in, if any. A `change` of a group, which has no
-    text, comes as a message too: what `sender` did to whom.
+    text, comes as a message too: what `sender` did to whom. `to` is the other user where the user
+    wrote it, on another device.
     """
 
     sender: str
@@ -47,11 +48,12 @@ class Message(Struct):
     _take: Callable[[int], None]
     group: str | None = None
     change: AnyChange | None = None
+    to: str | None = None
 
     @property
     def conversation(self) -> str:
-        """What to send an answer to: the group, or the sender."""
-        return self.group or self.sender
+        """What to answer to, read and mark: the group, or the other user."""
+        return self.group or self.to or self.sender
 
     def ack(self) -> None:
         """Tell the server that this message and all before it are safe; for `ack="manual"`."""
@@ -133,3 +135,15 @@ class ReceiptsAnswer(Struct):
 
     head: int
     marks: dict[str, Marks]
+
+
+def conversation_of(op: Msg) -> str:
+    """Return the group that an update is in, or the other user."""
+    return op.msg.conv or op.to or op.msg.sender
+
+
+def own_cid(op: Msg, user: str) -> bytes:
+    """Return the cid of what `user` wrote to others, on any device; it is empty of all else."""
+    record = op.msg
+    is_own = op.to is not None or (record.conv is not None and record.sender == user)
+    return record.cid if is_own else b""

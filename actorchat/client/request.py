@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from actorchat.client.event import Request
 from actorchat.errors import ActorchatError, CallTimeout, ConnectionLost
-from actorchat.protocol.ops import Provision
+from actorchat.protocol.ops import Password, Provision
 
 
 class Question(Struct):
@@ -61,7 +61,8 @@ class Questions:
         """Note that the connection went; return those that must not be asked again.
 
         A page of history, a count, a token made void: asking twice changes nothing. Provisioning
-        twice would refuse an account just made, or replace a token just given out.
+        twice would refuse an account just made, or replace a token just given out; a password just
+        changed is not the old one any more.
         """
         self._by_rid.clear()
         failures: Failures = []
@@ -69,7 +70,7 @@ class Questions:
             if question.rid is None:
                 continue
             question.rid = None
-            if isinstance(question.request, Provision):
+            if isinstance(question.request, Provision | Password):
                 del self._open[id(question)]
                 error = ConnectionLost("the connection went before the answer came")
                 failures.append((question.key, error))

@@ -240,6 +240,7 @@ class Shell:
                 self._take,
                 record.conv,
                 record.change,
+                op.to,
             )
         )
 
@@ -297,6 +298,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
         (
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
             *(ops.Actors, ops.Change, ops.Group, ops.Receipts, ops.Watch, ops.Privacy),
+            *(*ops.PEOPLE_OPS, ops.Password),
         ),
         Shell._write,
     ),

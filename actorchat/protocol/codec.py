@@ -276,6 +276,13 @@ def encode_update(upd: int, record: bytes) -> bytes:
     return _UPDATE(b"\xa3\x62op\x63msg\x63upd\x1b", upd, b"\x63msg") + record
 
 
+def encode_own_update(upd: int, to: str, record: bytes) -> bytes:
+    """Return the payload `{op: "msg", upd, to, msg}`: what the user wrote to `to` elsewhere."""
+    text = to.encode()
+    head = _UPDATE(b"\xa4\x62op\x63msg\x63upd\x1b", upd, b"\x62to")[:-1]
+    return b"".join((head, _HEADS_OF_TEXT[len(text)], text, b"\x63msg", record))
+
+
 def encode_mark(conv: str, user: str, delivered: int, read: int) -> bytes:
     """Return the payload `{op: "mark", conv, user, delivered, read}`; names have < 256 bytes."""
     conv_text, user_text = conv.encode(), user.encode()

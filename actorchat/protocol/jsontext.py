@@ -104,13 +104,17 @@ def _count_keys(value: object) -> int:
 
 
 def _restore(message: dict[str, Any]) -> None:
-    """Make bytes again of each `cid`: of a send, of a delivered record, of those of a page."""
+    """Make bytes again of each `cid`: of a send, of a delivered record, of those of an answer."""
     _restore_cid(message)
     _restore_cid(message.get("msg"))
     answer = message.get("ok")
     if type(answer) is dict and type(events := answer.get("events")) is list:
         for record in events:
             _restore_cid(record)
+    if type(answer) is dict and type(listed := answer.get("conversations")) is list:
+        for line in listed:
+            if type(line) is dict:
+                _restore_cid(line.get("last"))
 
 
 def _restore_cid(holder: object) -> None:

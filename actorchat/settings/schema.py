@@ -211,6 +211,10 @@ class AuthSettings(_Section, frozen=True):
         _Count,
         Meta(description="Sign-ins that may wait for a hash; the next is told to come back."),
     ] = limits.HASHES_QUEUED_MAX
+    devices_max: Annotated[
+        _Count,
+        Meta(description="Devices of one user that may sign in; one more is refused."),
+    ] = limits.DEVICES_MAX
 
 
 class LimitSettings(_Section, frozen=True):

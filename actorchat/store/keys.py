@@ -45,11 +45,18 @@ GROUP = b"G"
 MEMBER = b"N"
 LINK = b"K"
 PRESENCE = b"S"
+INDEX = b"I"
+FLAGS = b"F"
+SEEN = b"E"
+TITLE = b"T"
+PROFILE = b"B"
+CONTACT = b"Q"
 META = b"#"
 STATE_KINDS = frozenset(
     (
         *(ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS),
-        *(GROUP, MEMBER, LINK, PRESENCE, META),
+        *(GROUP, MEMBER, LINK, PRESENCE),
+        *(INDEX, FLAGS, SEEN, TITLE, PROFILE, CONTACT, META),
     )
 )
 

@@ -2,7 +2,8 @@
 
 I1  what was acked is in the history, at the seq of the ack
 I2  a history is dense from 1; all members see the same; the order is what a client promises
-I3  each device got each message of others exactly once, in order
+I3  each device got each message of others exactly once, in order; and what the user sent from
+    another device, once both were there
 I4  nothing is there that nobody sent; what was refused for good is not there
 I5  marks never go back; read ≤ delivered ≤ head; what arrived is marked as delivered
 I6  no number is given twice; an update log is dense
@@ -16,6 +17,8 @@ from collections import Counter
 
 from actorchat.broker.archive import Archive
 from actorchat.chat import inbox
+from actorchat.chat.event import Conv
+from actorchat.ids import direct_pair
 from actorchat.protocol.codec import decode_record
 from actorchat.protocol.ops import Record
 from actorchat.store import keys
@@ -61,13 +64,20 @@ class Checker:
         return [decode_record(record) for _, record in rows]
 
     def due(self, user: str) -> list[Record]:
-        """Return all that the devices of `user` must get, a conversation after the other."""
+        """Return all that the devices of `user` must get, a conversation after the other.
+
+        What they wrote themselves is due if it was shown, or waits to be.
+        """
+        rows = self._archive.rows(user, keys.user_key(user), 0)
+        shown = self._journal.updates.get(user, {}).values()
+        own: set[tuple[Conv, int]] = {(direct_pair(user, conv), seq) for conv, seq in shown}
+        own |= {(row.pair, row.seq) for row in rows}
         return [
             record
             for pair in PAIRS
             if user in pair
             for record in self.history(pair)
-            if record.sender != user or pair[0] == pair[1]
+            if record.sender != user or pair[0] == pair[1] or (pair, record.seq) in own
         ]
 
     def owed(self) -> list[bytes]:
@@ -207,9 +217,9 @@ class Checker:
             journal.violate("rest", f"cursors of {user} for {sorted(set(cursors) - names)}")
 
     def _check_device(self, device: Device) -> None:
-        violate, ledger = self._journal.violate, device.ledger
+        journal, violate, ledger = self._journal, self._journal.violate, device.ledger
         log = self._journal.updates.get(device.user, {})
-        held = [(r.upd, (r.sender, r.seq)) for r in ledger.held]
+        held = [(r.upd, (r.conv, r.seq)) for r in ledger.held]
         if device.is_revoking:
             if device.process is not None:
                 violate("devices", f"{device.label} was revoked and is still signed in")
@@ -223,6 +233,14 @@ class Checker:
             for upd in sorted(log)
             if upd > first and not any(held < upd <= cursor for held, cursor in jumps)
         ]
+        # What it wrote itself comes back to it, and may or may not be handed to the application.
+        wanted = [
+            entry
+            for entry in wanted
+            if entry in held
+            or entry[1][0] == device.user  # a note to oneself is handed on
+            or journal.update_cid(device.user, entry[0]) not in ledger.wrote
+        ]
         if device.is_revoking:
             wanted = wanted[: len(held)]
         if held != wanted:
@@ -231,9 +249,30 @@ class Checker:
             violate("I3", f"{text}; missing {sorted(missing)[:5]}, extra {sorted(extra)[:5]}")
         last: Counter[str] = Counter()
         for receipt in ledger.held:
-            if receipt.seq <= last[receipt.sender]:
-                text = f"{device.label} got {receipt.sender} {receipt.seq} after"
-                violate("I3", f"{text} {last[receipt.sender]}")
-            last[receipt.sender] = receipt.seq
+            if receipt.seq <= last[receipt.conv]:
+                text = f"{device.label} got {receipt.conv} {receipt.seq} after"
+                violate("I3", f"{text} {last[receipt.conv]}")
+            last[receipt.conv] = receipt.seq
+        self._check_company(device, {message for _, message in held})
         if ledger.outbox and not device.is_revoking:
             violate("rest", f"{device.label} still waits for {len(ledger.outbox)} answers")
+
+    def _check_company(self, device: Device, held: set[tuple[str, int]]) -> None:
+        """See that `device` got what the user sent from another one while it had signed in."""
+        ledger = device.ledger
+        if device.is_revoking or ledger.is_on_trust:
+            return
+        # What a device wrote that was revoked before it had come to the others may be in history
+        # alone: where a crash came between, nobody knows any more that there were others.
+        revoked = {d.label for d in self._devices if d.is_revoking}
+        for cid, seq in self._journal.acked.items():
+            post = self._journal.posts[cid]
+            if post.user != device.user or post.to == post.user:
+                continue
+            if f"{post.user}/{post.device}" in revoked:
+                continue
+            if post.device == device.name or cid in ledger.wrote:
+                continue
+            if post.order > ledger.first_order and (post.to, seq) not in held:
+                text = f"{device.label} lacks {seq} to {post.to}, sent on {post.device}"
+                self._journal.violate("I3", text)

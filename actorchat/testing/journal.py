@@ -41,10 +41,10 @@ class Posting:
 
 @dataclass(slots=True)
 class Receipt:
-    """A message that an application holds."""
+    """A message of the conversation with `conv` that an application holds."""
 
     upd: int
-    sender: str
+    conv: str
     seq: int
     cid: bytes
 
@@ -58,6 +58,7 @@ class Journal:
     acked: dict[bytes, int] = field(default_factory=dict)
     acked_head: Counter[Pair] = field(default_factory=Counter)
     failed: dict[bytes, str] = field(default_factory=dict)
+    last_order: int = 0
     placed: dict[tuple[Pair, int], bytes] = field(default_factory=dict)
     updates: dict[str, dict[int, tuple[str, int]]] = field(default_factory=dict)
     pages: dict[tuple[str, Pair], list[Record]] = field(default_factory=dict)
@@ -108,17 +109,27 @@ class Journal:
             self.violate("I6", text)
 
     # -- deliveries --------------------------------------------------------------------------
-    def shown(self, user: str, upd: int, record: Record) -> None:
+    def shown(self, user: str, upd: int, record: Record, to: str | None = None) -> None:
         """Note an update as it came over a wire, repeated or not."""
         self.counts["updates_on_wires"] += 1
-        pair = direct_pair(record.sender, user)
+        if to is not None:
+            self.counts["own_updates"] += 1
+            if record.sender != user:
+                self.violate("I4", f"{user} was shown a message of {record.sender} as their own")
+        conv = record.sender if to is None else to
+        pair = direct_pair(conv, user)
         log = self.updates.setdefault(user, {})
-        message = (record.sender, record.seq)
+        message = (conv, record.seq)
         before = log.setdefault(upd, message)
         if before != message:
             self.violate("I6", f"update {upd} of {user} was {before} and then {message}")
         self.place(pair, record.seq, record.cid)
         self.judge_body(user, record)
+
+    def update_cid(self, user: str, upd: int) -> bytes:
+        """Return the id of the message that update `upd` of `user` was; empty: it was not seen."""
+        conv, seq = self.updates.get(user, {}).get(upd, ("", 0))
+        return self.placed.get((direct_pair(user, conv), seq), b"")
 
     def judge_body(self, user: str, record: Record) -> None:
         """See that a record was posted by who it says, to who got it, with that body."""

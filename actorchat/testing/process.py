@@ -45,10 +45,12 @@ class Ledger:
     held: list[Receipt] = field(default_factory=list)
     taken: int | None = None
     first_cursor: int | None = None
+    first_order: int = 0  # of the last message that anybody had posted then
     outbox: dict[bytes, Posting] = field(default_factory=dict)
     orders: set[int] = field(default_factory=set)  # of all that it ever posted
     jumps: list[tuple[int, int]] = field(default_factory=list)
     is_on_trust: bool = False
+    wrote: set[bytes] = field(default_factory=set)  # ids of all that went out from here
 
 
 class Process(NearSide):
@@ -84,6 +86,7 @@ class Process(NearSide):
     def post(self, posting: Posting, key: object = None) -> None:
         """Hand a message to the machine."""
         body, cid = posting.body, posting.cid
+        self.device.ledger.wrote.add(cid)
         self.handle(event.Post(cid if key is None else key, posting.to, cid, body))
 
     @property
@@ -124,7 +127,7 @@ class Process(NearSide):
             self._journal.violate("wire", f"the node sent {self._connection.error}")
         for op in found:
             if isinstance(op, ops.Msg):
-                self._journal.shown(self.device.user, op.upd, op.msg)
+                self._journal.shown(self.device.user, op.upd, op.msg, op.to)
             elif isinstance(op, ops.Reply) and op.err is not None and op.err.retry != "never":
                 self.refusals += 1
         self.handle(event.Received(found))
@@ -163,7 +166,11 @@ class Process(NearSide):
 
     # -- the application -----------------------------------------------------------------------
     def _take_soon(self) -> None:
-        if not self._fresh or self.is_frozen:
+        if self.is_frozen:
+            return
+        if not self._fresh:
+            if self.machine.incoming.taken is not None:  # what it wrote itself came back
+                self.device.ledger.taken = self.machine.incoming.taken
             return
         if self.device.habit.take_s or self.is_slow:
             if not self._is_taking:
@@ -201,6 +208,7 @@ class Process(NearSide):
         ledger = self.device.ledger
         if ledger.first_cursor is None:
             ledger.first_cursor = ledger.taken = asked.welcome.cursor
+            ledger.first_order = self._journal.last_order
             ledger.is_on_trust = self._world.is_space_short()
         self._journal.counts["sign_ins"] += 1
 
@@ -239,8 +247,14 @@ class Process(NearSide):
             self._journal.counts["jumps"] += 1
             self.device.ledger.jumps.append((asked.held, asked.cursor))
             return
+        if all(map(self._is_own, range(asked.held + 1, asked.cursor + 1))):
+            return  # a process that hung took note of what the device itself had sent
         text = f"{self.device.label} held {asked.held} and was told to go on after {asked.cursor}"
         self._journal.violate("I3", text)
+
+    def _is_own(self, upd: int) -> bool:
+        user, journal = self.device.user, self._journal
+        return journal.update_cid(user, upd) in self.device.ledger.wrote
 
     def _ended(self, asked: effect.Ended) -> None:
         self._journal.note(f"{self.device.label} ended {type(asked.error).__name__}")
@@ -250,7 +264,8 @@ class Process(NearSide):
 
     def _message(self, op: ops.Msg) -> None:
         record = op.msg
-        self._fresh.append(Receipt(op.upd, record.sender, record.seq, record.cid))
+        conv = record.sender if op.to is None else op.to
+        self._fresh.append(Receipt(op.upd, conv, record.seq, record.cid))
 
     def _mark(self, op: ops.MarkPush) -> None:
         # A new session's marks may overtake what is under way to an old one.
@@ -284,7 +299,11 @@ class Process(NearSide):
         ops.Send: _write_send,
         ops.Ack: _write_ack,
         **dict.fromkeys(
-            (ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision), _write
+            (
+                *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision),
+                *ops.PEOPLE_OPS,
+            ),
+            _write,
         ),
     }
 

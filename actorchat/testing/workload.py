@@ -96,6 +96,7 @@ class Workload:
         floor = self._journal.acked_head[direct_pair(device.user, to)]
         posting = Posting(device.user, device.name, to, cid, self._body(), self._posted, floor)
         self._journal.posts[cid] = posting
+        self._journal.last_order = self._posted
         self._journal.note(f"{device.label} posts to {to}", cid)
         device.post(posting)
 
@@ -140,7 +141,7 @@ class Workload:
     def _mark(self, device: Device) -> None:
         if device.process is not None and device.ledger.held:
             receipt = self._rng.choice(device.ledger.held[-10:])
-            device.process.handle(event.MarkRead(receipt.sender, receipt.seq))
+            device.process.handle(event.MarkRead(receipt.conv, receipt.seq))
 
     def _mark_beyond(self, device: Device) -> None:
         # No seq is so high: the node must cut it down to what is there.

@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command("login", epilog="Example: actorchat login ann --password-file -")(login)
     app.command("logout")(logout)
     app.command("whoami")(whoami)
+    app.command("passwd", epilog="Example: actorchat passwd --revoke-others --as ann")(passwd)
     app.command("revoke", epilog="Example: actorchat revoke old-phone --as ann")(revoke)
 
 
@@ -200,6 +201,44 @@ def revoke(
 
     user = run_async(ask())
     note(f"device {device} of {user} is signed out")
+
+
+def passwd(
+    password_file: PasswordFile = None,
+    revoke_others: Annotated[
+        bool, typer.Option("--revoke-others", help="Sign out all your other devices.")
+    ] = False,
+    as_: As = None,
+    server: Server = None,
+    data: Data = None,
+    timeout: Timeout = TIMEOUT_S,
+) -> None:
+    """Change your password; a file has the old one in its first line, the new one in the second."""
+    from nodes.cli.wire import as_user, run_async
+
+    if password_file is not None:
+        is_stdin = str(password_file) == "-"
+        text = sys.stdin.read() if is_stdin else password_file.read_text(encoding="utf-8")
+        old, _, rest = text.partition("\n")
+        new = rest.split("\n", 1)[0]
+    else:
+        old = _password(None, confirm=False)
+        new = str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
+    if not new:
+        raise CommandFailed(Exit.USAGE, "no_password", "the new password is empty")
+
+    async def ask() -> str:
+        user, chat = as_user(server, data, as_, ack="manual", timeout_s=timeout)
+        async with chat:
+            await chat.change_password(old, new)
+            if revoke_others:
+                mine = Credentials(server_address(server, data)).choose(user)[1]
+                for one in await chat.devices():
+                    if one.device not in {mine.device, mine.errand_device}:
+                        await chat.revoke(one.device)
+        return user
+
+    note(f"{run_async(ask())} has another password")
 
 
 def _check_name(name: str) -> None:

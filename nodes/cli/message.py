@@ -140,7 +140,9 @@ async def _follow(
     chat: Chat, other: str | None, left: int | None, last_seq: int, *, json: bool
 ) -> None:
     async for message in chat.messages():
-        is_wanted = other is None or (message.conversation == other and message.seq > last_seq)
+        is_wanted = message.to is None and (
+            other is None or (message.conversation == other and message.seq > last_seq)
+        )
         if is_wanted:
             _print(message, json=json)
         message.ack()  # after it is printed, so that none is lost on the way to the reader

@@ -118,10 +118,13 @@ class Talk:
         conv = message.conversation
         if message.seq > self._shown.get(conv, 0):
             self._shown[conv] = message.seq
-            self._say(message_line(message.sender, message.seq, message.ts, text_of(message)))
+            line = message_line(
+                message.sender, message.seq, message.ts, text_of(message), message.to
+            )
+            self._say(line)
             if conv != self._other:
                 self._dim(f"  /with {conv} to answer")
-        if conv == self._other:
+        if conv == self._other and message.to is None:
             self._client.mark_read(conv, message.seq)
 
     async def _watch(self) -> None:

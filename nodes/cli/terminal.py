@@ -59,13 +59,14 @@ def _spelt(char: str) -> str:
     return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"
 
 
-def message_line(sender: str, seq: int, ts_wall_ms: int, text: str) -> str:
-    """Return one message as people read it."""
+def message_line(sender: str, seq: int, ts_wall_ms: int, text: str, to: str | None = None) -> str:
+    """Return one message as people read it; `to` is named where the reader wrote it elsewhere."""
     when = datetime.fromtimestamp(ts_wall_ms / 1000).astimezone()
     today = datetime.now().astimezone().date() == when.date()
     stamp = when.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
     head = typer.style(f"{stamp} #{seq}", dim=True)
-    return f"{head} {typer.style(visible(sender), bold=True)}: {visible(text)}"
+    who = sender if to is None else f"{sender} → {to}"
+    return f"{head} {typer.style(visible(who), bold=True)}: {visible(text)}"
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

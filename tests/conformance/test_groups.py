@@ -88,3 +88,19 @@ async def test_marks_of_a_group_are_told_and_asked_for(people: dict[str, Chat]) 
                 break
     assert (progress.conv, progress.user, progress.read) == (group, "bob", 2)
     assert (await ann.receipts(group))["bob"].read == 2
+
+
+async def test_what_a_user_writes_is_shown_once_on_the_other_device_and_not_on_this(
+    people: dict[str, Chat],
+) -> None:
+    ann, bob, tablet = people["ann"], people["bob"], people["bob/tablet"]
+    group = await bob.create_group("friends", ["ann"])
+    await bob.send(group, "to all")
+    await bob.send("ann", "to one")
+    await tablet.send(group, "all, too")
+    await tablet.send("ann", "one, too")
+    await ann.send("bob", "last")
+    assert sorted(await take(bob, 3)) == ["all, too", "last", "one, too"]
+    assert sorted(await take(tablet, 4)) == ["Create", "last", "to all", "to one"]
+    assert sorted(await take(ann, 5)) == ["Create", "all, too", "one, too", "to all", "to one"]
+    assert bob.updates_repeated == tablet.updates_repeated == (0, 0)

@@ -102,7 +102,7 @@ async def test_an_operators_mistake_is_answered_and_a_user_is_shown_nothing(node
     for view in ("tree", "top", "info"):
         op = {"op": "actors", "id": 1, "view": view, "who": "broker"}
         reply = await mallory.ask(op)
-        assert (reply["err"]["code"], reply["err"]["outcome"]) == ("unexpected_op", "none")
+        assert (reply["err"]["code"], reply["err"]["outcome"]) == ("forbidden", "none")
     for wrong in ({"view": "all"}, {"view": "info"}, {"view": "top", "count": 51}, {}):
         assert (await operator.ask("actors", **wrong))["err"]["code"] == "bad_request"
     reply = await operator.ask("actors", view="info", who="\x1b[2J")

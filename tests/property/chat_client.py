@@ -41,6 +41,8 @@ class Client:
         self.must_ack = False
         self.is_known = False  # whether a home may have heard of it
         self.is_revoked = False
+        self.is_placed = False
+        self.has_company = False
         self.last_shown = 0
         self.rewinds = 0
         self.records: dict[int, bytes] = {}
@@ -86,8 +88,16 @@ class Client:
                 self.world.refused(refused)
             case told.HomeLost():
                 self._attach(None)
-            case told.Attached(head, cursor):
+            case told.Attached(head, cursor, has_company):
                 assert cursor <= head
+                self.has_company = has_company
+                if not self.is_placed and cursor > self.received:
+                    self.received = self.acked = self.last_shown = cursor
+                self.is_placed = True
+            case told.Company(has_company):
+                self.has_company = has_company
+                if has_company:
+                    self.world.homes[self.user].place.tell(told.Aware(self.session))
             case told.Ended():
                 self.hang_up(says_so=True)
 

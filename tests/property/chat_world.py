@@ -199,14 +199,16 @@ class ConversationActor(Actor):
         if effect.owes:
             rows.append((("outbox", pair), seq))
         recipient = deliver = None
+        is_own = False
         if effect.is_away:
             recipient = self.away()
-            deliver = told.Deliver(pair, b"", self.ref, seq, effect.prev, record)
+            is_own = post.sender == pair[0]
+            deliver = told.Deliver(pair, b"", self.ref, seq, effect.prev, record, not is_own)
         ack = told.Accepted(post.rid, seq, effect.ts)
         self.home().tell(
             told.Record(
                 pair, b"", self.ref, seq, record, tuple(rows), post.session, ack,
-                recipient, deliver, effect.wants_durable,
+                recipient, deliver, effect.wants_durable, is_own, post.has_company,
             )
         )  # fmt: skip
 
@@ -229,8 +231,9 @@ class ConversationActor(Actor):
         prev, last = effect.prev, 0
         for seq in range(effect.after + 1, self.machine.seq + 1):
             row = self.log.written.get(("history", self.pair, seq))
-            if row is not None and row[0] != effect.user:
-                again = told.Deliver(self.pair, b"", self.ref, seq, prev, row[1])
+            if row is not None:
+                is_own = row[0] == effect.user
+                again = told.Deliver(self.pair, b"", self.ref, seq, prev, row[1], is_own, True)
                 self.home().tell(told.Relay(self.away(), again))
                 last = prev = seq
         self.perform(self.machine.handle(told.Redriven(last), self.world.now_ms))
@@ -317,8 +320,7 @@ class HomeActor(Actor):
         if effect.upd:
             rows.append(self._update(effect.upd, event))
             completions += self._shown(effect, event)
-        else:
-            assert event.recipient is not None
+        if event.recipient is not None:
             completions.append((event.recipient.tell, event.deliver))
         self.log.append(rows, *completions)
         if event.wants_durable:
@@ -389,7 +391,7 @@ class HomeActor(Actor):
 
     def do_Trim(self, effect: done.Trim) -> None:  # noqa: N802
         for client in self.world.clients:
-            if client.user == self.user and client.is_known and not client.is_revoked:
+            if client.user == self.user and client.is_placed and not client.is_revoked:
                 assert effect.upto <= client.acked, "a trim deletes what a device has not acked"
         dead: list[Any] = [
             (("inbox", self.user, upd), None) for upd in range(effect.after + 1, effect.upto + 1)
@@ -501,6 +503,7 @@ class World:
                 self.asked[self.next_rid] = (pair, sender, cid, body)
                 self.open.add(self.next_rid)
                 ask = told.Post(sender, client.session, self.next_rid, cid, body)
+                ask.has_company = client.has_company
                 self.talks[pair].place.tell(ask)
                 return
 
@@ -583,7 +586,7 @@ class World:
     def settle(self) -> None:
         """Let nothing go wrong any more until nothing happens any more."""
         for client in self.clients:
-            if client.session is None and client.is_known and not client.is_revoked:
+            if client.session is None and client.is_placed and not client.is_revoked:
                 client.connect(says_where=True)
         for key in list(self.log.appended):
             if key[0] == "outbox":  # whoever died in debt is started again
@@ -651,9 +654,12 @@ class World:
     def _check_fan_out(self, pair: Pair, history: list[tuple[int, str]]) -> None:
         for user, other in (pair, pair[::-1]):
             sent = [seq for seq, sender in history if sender == other]
+            own = {seq for seq, sender in history if sender == user != other}
             updates = sorted((u, v) for (o, u), v in self.log.ever_shown.items() if o == user)
             got = [row[1] for _, row in updates if row[0] == pair]
-            assert got == sent, f"{user} should have got {sent} of {pair}, and got {got}"
+            assert got == sorted(set(got)), f"{user} got {got} of {pair}"
+            due = [seq for seq in got if seq not in own]
+            assert due == sent, f"{user} should have got {sent} of {pair}, and got {got}"
 
 
 def play(world: World, steps: Iterable[tuple[str, int]]) -> None:

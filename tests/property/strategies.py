@@ -6,27 +6,36 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from actorchat.ids import CLIENT_ID_BYTES, NAME_PATTERN, group_address
-from actorchat.limits import POSITION_MAX, REQUEST_ID_MAX
+from actorchat.limits import CONVERSATIONS_PAGE_MAX, POSITION_MAX, REQUEST_ID_MAX
 from actorchat.protocol.ops import (
     Ack,
     Actors,
     Bye,
     Change,
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
     Failure,
+    Flag,
     Group,
     Hello,
     History,
     Mark,
     MarkPush,
     Msg,
+    Password,
     Ping,
     Pong,
     Presence,
     PresenceState,
     Privacy,
+    Profile,
     Provision,
     Receipts,
     Record,
+    Rename,
     Reply,
     Revoke,
     Send,
@@ -97,6 +106,8 @@ records = st.builds(
     Record, names, positions, positions, client_ids, bodies, st.none() | groups, st.none() | changes
 )
 
+_switches = st.none() | st.booleans()
+
 CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Hello: st.builds(
         Hello,
@@ -136,6 +147,19 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         st.integers(1, 50),
         st.text(min_size=1, max_size=256),
     ),
+    Devices: st.builds(Devices, request_ids),
+    Rename: st.builds(Rename, request_ids, names, st.text(max_size=64)),
+    Conversations: st.builds(
+        Conversations, request_ids, st.none() | names, st.integers(1, CONVERSATIONS_PAGE_MAX)
+    ),
+    Profile: st.builds(Profile, request_ids, names),
+    Describe: st.builds(
+        Describe, request_ids, st.none() | st.text(max_size=64), st.none() | st.text(max_size=256)
+    ),
+    Contact: st.builds(Contact, request_ids, names, st.booleans()),
+    Contacts: st.builds(Contacts, request_ids),
+    Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
+    Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }
 
 failures = st.builds(
@@ -169,7 +193,7 @@ replies = st.builds(Reply, re=request_ids, ok=accepted | pages | reports | st.ju
 )
 
 PUSH_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
-    Msg: st.builds(Msg, positions, records),
+    Msg: st.builds(Msg, positions, records, st.none() | names),
     MarkPush: st.builds(MarkPush, names, names, positions, positions),
     Presence: st.builds(
         Presence,

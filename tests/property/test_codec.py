@@ -147,6 +147,12 @@ def test_hot_frames_decode_like_the_general_encoding(
         codec.encode_accepted(re, seq, ts): {"re": re, "ok": {"seq": seq, "ts": ts}},
         record: wire,
         codec.encode_update(seq, record): {"op": "msg", "upd": seq, "msg": wire},
+        codec.encode_own_update(seq, "bob", record): {
+            "op": "msg",
+            "upd": seq,
+            "to": "bob",
+            "msg": wire,
+        },
         codec.encode_send(re, name_cbor, cid, body): {
             "op": "send", "id": re, "to": name, "cid": cid, "body": body,
         },

@@ -42,8 +42,8 @@ def ack_before_sync(patch: pytest.MonkeyPatch) -> None:
 def push_before_sync(patch: pytest.MonkeyPatch) -> None:
     shown = UserActor._shown
 
-    def hasty(self: Any, effect: Any, upd: int, event: Any) -> Any:
-        then, update = shown(self, effect, upd, event)
+    def hasty(self: Any, effect: Any, upd: int, event: Any, is_own: bool) -> Any:
+        then, update = shown(self, effect, upd, event, is_own)
         if effect.session is not None and then is not None:
             then(update)
             return None, None

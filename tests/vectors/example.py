@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,21 +18,30 @@ from actorchat.protocol.ops import (
     Actors,
     Bye,
     Change,
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
     Failure,
+    Flag,
     Group,
     Hello,
     History,
     Mark,
     MarkPush,
     Msg,
+    Password,
     Ping,
     Pong,
     Presence,
     PresenceState,
     Privacy,
+    Profile,
     Provision,
     Receipts,
     Record,
+    Rename,
     Reply,
     Revoke,
     Send,
@@ -87,7 +97,7 @@ _WELCOME = {
     "durability": "fsync",
     "limits": {"frame_bytes": 262_144, "body_chars": 65_536, "in_flight": 256},
 }
-_PAGE = {
+_PAGE: dict[str, Any] = {
     "events": [
         {"from": "ann", "seq": 7, "ts": TS, "cid": CID, "body": RECORD.body},
         {"from": "bob", "seq": 8, "ts": TS + 1, "cid": bytes(16), "body": ""},
@@ -133,6 +143,29 @@ _INFO = {
     "supervisor_id": 5,
     "reason": None,
 }
+_DEVICES = [
+    {
+        "device": "phone",
+        "title": "Anns Telefon",
+        "created": TS,
+        "seen": TS,
+        "cursor": 4,
+        "current": True,
+    },
+    {"device": "web", "title": "", "created": TS, "seen": 0, "cursor": None, "current": False},
+]
+_CONVERSATIONS = [
+    {
+        "conv": "bob",
+        "head": 8,
+        "last": _PAGE["events"][1],
+        "unread": 1,
+        "marks": _PAGE["marks"],
+        "muted": True,
+        "archived": False,
+        "pinned": False,
+    }
+]
 
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
@@ -172,6 +205,16 @@ CLIENT_EXAMPLES = {
     "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
     "status": Example(Status(7), "status"),
     "actors": Example(Actors(8, "top", "memory", 20), "actors"),
+    "devices": Example(Devices(9), "devices"),
+    "rename": Example(Rename(9, "phone", "Anns Telefon"), "rename"),
+    "profile": Example(Profile(9, "bob"), "profile"),
+    "describe": Example(Describe(9, "Ann", "Grüße 👋"), "describe"),
+    "contact": Example(Contact(9, "bob", keep=False), "contact"),
+    "contacts": Example(Contacts(9), "contacts"),
+    "password": Example(Password(9, "secret", "better", revoke_others=True), "password"),
+    "conversations": Example(Conversations(9), "conversations"),
+    "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
+    "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
@@ -191,6 +234,11 @@ SERVER_EXAMPLES = {
     "reply-report": _ok("report", connections=2, version="1.0"),
     "reply-actor-lines": _ok("actor-list", total=4, actors=_LINES),
     "reply-actor-infos": _ok("actor-list", total=4, actors=[_INFO]),
+    "reply-devices": _ok("device-list", devices=_DEVICES),
+    "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
+    "reply-card": _ok("card", user="ann", title="Ann", about="Grüße 👋"),
+    "reply-contacts": _ok("contact-list", contacts=["bob", "eve"]),
+    "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"
     ),
@@ -203,6 +251,8 @@ SERVER_EXAMPLES = {
     "msg-group-packed": Example(Msg(9, GROUP_RECORD), "msg"),
     "msg-change": Example(Msg(9, CHANGE_RECORD), "msg"),
     "msg-change-packed": Example(Msg(9, CHANGE_RECORD), "msg"),
+    "msg-own": Example(Msg(9, RECORD, "bob"), "msg"),
+    "msg-own-packed": Example(Msg(9, RECORD, "bob"), "msg"),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "presence": Example(

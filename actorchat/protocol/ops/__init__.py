@@ -10,6 +10,18 @@ from __future__ import annotations
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
+from actorchat.protocol.ops.people import (
+    PEOPLE_OPS,
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
+    Flag,
+    Password,
+    Profile,
+    Rename,
+)
 from actorchat.protocol.ops.presence import (
     Presence,
     PresenceState,
@@ -53,6 +65,15 @@ ClientOp = (
     | Provision
     | Status
     | Actors
+    | Devices
+    | Rename
+    | Password
+    | Profile
+    | Describe
+    | Contact
+    | Contacts
+    | Conversations
+    | Flag
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -75,6 +96,15 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "provision": Provision,
     "status": Status,
     "actors": Actors,
+    "devices": Devices,
+    "rename": Rename,
+    "password": Password,
+    "profile": Profile,
+    "describe": Describe,
+    "contact": Contact,
+    "contacts": Contacts,
+    "conversations": Conversations,
+    "flag": Flag,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -89,6 +119,7 @@ SERVER_OPS: dict[str, type[Push]] = {
 
 __all__ = [
     "CLIENT_OPS",
+    "PEOPLE_OPS",
     "SERVER_OPS",
     "Ack",
     "Actors",
@@ -97,7 +128,13 @@ __all__ = [
     "ByeCode",
     "Change",
     "ClientOp",
+    "Contact",
+    "Contacts",
+    "Conversations",
+    "Describe",
+    "Devices",
     "Failure",
+    "Flag",
     "Group",
     "Hello",
     "History",
@@ -106,17 +143,20 @@ __all__ = [
     "MarkPush",
     "Mechanism",
     "Msg",
+    "Password",
     "Ping",
     "Pong",
     "Presence",
     "PresenceState",
     "Privacy",
     "PrivacyLevel",
+    "Profile",
     "Provision",
     "Push",
     "Receipts",
     "Reconnect",
     "Record",
+    "Rename",
     "Reply",
     "Revoke",
     "Send",

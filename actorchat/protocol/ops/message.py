@@ -59,11 +59,14 @@ class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=Tru
     limit: PageLimit = 50
 
 
-class Msg(Struct, tag_field="op", tag="msg", gc=False):
+class Msg(Struct, tag_field="op", tag="msg", gc=False, omit_defaults=True):
     """Deliver the message `msg` as update `upd` of the user; the device acks `upd`.
 
-    The conversation is the group that the record names, else the one with its `from`.
+    The conversation is the group that the record names, else the one with its `from`; but with `to`
+    where the user wrote it to another user, on any device. The device that wrote it gets it too, as
+    long as the user has others.
     """
 
     upd: Position
     msg: Record
+    to: Name | None = None

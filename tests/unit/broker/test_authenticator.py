@@ -104,3 +104,29 @@ def test_desk_that_crashes_is_found_under_its_name_again(stage: Stage) -> None:
     stage.run()
     assert stage.system.names.whereis(AUTHENTICATOR) is not desk
     assert "ok" in by_password(stage, "ann", "ann")
+
+
+def test_changed_password_signs_in_and_the_old_one_does_not(stage: Stage) -> None:
+    ann, laptop = stage.hello("ann"), stage.hello("ann", "laptop")
+    reply = ann.ask(lambda rid: ops.Password(rid, "wrong", "better"))
+    assert reply["err"]["code"] == "unauthenticated"
+    assert ann.ask(lambda rid: ops.Password(rid, "ann", "better", revoke_others=True))["ok"] == {}
+    assert laptop.connection.bye["code"] == "revoked"
+    assert not ann.connection.is_closed
+    stage.crash()
+    for secret, token in (("ann", "password"), ("token of ann laptop", "token")):
+        stranger = stage.connect()
+        hello = ops.Hello(1, 1, "ann", "laptop", token, secret)
+        assert stranger.ask(lambda rid, hello=hello: hello)["err"]["code"] == "unauthenticated"
+    again = stage.connect()
+    reply = again.ask(lambda rid: ops.Hello(rid, 1, "ann", "laptop", "password", "better"))
+    assert "ok" in reply
+
+
+def test_one_device_too_many_is_refused(stage: Stage) -> None:
+    operator = stage.operator()
+    made = [provision(operator, "ann", device=f"d{number}") for number in range(9)]
+    codes = [reply.get("err", {}).get("code", "ok") for reply in made]
+    assert codes == ["ok"] * 8 + ["too_many_devices"]  # two were there
+    assert stage.hello("ann").ask(lambda rid: ops.Revoke(rid, "d0"))["ok"] == {}
+    assert "ok" in operator.ask(lambda rid: ops.Provision(rid, "ann", None, "d8"))

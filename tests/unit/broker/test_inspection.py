@@ -84,7 +84,7 @@ def test_only_an_operator_is_shown_actors() -> None:
         def ask(rid: int, view: str = view, who: str | None = who) -> Actors:
             return Actors(rid, view, who=who)  # type: ignore[arg-type]
 
-        assert ann.ask(ask)["err"]["code"] == "unexpected_op"
+        assert ann.ask(ask)["err"]["code"] == "forbidden"
         assert stage.connect().ask(ask)["err"]["code"] == "unauthenticated"
         assert operator.ask(ask)["ok"]["actors"]
     error = operator.ask(lambda rid: Actors(rid, "info", who="nobody"))["err"]

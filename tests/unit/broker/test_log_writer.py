@@ -45,9 +45,9 @@ def test_full_disk_refuses_sends_reads_go_on_and_it_recovers(
         assert (err["code"], err["retry"], err["outcome"]) == ("store_full", "after", "none")
     page = one.ask(lambda rid: ops.History(rid, recipient))["ok"]
     assert [record["body"] for record in page["events"]] == ["before"]
-    other.ack()
     late = stage.hello(recipient, "laptop")
     stage.run()
+    other.ack()
     assert late.bodies == ["before"]
     disk.is_full = False
     stage.run(3.0)

@@ -183,8 +183,8 @@ def test_revoked_device_is_sent_away_and_can_not_come_back(stage: Stage) -> None
 def test_only_operators_provision_and_ask_for_status(stage: Stage) -> None:
     ann = stage.hello("ann")
     reply = ann.ask(lambda rid: ops.Provision(rid, "eve", device="phone"))
-    assert reply["err"]["code"] == "unexpected_op"
-    assert ann.ask(ops.Status)["err"]["code"] == "unexpected_op"
+    assert reply["err"]["code"] == "forbidden"
+    assert ann.ask(ops.Status)["err"]["code"] == "forbidden"
     stage.broker.context.report = lambda: {"users": 2}
     operator = stage.operator()
     assert operator.ask(ops.Status)["ok"] == {"users": 2}

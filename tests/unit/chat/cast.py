@@ -34,10 +34,24 @@ def record(
     conversation: Peer,
     recipient: Peer | None = None,
     pair: Pair = PAIR,
+    has_company: bool = False,
 ) -> Record:
     """Return a record of a conversation that lives at ann's."""
     ack = Accepted(seq, seq, 5)
     deliver = None
     if recipient is not None:
         deliver = Deliver(pair, b"key", conversation, seq, seq - 1, b"r")
-    return Record(pair, b"key", conversation, seq, b"r", (), session, ack, recipient, deliver)
+    return Record(
+        pair,
+        b"key",
+        conversation,
+        seq,
+        b"r",
+        (),
+        session,
+        ack,
+        recipient,
+        deliver,
+        is_own=recipient is not None,
+        has_company=has_company,
+    )

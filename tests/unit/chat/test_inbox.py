@@ -79,7 +79,10 @@ def attach(play: Playbook, device: str, session: Peer) -> Playbook:
     play = (
         play
         >> Attach(device, session)
-        << Push(session, Attached(machine.head, machine.devices[device].acked))
+        << Push(
+            session,
+            Attached(machine.head, machine.devices[device].acked, len(machine.devices) > 1),
+        )
     )
     return play << Barrier(None, Stored(machine.head))
 

@@ -8,6 +8,7 @@ from actorchat.chat.effect import (
     Admit,
     AttachHome,
     CheckSecret,
+    ConfirmCompany,
     DetachHome,
     Hangup,
     Pong,
@@ -18,6 +19,7 @@ from actorchat.chat.event import (
     Accepted,
     Answer,
     Attached,
+    Company,
     Disconnected,
     Ended,
     HomeLost,
@@ -44,16 +46,25 @@ from actorchat.protocol.ops import (
     Ack,
     Actors,
     Change,
+    Contact,
+    Contacts,
+    Conversations,
+    Describe,
+    Devices,
+    Flag,
     Group,
     Hello,
     History,
     Invalid,
     Mark,
+    Password,
     Ping,
     PresenceState,
     Privacy,
+    Profile,
     Provision,
     Receipts,
+    Rename,
     Revoke,
     Send,
     Signal,
@@ -80,6 +91,15 @@ USER_OPS = [
     Unwatch(["bob"]),
     Signal("bob", "typing"),
     Privacy(8, "nobody"),
+    Devices(7),
+    Profile(7, "bob"),
+    Describe(7, "Ann"),
+    Contact(7, "bob"),
+    Contacts(7),
+    Password(7, "old", "new"),
+    Rename(7, "phone", "x"),
+    Conversations(7),
+    Flag(7, "bob"),
 ]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
@@ -125,6 +145,8 @@ def at(state: State, token: str | None = None) -> Playbook:
 def refusal(op: object, state: State) -> Refused:
     if state in BEFORE_SIGN_IN:
         return Refused(op.id, "unauthenticated", "sign in first", "reconnect")
+    if type(op) in {Provision, Status, Actors}:
+        return Refused(op.id, "forbidden", "for operators only")
     name = type(op).__name__.lower()
     return Refused(op.id, "unexpected_op", f"{name} is not allowed here")
 
@@ -169,6 +191,22 @@ def test_second_hello_is_refused(state: State) -> None:
 def test_home_lost_while_attaching_is_attached_again() -> None:
     play = at(State.ATTACHING) >> HomeLost() << AttachHome("ann", "phone", 7)
     assert play >> Attached(9, 5) << Admit() << Welcome(1, "ann", "phone", None, 9, 5)
+
+
+@pytest.mark.parametrize("has_company", [False, True])
+def test_company_is_taken_from_the_home(has_company: bool) -> None:
+    play = at(State.OPEN)
+    assert not play.machine.has_company
+    assert play >> Attached(9, 7, has_company)
+    assert play.machine.has_company is has_company
+
+
+def test_company_that_comes_is_confirmed_and_what_goes_is_noted() -> None:
+    play = at(State.OPEN) >> Company(True) << ConfirmCompany()
+    assert play
+    assert play.machine.has_company
+    assert play >> Company(False)
+    assert not play.machine.has_company
 
 
 # -- ops ---------------------------------------------------------------------------------------

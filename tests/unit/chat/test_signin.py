@@ -13,6 +13,7 @@ from actorchat.chat.event import (
     SignInRefused,
 )
 from actorchat.chat.signin import (
+    TOO_MANY,
     WRONG,
     Attempt,
     DropDevice,
@@ -21,14 +22,16 @@ from actorchat.chat.signin import (
     HashPassword,
     IssueToken,
     KeepAccount,
+    PasswordChange,
     Provisioning,
+    ReplacePassword,
     Revocation,
     SignInDesk,
     Tell,
     Verified,
     Verify,
 )
-from actorchat.limits import SIGN_IN_FAILURES_PER_MINUTE
+from actorchat.limits import DEVICES_MAX, SIGN_IN_FAILURES_PER_MINUTE
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import Peer
 
@@ -262,3 +265,80 @@ def test_many_guesses_at_once_wait_like_as_many_in_a_row() -> None:
     reason = "too many wrong passwords for this user"
     assert play << Tell(SESSION, SignInRefused("rate_limited", reason, "after", wait_ms))
     assert play.machine.hashes_under_way == len(attempts)
+
+
+# -- devices and passwords ---------------------------------------------------------------------
+MANY = [f"d{number}" for number in range(DEVICES_MAX)]
+
+
+def test_one_device_too_many_is_refused_by_password() -> None:
+    attempt = by_password()
+    attempt.devices = MANY
+    play = desk() >> attempt << Verify(attempt, "hash of secret") >> Verified(attempt, True)
+    assert play << Tell(SESSION, SignInRefused("too_many_devices", TOO_MANY))
+
+
+def test_device_that_is_there_may_get_another_token() -> None:
+    attempt = by_password()
+    attempt.devices = [*MANY[1:], "phone"]
+    play = desk() >> attempt << Verify(attempt, "hash of secret") >> Verified(attempt, True)
+    assert play << IssueToken(SESSION, "ann", "phone", None, None)
+
+
+def test_one_device_too_many_is_refused_to_the_operator() -> None:
+    provisioning = asked(device="phone", account=ANN)
+    provisioning.devices = MANY
+    assert desk() >> provisioning << refused("too_many_devices", TOO_MANY)
+
+
+def change(revokes_others: bool = False, account: Account | None = ANN) -> PasswordChange:
+    devices = ["phone", "tv"]
+    return PasswordChange(
+        SESSION, 7, "ann", "phone", "secret", "better", revokes_others, account, devices
+    )
+
+
+@pytest.mark.parametrize("revokes_others", [False, True])
+def test_password_is_changed_by_who_knows_the_old_one(revokes_others: bool) -> None:
+    event = change(revokes_others)
+    play = desk() >> event << Verify(event, "hash of secret")
+    play = play >> Verified(event, True) << HashPassword(event)
+    now = Account("ann", 5, "hash of better")
+    gone = ["tv"] if revokes_others else []
+    play = play >> Hashed(event, "hash of better") << ReplacePassword(SESSION, 7, now, gone)
+    assert play
+    assert play.machine.hashes_under_way == 0
+
+
+@pytest.mark.parametrize("account", [ANN, None, Account("ann", 5)])
+def test_wrong_old_password_changes_nothing(account: Account | None) -> None:
+    event = change(account=account)
+    kept = account.password_hash if account else ""
+    play = desk() >> event << Verify(event, kept) >> Verified(event, False)
+    assert play << refused("unauthenticated", "the old password is wrong")
+    assert play.machine.hashes_under_way == 0
+
+
+def test_guesses_at_the_old_password_are_throttled_like_those_at_sign_in() -> None:
+    play = desk(hashes=100)
+    for _ in range(SIGN_IN_FAILURES_PER_MINUTE):
+        event = change()
+        play = play >> event << Verify(event, "hash of secret") >> Verified(event, False)
+        play = play << refused("unauthenticated", "the old password is wrong")
+    reason = "too many wrong passwords for this user"
+    play = play >> change() << refused("rate_limited", reason, "after", "none", 6_000)
+    late = SignInRefused("rate_limited", reason, "after", 6_000)
+    assert play >> by_password() << Tell(SESSION, late)
+
+
+def test_change_beyond_the_queue_of_hashes_is_busy() -> None:
+    play = desk(hashes=0) >> change()
+    assert play << refused("busy", "too many passwords to hash", "after", "none", 1_000)
+
+
+def test_change_whose_hash_was_lost_may_be_tried_again() -> None:
+    event = change()
+    play = desk() >> event << Verify(event, "hash of secret") >> HasherLost(event)
+    play = play << refused("unavailable", "the password could not be checked", "after")
+    assert play
+    assert play.machine.hashes_under_way == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.client.incoming import SEEN_MESSAGES, Incoming, Verdict
+from actorchat.client.incoming import SEEN_MESSAGES, WROTE_MESSAGES, Incoming, Verdict
 
 
 def begun(resume: int | None = None, cursor: int = 0, head: int = 0) -> Incoming:
@@ -107,3 +107,26 @@ def test_what_comes_again_is_counted_by_kind() -> None:
     incoming.accept(2, "ann", 1, now=0.0)
     incoming.accept(3, "ann", 2, now=0.0)
     assert (incoming.resent, incoming.rewritten) == (1, 1)
+
+
+def test_what_was_sent_from_here_is_not_handed_on_and_acked() -> None:
+    incoming = Incoming(None)
+    incoming.begin(cursor=0, head=0, now=0.0)
+    incoming.wrote(b"mine")
+    assert incoming.accept(1, "bob", 1, 0.0, b"mine") is Verdict.OWN
+    assert incoming.accept(2, "bob", 2, 0.0, b"other") is Verdict.NEW
+    assert (incoming.taken, incoming.rewritten) == (1, 0)
+    assert incoming.ack_at is not None
+
+
+def test_as_many_as_may_be_on_their_way_back_are_known_and_no_more_than_twice_that() -> None:
+    incoming = Incoming(None)
+    incoming.begin(cursor=0, head=0, now=0.0)
+    cids = [number.to_bytes(16, "big") for number in range(1, 3 * WROTE_MESSAGES)]
+    for cid in cids:
+        incoming.wrote(cid)
+    recent = cids[-WROTE_MESSAGES:]
+    for upd, cid in enumerate(recent, 1):
+        assert incoming.accept(upd, "bob", upd, 0.0, cid) is Verdict.OWN
+    upd = len(recent) + 1
+    assert incoming.accept(upd, "bob", upd, 0.0, cids[0]) is Verdict.NEW

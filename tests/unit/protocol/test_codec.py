@@ -152,6 +152,7 @@ def test_hot_frames_are_packed_as_their_vectors() -> None:
     marks = {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}}
     assert record == vector("record-packed")
     assert codec.encode_update(9, record) == vector("msg-packed")
+    assert codec.encode_own_update(9, "bob", record) == vector("msg-own-packed")
     assert codec.encode_accepted(3, 7, TS) == vector("reply-accepted-packed")
     assert codec.encode_send(3, bob, CID, RECORD.body) == vector("send-packed")
     assert codec.encode_ack(300) == vector("ack-packed")

@@ -31,6 +31,16 @@ class Aftermath:
         assert count >= 2
         self.pair: Pair = direct_pair(user, to)
 
+    @property
+    def alone(self) -> Posting:
+        """A message that no device but its recipient's had to get."""
+        for post in map(self.post_of, self.journal.acked):
+            mine = [d for d in self.world.devices if d.user == post.user != post.to]
+            others = [d for d in mine if d.name != post.device]
+            if mine and not any(d.ledger.first_order < post.order for d in others):
+                return post
+        raise AssertionError("nobody was alone")
+
     def post_of(self, cid: bytes) -> Posting:
         return self.journal.posts[cid]
 
@@ -92,10 +102,25 @@ def test_messages_of_two_senders_in_another_order_are_reported(after: Aftermath)
         (held, at)
         for held in (device.ledger.held for device in after.world.devices)
         for at in range(1, len(held))
-        if held[at].sender != held[at - 1].sender
+        if held[at].conv != held[at - 1].conv
     )
     held[at - 1], held[at] = held[at], held[at - 1]
     assert after.found() == {"I3"}
+
+
+def test_message_sent_on_another_device_that_was_not_shown_is_reported(after: Aftermath) -> None:
+    own = [
+        (device.ledger.held, receipt)
+        for device in after.world.devices
+        for receipt in device.ledger.held
+        if (post := after.post_of(receipt.cid)).user == device.user != post.to
+        and post.device != device.name
+    ]
+    assert own
+    held, receipt = own[0]
+    held.remove(receipt)
+    assert after.found() == {"I3"}
+    assert any("lacks" in text for text in after.journal.violations)
 
 
 def test_message_with_another_body_is_reported(after: Aftermath) -> None:
@@ -104,7 +129,7 @@ def test_message_with_another_body_is_reported(after: Aftermath) -> None:
 
 
 def test_message_that_nobody_sent_is_reported(after: Aftermath) -> None:
-    cid = after.device.ledger.held[0].cid
+    cid = after.alone.cid
     del after.journal.posts[cid]
     del after.journal.acked[cid]
     assert after.found() == {"I4"}
@@ -116,13 +141,13 @@ def test_message_that_was_refused_and_is_there_is_reported(after: Aftermath) -> 
 
 
 def test_ack_that_names_another_place_is_reported(after: Aftermath) -> None:
-    after.journal.acked[after.device.ledger.held[0].cid] += 1
+    after.journal.acked[after.alone.cid] += 1
     assert after.found() == {"I1"}
 
 
 def test_acked_message_that_is_not_in_the_history_is_reported(after: Aftermath) -> None:
-    user, to = after.pair
-    cid, seq = b"lost" * 4, after.journal.acked_head[after.pair] + 1
+    user, to = "carol", "bob"
+    cid, seq = b"lost" * 4, after.journal.acked_head["bob", "carol"] + 1
     after.journal.posts[cid] = Posting(user, "phone", to, cid, "hello", 1_000, 0)
     after.journal.accepted(cid, seq)
     assert after.found() == {"I1"}
@@ -173,7 +198,9 @@ def test_debt_that_is_left_is_reported(after: Aftermath) -> None:
 def test_mark_that_did_not_arrive_is_reported_unless_it_may_be_lost(
     after: Aftermath, may_lose_marks: bool
 ) -> None:
-    user, pair = after.device.user, after.journal.posts[after.device.ledger.held[0].cid].pair
+    user = after.device.user
+    posts = [after.post_of(receipt.cid) for receipt in after.device.ledger.held]
+    pair = next(post.pair for post in posts if post.user != user)
     key = keys.state_key(keys.conversation_key(*pair), keys.MARKS, user.encode())
     after.drop("state", key)
     assert after.found(may_lose_marks) == (set() if may_lose_marks else {"I5"})

@@ -1,0 +1,157 @@
+"""Knows the rows of devices and of the list of conversations, both ways.
+Must not know who asks.
+"""
+
+from __future__ import annotations
+
+from actorchat.broker.archive import Archive
+from actorchat.chat.event import Pair
+from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
+from actorchat.ids import other_of
+from actorchat.limits import UNREAD_COUNTED_MAX
+from actorchat.protocol import codec
+from actorchat.store import keys
+from actorchat.store.engine import Engine, Op
+
+_LAST = b"\xff" * keys.OWNER_BYTES
+
+
+class Census:
+    """What the store keeps for the lists that users see.
+
+    The index of conversations has a row for each of the two users, written with the first message;
+    of a store that was begun without it, when the conversation is used again. Costs: a conversation
+    of a page 20 µs, and 0.5 µs for each unread message that is counted.
+    """
+
+    __slots__ = ("_archive", "_get", "_scan", "_state")
+
+    def __init__(self, engine: Engine, archive: Archive) -> None:
+        self._archive = archive
+        self._get = engine.get
+        self._scan = engine.scan
+        self._state = engine.family("state")
+
+    # -- devices -----------------------------------------------------------------------------------
+    def devices(self, user: str) -> list[DeviceFacts]:
+        """Return the devices that may sign in, by name."""
+        owner = keys.user_key(user)
+        cursors = self._archive.cursors(owner)
+        found = []
+        for name in self.device_names(user):
+            device = self._archive.device(user, name)
+            assert device is not None
+            seen = self._get(keys.state_key(owner, keys.SEEN, name.encode()), self._state)
+            title = self._get(keys.state_key(owner, keys.TITLE, name.encode()), self._state)
+            found.append(
+                DeviceFacts(
+                    name,
+                    device.created_at_wall_ms,
+                    0 if seen is None else keys.unpack_position(seen),
+                    "" if title is None else title.decode(),
+                    cursors.get(name),
+                )
+            )
+        return found
+
+    def device_names(self, user: str) -> list[str]:
+        """Return the names of the devices that may sign in, in order."""
+        prefix = keys.state_key(keys.user_key(user), keys.DEVICE)
+        rows = self._scan(self._state, *keys.prefix_range(prefix))
+        return [key[len(prefix) :].decode() for key, _ in rows]
+
+    def title_row(self, user: str, device: str, title: str) -> Op:
+        """Return the row of how a device is shown; an empty title deletes it."""
+        key = keys.state_key(keys.user_key(user), keys.TITLE, device.encode())
+        return (self._state, key, title.encode() or None)
+
+    def seen_row(self, user: str, device: str, at_wall_ms: int | None) -> Op:
+        """Return the row of when a device signed in last; None deletes it."""
+        key = keys.state_key(keys.user_key(user), keys.SEEN, device.encode())
+        return (self._state, key, None if at_wall_ms is None else keys.pack_position(at_wall_ms))
+
+    # -- what is said of people --------------------------------------------------------------------
+    def card(self, user: str) -> Card | None:
+        """Return what a user says of oneself; None if there is no such user."""
+        value = self._get(keys.state_key(keys.user_key(user), keys.PROFILE), self._state)
+        if value is not None:
+            said = codec.decode(value)
+            return Card(said["title"], said["about"])
+        return Card() if self._archive.has_account(user) else None
+
+    def card_row(self, user: str, card: Card) -> Op:
+        """Return the row of what a user says of oneself; nothing said deletes it."""
+        is_empty = card == Card()
+        value = None if is_empty else codec.encode({"title": card.title, "about": card.about})
+        return (self._state, keys.state_key(keys.user_key(user), keys.PROFILE), value)
+
+    def contacts(self, user: str) -> list[str]:
+        """Return a user's contacts, by name."""
+        prefix = keys.state_key(keys.user_key(user), keys.CONTACT)
+        rows = self._scan(self._state, *keys.prefix_range(prefix))
+        return [key[len(prefix) :].decode() for key, _ in rows]
+
+    def contact_row(self, user: str, contact: str, keep: bool) -> Op:
+        """Return the row of a contact; not to keep it deletes it."""
+        key = keys.state_key(keys.user_key(user), keys.CONTACT, contact.encode())
+        return (self._state, key, b"" if keep else None)
+
+    # -- conversations -----------------------------------------------------------------------------
+    def index_rows(self, conversation: bytes, pair: Pair) -> tuple[Op, ...]:
+        """Return the rows that list a conversation, for each of its users."""
+        return tuple(
+            (self._state, self._index_key(user, conversation), other_of(pair, user).encode())
+            for user in dict.fromkeys(pair)
+        )
+
+    def is_listed(self, conversation: bytes, pair: Pair) -> bool:
+        """Say whether a conversation has its rows; both are written at once."""
+        return self._get(self._index_key(pair[0], conversation), self._state) is not None
+
+    def conversations(self, user: str, after: str | None, limit: int) -> list[ConversationFacts]:
+        """Return at most `limit` conversations, behind the one with `after`."""
+        owner = keys.user_key(user)
+        prefix = keys.state_key(owner, keys.INDEX)
+        start = prefix if after is None else prefix + keys.conversation_key(user, after) + b"\0"
+        rows = self._scan(self._state, start, prefix + _LAST, limit)
+        return [self._facts(user, key[len(prefix) :], other.decode()) for key, other in rows]
+
+    def _facts(self, user: str, conversation: bytes, other: str) -> ConversationFacts:
+        archive = self._archive
+        head = archive.last_seq(conversation)
+        marks = {}
+        for one in (user, other):
+            delivered, read = archive.marks(conversation, one)
+            marks[one] = {"delivered": min(delivered, head), "read": min(read, head)}
+        unread = archive.records(
+            conversation, marks[user]["read"], head + 1, UNREAD_COUNTED_MAX + 1, True
+        )
+        return ConversationFacts(
+            other,
+            head,
+            archive.record(conversation, head),
+            [codec.record_sender(record) for _, record in unread],
+            marks,
+            self._flags(user, conversation) or 0,
+        )
+
+    def flags(self, user: str, conv: str) -> int | None:
+        """Return the user's flags of the conversation with `conv`; None if there is none."""
+        conversation = keys.conversation_key(user, conv)
+        if self._get(self._index_key(user, conversation), self._state) is None:
+            return None
+        return self._flags(user, conversation) or 0
+
+    def flags_row(self, user: str, conv: str, flags: int) -> Op:
+        """Return the row of the user's flags of a conversation; none set deletes it."""
+        conversation = keys.conversation_key(user, conv)
+        key = keys.state_key(keys.user_key(user), keys.FLAGS, conversation)
+        return (self._state, key, keys.pack_position(flags) if flags else None)
+
+    def _flags(self, user: str, conversation: bytes) -> int | None:
+        key = keys.state_key(keys.user_key(user), keys.FLAGS, conversation)
+        value = self._get(key, self._state)
+        return None if value is None else keys.unpack_position(value)
+
+    def _index_key(self, user: str, conversation: bytes) -> bytes:
+        return keys.state_key(keys.user_key(user), keys.INDEX, conversation)
