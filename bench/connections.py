@@ -22,8 +22,6 @@ import asyncio
 import gc
 import os
 import resource
-import shutil
-import tempfile
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -36,7 +34,7 @@ from bench.crowd import Crowd
 from bench.load import Peer, Tally, check_pair, now_ns
 from bench.operator import Operator, operator_key
 from bench.peers import TcpPeer
-from bench.process import LOAD_CORES, ServerProcess
+from bench.process import LOAD_CORES, ServerProcess, fresh_node
 from bench.report import Figure, percentile, print_table, write_json
 
 SPARE_FILES = 1_024  # a store's files, pipes, the pair
@@ -330,16 +328,9 @@ def raise_file_limit(wanted: int) -> None:
 
 async def run(options: argparse.Namespace) -> Bench:
     """Start a node over an empty directory and take all figures."""
-    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=options.data))
-    try:
-        server = ServerProcess(["-m", "bench.node", str(scratch / "node")], r"^ready (\d+)")
-        try:
-            bench = Bench(server, options)
-            await bench.run(operator_key(scratch / "node"))
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with fresh_node(options.data) as (server, data):
+        bench = Bench(server, options)
+        await bench.run(operator_key(data))
     return bench
 
 

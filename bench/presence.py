@@ -21,11 +21,8 @@ import argparse
 import asyncio
 import gc
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Coroutine
-from pathlib import Path
 
 import uvloop
 
@@ -33,7 +30,7 @@ from actorchat.limits import PING_INTERVAL_S, PRESENCE_PUSH_S, WATCHED_MAX
 from bench.connections import SPARE_FILES, Pair, Stretch, raise_file_limit, waited_s
 from bench.load import Tally
 from bench.operator import Operator, operator_key
-from bench.process import LOAD_CORES, ServerProcess
+from bench.process import LOAD_CORES, ServerProcess, fresh_node
 from bench.report import Figure, percentile, print_table, write_json
 from bench.watchers import Watchers
 
@@ -169,16 +166,9 @@ class Bench:
 
 async def run(options: argparse.Namespace) -> Bench:
     """Start a node over an empty directory and take all figures."""
-    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=options.data))
-    try:
-        server = ServerProcess(["-m", "bench.node", str(scratch / "node")], r"^ready (\d+)")
-        try:
-            bench = Bench(server, options)
-            await bench.run(operator_key(scratch / "node"))
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with fresh_node(options.data) as (server, data):
+        bench = Bench(server, options)
+        await bench.run(operator_key(data))
     return bench
 
 

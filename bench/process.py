@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -19,6 +23,23 @@ LOAD_CORES = {1} if (os.cpu_count() or 1) > 1 else {0}
 
 def _core_list(cores: set[int]) -> str:
     return ",".join(map(str, sorted(cores)))
+
+
+@contextmanager
+def fresh_node(folder: str | None) -> Iterator[tuple[ServerProcess, Path]]:
+    """Run a node over an empty directory below `folder`; yield it and that directory.
+
+    Afterwards neither is left.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
+    try:
+        server = ServerProcess(["-m", "bench.node", str(scratch / "node")], r"^ready (\d+)")
+        try:
+            yield server, scratch / "node"
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 class ServerProcess:

@@ -454,6 +454,7 @@ async def test_peer_that_never_closes_its_side_is_cut(site: Site) -> None:
         session.outlet.push(payload)
     session.outlet.close()
     await until(lambda: site.gateway.counters.open == 0)
+    assert session.reasons == ["session"]
 
 
 async def test_failing_session_takes_only_its_own_connection_down(

@@ -68,8 +68,12 @@ def test_only_the_actor_that_is_known_is_forgotten() -> None:
 
 
 def test_place_may_be_kept_before_anything_runs() -> None:
-    place = Place(Spawner(), "ann")
+    spawner = Spawner()
+    place = Place(spawner, "ann")
+    assert spawner.started == []
     place.tell("hello")
+    ((name, ref),) = spawner.started
+    assert (name, ref.told) == ("ann", ["hello"])
 
 
 def test_group_is_found_by_its_address_from_anybody() -> None:

@@ -357,6 +357,7 @@ async def test_link_that_never_opened_can_be_dropped_and_closed() -> None:
     rig.link.pause()
     rig.link.resume()
     await rig.link.wait_gone(5)
+    assert (rig.opened, rig.batches, rig.ends) == (0, [], [])
 
 
 @pytest.mark.parametrize("way", [DealerLink.drop, DealerLink.close])
