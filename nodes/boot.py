@@ -13,9 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import uvloop
 
@@ -24,6 +22,7 @@ from actorchat import logs
 from actorchat.actor.collector import Collector
 from actorchat.errors import ActorchatError, Fatal, SettingsError, StoreBusy, StoreFull
 from actorchat.settings import Settings
+from nodes.dump import Dump
 from nodes.roles.standalone import EXIT_CRASH, Standalone
 
 log = logs.logger(__name__)
@@ -55,8 +54,8 @@ def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = Non
     raise_file_limit()
     if not faulthandler.is_enabled():
         faulthandler.enable()
-    dump = _Dump()
-    dump.install()
+    dump = Dump()
+    dump.install()  # before the loop and the store have threads
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, on_ready, dump))
@@ -81,41 +80,8 @@ def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = Non
         return EXIT_CANT_LISTEN
 
 
-class _Dump:
-    """What SIGUSR1 shows: the stack of every thread, then the actors that are behind.
-
-    faulthandler writes the stacks from the signal handler itself, also when the loop hangs. It
-    hands the signal on (`chain`) to Python's handler, set before it and never changed, so that
-    there is no moment in which the signal would end the process; that one has the loop log the
-    actors in a turn of its own, where they can be looked at. A loop that hangs logs them when it
-    goes on. Hundreds of signals at once do no harm, a flood without end would: each interrupts
-    the one before.
-    """
-
-    def __init__(self) -> None:
-        self._ask: Callable[[], object] | None = None
-
-    def install(self) -> None:
-        """Take the signal; in the main thread, where alone that can be done."""
-        faulthandler.unregister(signal.SIGUSR1)
-        signal.signal(signal.SIGUSR1, self._signalled)
-        faulthandler.register(signal.SIGUSR1, all_threads=True, chain=True)
-
-    def begin(self, loop: asyncio.AbstractEventLoop, log_actors: Callable[[], None]) -> None:
-        """Have `log_actors` called on `loop` at each signal from now on."""
-        self._ask = partial(loop.call_soon_threadsafe, log_actors)
-
-    def end(self) -> None:
-        """Show stacks only, from now on."""
-        self._ask = None
-
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        if self._ask is not None:
-            self._ask()
-
-
 async def _serve(
-    settings: Settings, on_ready: Callable[[NodeInfo], None] | None, dump: _Dump
+    settings: Settings, on_ready: Callable[[NodeInfo], None] | None, dump: Dump
 ) -> int:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()

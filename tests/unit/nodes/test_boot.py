@@ -1,14 +1,8 @@
 from __future__ import annotations
 
-import asyncio
-import faulthandler
 import json
 import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from nodes import boot
 
@@ -31,33 +25,3 @@ def test_description_says_where_the_node_is(tmp_path: Path) -> None:
     assert described["tcp"] == "tcp://127.0.0.1:1"
     assert described["pid"] == os.getpid()
     assert [path.name for path in tmp_path.iterdir()] == ["node.json"]
-
-
-@pytest.fixture
-def dump() -> Iterator[boot._Dump]:
-    former = signal.getsignal(signal.SIGUSR1)
-    dump = boot._Dump()
-    dump.install()
-    yield dump
-    faulthandler.unregister(signal.SIGUSR1)
-    signal.signal(signal.SIGUSR1, former)
-
-
-async def test_sigusr1_shows_stacks_at_once_and_the_actors_in_a_turn_of_the_loop(
-    dump: boot._Dump, capfd: pytest.CaptureFixture[str]
-) -> None:
-    turns: list[str] = []
-    dump.install()  # a second time changes nothing
-    os.kill(os.getpid(), signal.SIGUSR1)
-    assert capfd.readouterr().err.count("Current thread 0x") == 1
-    dump.begin(asyncio.get_running_loop(), lambda: turns.append("actors"))
-    os.kill(os.getpid(), signal.SIGUSR1)
-    assert capfd.readouterr().err.count("Current thread 0x") == 1
-    assert turns == []
-    await asyncio.sleep(0)
-    assert turns == ["actors"]
-    dump.end()
-    os.kill(os.getpid(), signal.SIGUSR1)
-    await asyncio.sleep(0)
-    assert capfd.readouterr().err.count("Current thread 0x") == 1
-    assert turns == ["actors"]
