@@ -12,6 +12,7 @@ from actorchat.protocol import codec
 from actorchat.protocol.ops import PrivacyLevel
 from actorchat.store import keys
 from actorchat.store.engine import Engine, Op
+from actorchat.store.keys import INLINE, history_key, inbox_key, pack_inbox, pack_sent
 
 # The epoch of the leader that writes; one node leads all slots for ever.
 EPOCH = 1
@@ -34,12 +35,8 @@ class Rows:
         self, conversation: bytes, seq: int, record: bytes, id_key: bytes, ts: int, owes: bool
     ) -> tuple[Op, ...]:
         """Return the rows of a message: itself, its client id, and the marker if it is owed."""
-        history = (
-            self._history,
-            keys.history_key(conversation, seq),
-            _EPOCH + record,
-        )
-        sent = (self._sent, conversation + id_key, keys.pack_sent(seq, ts))
+        history = (self._history, history_key(conversation, seq), _EPOCH + record)
+        sent = (self._sent, conversation + id_key, pack_sent(seq, ts))
         if not owes:
             return (history, sent)
         outbox = (self._outbox, keys.outbox_key(conversation), keys.pack_outbox(seq))
@@ -52,10 +49,10 @@ class Rows:
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
         """Return the row of an update: inline, or a pointer where the record is long."""
         if len(record) <= INBOX_INLINE_BYTES_MAX:
-            value = keys.pack_inline(EPOCH, conversation, seq, record)
+            value = pack_inbox(INLINE, EPOCH, conversation, seq) + record
         else:
             value = keys.pack_pointer(EPOCH, conversation, seq)
-        return (self._inbox, keys.inbox_key(owner, upd), value)
+        return (self._inbox, inbox_key(owner, upd), value)
 
     def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
         """Return the value of an update's row, which is the same for all who get it."""
@@ -65,7 +62,7 @@ class Rows:
 
     def shared_update(self, owner: bytes, upd: int, value: bytes) -> Op:
         """Return the row of an update whose value was made for many."""
-        return (self._inbox, keys.inbox_key(owner, upd), value)
+        return (self._inbox, inbox_key(owner, upd), value)
 
     def marker(self, conversation: bytes, seq: int | None) -> tuple[Op, ...]:
         """Return the fan-out marker's row; None deletes it."""
@@ -111,7 +108,7 @@ class Rows:
 
     def trimmed(self, owner: bytes, after: int, upto: int) -> tuple[object, bytes, bytes]:
         """Return (family, start, stop) of the updates (after, upto]."""
-        return (self._inbox, keys.inbox_key(owner, after + 1), keys.inbox_key(owner, upto + 1))
+        return (self._inbox, inbox_key(owner, after + 1), inbox_key(owner, upto + 1))
 
     def account(self, account: Account) -> Op:
         """Return the row of an account."""

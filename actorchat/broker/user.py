@@ -42,6 +42,7 @@ from actorchat.chat.inbox import Inbox
 from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
 from actorchat.protocol import codec
+from actorchat.protocol.codec import encode_update
 from actorchat.store import keys
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class UserActor(EntityActor):
         prepare = self._PREPARE.get(type(event))
         if prepare is not None and not prepare(self, event):
             return
-        perform = self._PERFORM
-        for effect in self._machine.handle(event, 0):
+        perform, machine = self._PERFORM, self._machine
+        for effect in machine.HANDLERS[type(event)](machine, event, 0):
             perform[type(effect)](self, effect)
 
     def on_stop(self, reason: object) -> None:
@@ -171,9 +172,15 @@ class UserActor(EntityActor):
             assert event.recipient is not None
             append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
-            row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
-            then, update = self._shown(effect, upd, event, event.is_own)
-            append((*event.ops, row), ack_to, event.ack, then, update)
+            record = event.record
+            row = self._rows.update(self._key, upd, event.key, event.seq, record)
+            ops = (*event.ops, row)
+            session = effect.session
+            if session is not None and not event.is_own:  # the usual case, as in `_shown`
+                shown = Update(encode_update(upd, record))
+                append(ops, ack_to, event.ack, session.tell, shown)
+            else:
+                append(ops, ack_to, event.ack, *self._shown(effect, upd, event, event.is_own))
             if event.recipient is not None:
                 append((), event.recipient.tell, event.deliver)
         if event.wants_durable:
@@ -193,14 +200,14 @@ class UserActor(EntityActor):
     ) -> tuple[Callable[[Any], object] | None, object]:
         """Return who is told what when the update is durable."""
         if effect.session is not None and not is_own:
-            return effect.session.tell, Update(codec.encode_update(upd, event.record))
+            return effect.session.tell, Update(encode_update(upd, event.record))
         if effect.notify or effect.session is not None:
             if is_own:
                 assert not isinstance(event.pair, str), "a group's go to its sender as to others"
                 to = other_of(event.pair, self._user)
                 payload = codec.encode_own_update(upd, to, event.record)
             else:
-                payload = codec.encode_update(upd, event.record)
+                payload = encode_update(upd, event.record)
             if effect.session is not None:
                 return effect.session.tell, Update(payload)
             return self._me.tell, Stored(upd, event.pair, event.seq, payload)

@@ -112,7 +112,7 @@ class Inbox(Attendance):
 
     def handle(self, event: Event, now_wall_ms: int) -> list[Effect]:
         """Take `event` in; return what must be done, in this order."""
-        return self._HANDLERS[type(event)](self, event, now_wall_ms)
+        return self.HANDLERS[type(event)](self, event, now_wall_ms)
 
     # -- appending -------------------------------------------------------------------------------
     def _on_record(self, event: Record, now_wall_ms: int) -> list[Effect]:
@@ -302,7 +302,7 @@ class Inbox(Attendance):
             return [Push(event.conversation, Missing(self.user, have))]
         return [Barrier(event.conversation, FannedOut(self.user, event.seq))]
 
-    _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
+    HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         **Attendance._ATTEND,
         Record: _on_record,
         Repeat: _on_repeat,

@@ -70,6 +70,7 @@ _SLOT = struct.Struct(">H")
 _U64 = struct.Struct(">Q")
 _HISTORY = struct.Struct(">I")
 _INBOX = struct.Struct(f">BI{OWNER_BYTES}sQ")
+_PLACE = struct.Struct(f">{OWNER_BYTES}sQ")
 _SENT = struct.Struct(">QQ")
 _PRESENCE = struct.Struct(">QB")
 _FORMAT = struct.Struct(">H")
@@ -113,19 +114,15 @@ def group_key(address: str) -> bytes:
     return _SLOT.pack(slot_of(address)) + _digest(address.encode())
 
 
-def history_key(conversation: bytes, seq: int) -> bytes:
-    """Return the key of message `seq`."""
-    return conversation + _pack_u64(seq)
+# What every message passes is packed without a Python frame in between.
+# (conversation, seq) -> the key of message `seq`; (user, upd) -> the key of that update.
+history_key: Callable[[bytes, int], bytes] = _PLACE.pack
+inbox_key: Callable[[bytes, int], bytes] = _PLACE.pack
 
 
 def sent_key(conversation: bytes, sender_tag: bytes, cid: bytes) -> bytes:
     """Return the key that says that a client id was used; `sender_tag` is one byte."""
     return conversation + sender_tag + cid
-
-
-def inbox_key(user: bytes, upd: int) -> bytes:
-    """Return the key of update `upd` of a user (its 18 bytes)."""
-    return user + _pack_u64(upd)
 
 
 def outbox_key(conversation: bytes) -> bytes:
@@ -208,6 +205,10 @@ def unpack_history(value: bytes) -> tuple[int, bytes]:
     if len(value) < _HISTORY.size:
         raise _bad("history value", value)
     return _HISTORY.unpack_from(value)[0], value[_HISTORY.size :]
+
+
+# What begins the value of an inbox row: (INLINE or POINTER, epoch, conversation, seq).
+pack_inbox: Callable[[int, int, bytes, int], bytes] = _INBOX.pack
 
 
 def pack_inline(epoch: int, conversation: bytes, seq: int, record: bytes) -> bytes:
