@@ -82,6 +82,15 @@ class Outbox:
             due.append(self)
         return True
 
+    def put_now(self, frame: bytes) -> bool:
+        """As `put`, without the wait for the end of the turn: for what comes alone, and seldom."""
+        if self._frames or self._is_held or self._is_closed:
+            return self.put(frame)
+        self._frames.append(frame)
+        self._queued_bytes = len(frame)
+        self._write()
+        return self._transport.get_write_buffer_size() <= self._bytes_max
+
     def hold(self) -> None:
         """Keep frames back: the transport has enough."""
         self._is_held = True

@@ -8,7 +8,7 @@ import pytest
 
 from actorchat.errors import MailboxFull, Overloaded
 from actorchat.gateway.base import Outlet
-from actorchat.gateway.endpoint import REQUESTS, Endpoint
+from actorchat.gateway.endpoint import PONG, REQUESTS, Endpoint
 from actorchat.gateway.tcp import TcpConnection
 from actorchat.protocol.codec import encode, encode_accepted, encode_push, encode_send
 from actorchat.protocol.framing import frame
@@ -17,6 +17,7 @@ from tests.unit.gateway.stage import FakeSession, FakeTransport, Stage
 
 TO_BOB = encode("bob")
 PING = frame(encode_push(Ping()))
+ACK = frame(encode_push(Ack(1)))
 
 
 def a_send(request_id: int) -> bytes:
@@ -47,8 +48,8 @@ def test_requests_are_the_ops_that_want_an_answer() -> None:
 def test_ops_reach_the_session_in_order_and_answers_the_peer() -> None:
     stage = Stage()
     connection, transport, session = open_one(stage)
-    connection.data_received(a_send(1) + PING + a_send(2))
-    assert ids(session) == [1, Ping(), 2]
+    connection.data_received(a_send(1) + ACK + a_send(2))
+    assert ids(session) == [1, Ack(1), 2]
     answer(session, 1, 2)
     stage.loop.turn()
     assert [message["re"] for message in transport.sent()] == [1, 2]
@@ -115,11 +116,11 @@ def test_full_mailbox_makes_an_op_without_id_wait() -> None:
     stage = Stage()
     connection, transport, session = open_one(stage)
     session.faults = [MailboxFull("full"), MailboxFull("still")]
-    connection.data_received(PING)
+    connection.data_received(ACK)
     stage.loop.wake()
     assert session.ops == []
     stage.loop.wake()
-    assert session.ops == [Ping()] and transport.is_reading()
+    assert session.ops == [Ack(1)] and transport.is_reading()
     assert stage.gateway.counters.busy == 0
 
 
@@ -127,7 +128,7 @@ def test_pause_that_ends_after_the_close_does_nothing() -> None:
     stage = Stage()
     connection, _, session = open_one(stage)
     session.faults = [MailboxFull("full")]
-    connection.data_received(PING)
+    connection.data_received(ACK)
     session.outlet.close()
     stage.loop.wake()
     assert session.ops == []
@@ -344,6 +345,36 @@ def test_peer_that_is_not_read_is_not_called_silent() -> None:
     assert session.reasons == []
     stage.pass_ticks(7)
     assert session.reasons == ["idle"]
+
+
+def test_heartbeats_of_those_who_signed_in_end_here() -> None:
+    stage = Stage()
+    connection, transport, session = open_one(stage)
+    connection.data_received(a_send(1) + PING + a_send(2))
+    assert ids(session) == [1, 2]
+    assert transport.writes == [[frame(PONG)]]  # at once, not at the end of the turn
+    answer(session, 1)
+    connection.data_received(PING)
+    stage.loop.turn()
+    (frames,) = transport.writes[1:]
+    assert len(frames) == 2 and frames[1] == frame(PONG)  # not before what waits already
+
+
+def test_heartbeat_of_a_stranger_is_the_sessions_matter() -> None:
+    stage = Stage()
+    connection, transport = stage.connect()
+    session = stage.sessions[-1]
+    connection.data_received(PING)
+    assert session.ops == [Ping()] and transport.writes == []
+
+
+def test_who_only_pings_and_never_reads_is_a_slow_consumer() -> None:
+    stage = Stage(outbox_bytes_max=4000)
+    connection, transport, session = open_one(stage)
+    transport.room = 0
+    connection.data_received(PING * 1000)
+    assert session.reasons == ["slow_consumer"] and not session.ops
+    assert stage.gateway.counters.slow_consumers == 1
 
 
 def test_slow_consumer_is_told_and_closed_once() -> None:

@@ -62,6 +62,20 @@ def test_one_callback_flushes_all_of_a_turn_and_one_that_fails_harms_no_other(
     assert last.transport.writes == [[b"a"], [b"b"]]
 
 
+def test_what_comes_alone_is_written_at_once_and_never_out_of_turn() -> None:
+    writer = Writer()
+    assert writer.outbox.put_now(b"a")
+    assert writer.transport.writes == [[b"a"]] and writer.loop.soon == []
+    writer.outbox.put(b"b")
+    assert writer.outbox.put_now(b"c")
+    writer.loop.turn()
+    assert writer.transport.writes == [[b"a"], [b"b", b"c"]]
+    assert (writer.counters.frames_out, writer.counters.bytes_out) == (3, 3)
+    writer.outbox.close()
+    assert writer.outbox.put_now(b"d")
+    assert len(writer.transport.writes) == 2
+
+
 def test_each_turn_asks_for_its_own_flush() -> None:
     writer = Writer()
     writer.outbox.put(b"a")

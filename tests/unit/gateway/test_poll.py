@@ -138,7 +138,7 @@ async def test_body_of_another_type_is_refused(door: Door) -> None:
 
 async def test_body_over_the_cap_is_refused_and_the_cap_grows_with_sign_in(door: Door) -> None:
     token = await door.token()
-    body = frame(PING) * 1500
+    body = frame(encode({"op": "ack", "upd": 1})) * 1500
     assert len(body) > 8_200
     assert (await door.poll(token, 1, body=body))[0] == 413
     door.sessions[0].outlet.admit()
