@@ -300,6 +300,7 @@ def test_a_message_deleted_for_oneself_is_there_for_the_other(stage: Stage) -> N
     stage.run()
     assert laptop.bodies == ["", "ho"]
     edit(bob, "ann", 1, "hi again")
+    assert code(delete(ann, "bob", 3, scope="me")) == "no_such_message"  # it is an act
     assert [event["body"] for event in page(ann, "bob")] == ["", "ho", ""]
 
 
