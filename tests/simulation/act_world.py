@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from actorchat.actor import tell_all
 from actorchat.broker import group as broker_group
+from actorchat.broker.reading import Reading
 from actorchat.ids import direct_pair, group_address
 from actorchat.protocol import codec, ops
 from actorchat.protocol.ops.group import Create
@@ -165,6 +168,8 @@ class ActWorld(GroupWorld):
             for user in USERS if len(conv) == 1 else conv:
                 other = conv[0] if len(conv) == 1 else conv[conv[0] == user]
                 self._judge_user(user, other, records)
+        for user in USERS:
+            self._judge_log(user)
         for cid, seq in self.acked.items():
             if seqs[cid] != [seq]:
                 self.fail(f"acked as {seq}, stored as {seqs[cid]}")
@@ -172,6 +177,24 @@ class ActWorld(GroupWorld):
             if len(places) > 1 or cid in self.never:
                 self.fail(f"stored at {places}, refused: {cid in self.never}")
         self.problems += [str(problem) for problem in verify(self.stage.engine).problems]
+
+    def _judge_log(self, user: str) -> None:
+        """See that who comes back now gets what messages are now, not what they were."""
+        context, owner = self.stage.broker.context, keys.user_key(user)
+        context.log.apply()
+        now_wall_ms = context.clock.wall_ms()
+        reading = Reading(context.archive, now_wall_ms, owner, context.veils.load(owner))
+        for row in context.archive.rows(user, owner, 1, reading=reading):
+            shown = msgspec.convert(codec.decode(row.payload)["msg"], ops.Record)
+            conv = row.pair if isinstance(row.pair, str) else row.pair[row.pair[0] == user]
+            key = keys.group_key(conv) if conv in self.groups else keys.conversation_key(user, conv)
+            stored = codec.decode_record(context.archive.record(key, row.seq))
+            if stored.act is not None or stored.change is not None:
+                continue
+            if (conv, row.seq) in self.hidden[user] and not (shown.hidden and shown.body == ""):
+                self.fail(f"{user} would get {shown}, which is hidden")
+            elif not shown.hidden and (shown.body, shown.gone) != (stored.body, stored.gone):
+                self.fail(f"{user} would get {shown}, stored is {stored}")
 
     def _stored(self, key: bytes) -> Iterator[ops.Record]:
         archive = self.stage.broker.context.archive
