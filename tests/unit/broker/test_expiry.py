@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.broker.expiry import bury_expired
+from actorchat.broker.act import bury_expired
 from actorchat.ids import group_address
 from actorchat.limits import EXPIRED_AT_ONCE_MAX
 from actorchat.protocol import codec, ops, rich
