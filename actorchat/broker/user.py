@@ -207,16 +207,16 @@ class UserActor(EntityActor):
     def _append_record(self, effect: AppendRecord) -> None:
         event, upd = effect.record, effect.upd
         append, ack_to = self._append, event.session.tell
-        ops = event.ops
-        if event.record[0] == _ACT:
-            ops = (*ops, *self._veil(event.key, rewritten(event.record)))
         if not upd:
             assert event.recipient is not None
-            append(ops, ack_to, event.ack, event.recipient.tell, event.deliver)
+            append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
             then, update = self._shown(effect, upd, event, event.is_own)
-            append((*ops, row), ack_to, event.ack, then, update)
+            ops = (*event.ops, row)
+            if event.record[0] == _ACT:
+                ops = (*ops, *self._veil(event.key, rewritten(event.record)))
+            append(ops, ack_to, event.ack, then, update)
             if event.recipient is not None:
                 append((), event.recipient.tell, event.deliver)
         if event.wants_durable:
