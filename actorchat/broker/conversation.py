@@ -44,7 +44,6 @@ from actorchat.chat.event import (
 from actorchat.limits import CATCH_UP_PAGE_UPDATES
 from actorchat.protocol import codec
 from actorchat.store import keys
-from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -158,14 +157,12 @@ class ConversationActor(SequenceActor):
     def _store(self, effect: Store) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
         key, pair, me = self._key, self._pair, self._me
-        more_ops: tuple[Op, ...] = ()
         if post.more is None:
             record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
-            kept = record
+            ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
         else:
             kept, record, more_ops = written(self._rows, key, post, seq, ts)
-        ops = self._rows.message(key, seq, kept, effect.key, ts, effect.owes)
-        if more_ops:
+            ops = self._rows.message(key, seq, kept, effect.key, ts, effect.owes)
             ops = (*ops, *more_ops)
         if seq == 1:
             ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))

@@ -60,11 +60,8 @@ class Rows:
         return (self._state, keys.state_key(conversation, keys.MEMBERS), keys.pack_members(pair))
 
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
-        """Return the row of an update: inline, or a pointer where the record is long or rich.
-
-        What may change or go is kept once.
-        """
-        if len(record) <= INBOX_INLINE_BYTES_MAX and record[0] < _RICH:
+        """Return the row of an update: inline, or a pointer where the record is long."""
+        if len(record) <= INBOX_INLINE_BYTES_MAX:
             value = keys.pack_inline(EPOCH, conversation, seq, record)
         else:
             value = keys.pack_pointer(EPOCH, conversation, seq)
@@ -79,7 +76,10 @@ class Rows:
         )
 
     def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
-        """Return the value of an update's row, which is the same for all who get it."""
+        """Return the value of an update's row, which is the same for all who get it.
+
+        A rich record is pointed to, however short: what may change or go is kept once.
+        """
         if len(record) <= INBOX_INLINE_BYTES_MAX and record[0] < _RICH:
             return keys.pack_inline(EPOCH, conversation, seq, record)
         return keys.pack_pointer(EPOCH, conversation, seq)

@@ -54,7 +54,7 @@ from actorchat.store.engine import Op
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
-_ACT = codec.ACT_HEAD[0]
+_RICH = codec.RICH_HEAD[0]
 
 
 class UserActor(EntityActor):
@@ -196,6 +196,11 @@ class UserActor(EntityActor):
         Hide: _hide,
     }
 
+    def _rich(self, event: Record | Deliver, upd: int) -> tuple[Op, ...]:
+        """Return the rows of an update that is rich: it is pointed to, for it may change or go."""
+        row = self._rows.pointer(self._key, upd, event.key, event.seq)
+        return (row, *self._rewritten(event)) if rich.is_act(event.record) else (row,)
+
     def _rewritten(self, event: Record | Deliver) -> tuple[Op, ...]:
         """Return the rows by which an act takes older texts of its messages out of this log."""
         seqs, machine, key = rewritten(event.record), self._machine, event.key
@@ -225,11 +230,12 @@ class UserActor(EntityActor):
             assert event.recipient is not None
             append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
-            row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
+            if event.record[0] < _RICH:
+                row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
+                ops = (*event.ops, row)
+            else:
+                ops = (*event.ops, *self._rich(event, upd))
             then, update = self._shown(effect, upd, event, event.is_own)
-            ops = (*event.ops, row)
-            if event.record[0] == _ACT:
-                ops = (*ops, *self._rewritten(event))
             append(ops, ack_to, event.ack, then, update)
             if event.recipient is not None:
                 append((), event.recipient.tell, event.deliver)
@@ -238,15 +244,15 @@ class UserActor(EntityActor):
 
     def _append_update(self, effect: AppendUpdate) -> None:
         event, upd = effect.deliver, effect.upd
+        then, update = self._shown(effect, upd, event, event.is_own)
+        if event.record[0] >= _RICH:
+            self._append(self._rich(event, upd), then, update)
+            return
         if event.value:
             row = self._rows.shared_update(self._key, upd, event.value)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
-        then, update = self._shown(effect, upd, event, event.is_own)
-        if event.record[0] == _ACT:
-            self._append((row, *self._rewritten(event)), then, update)
-        else:
-            self._append((row,), then, update)
+        self._append((row,), then, update)
 
     def _shown(
         self, effect: AppendRecord | AppendUpdate, upd: int, event: Record | Deliver, is_own: bool

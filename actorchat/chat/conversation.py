@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from actorchat.chat.act import Acts
-from actorchat.chat.acting import Acting
 from actorchat.chat.effect import (
     AnswerAgain,
     AskFanOut,
@@ -145,19 +144,19 @@ class Conversation:
             return [Refuse(event.session, refused)]
         if event.prior is not None:
             return [self._again(event, event.prior)]
-        pair = self.pair
-        if event.more is None:
+        pair, more = self.pair, event.more
+        if more is None:
             digest = hash(event.body)
         else:
-            digest = digest_of(event.body, event.more)
+            digest = digest_of(event.body, more)
             verdict = self._judge(event, now_wall_ms)
             if verdict is not None:
                 refused = Refused(event.rid, verdict.code, verdict.reason)
                 return [Refuse(event.session, refused)]
         self.seq = seq = self.seq + 1
         wants = self._window.add(key, Prior(seq, now_wall_ms, digest))
-        if type(event.more) is Acting:
-            wants = True
+        if more is not None:
+            wants = True  # see `Acts`
         if event.sender == pair[1] and (not event.has_company or pair[0] == pair[1]):
             return [Store(seq, now_wall_ms, event, key, False, 0, False, wants)]
         prev, self._away_seq = self._away_seq, seq
