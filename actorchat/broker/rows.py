@@ -16,6 +16,7 @@ from actorchat.store.keys import INLINE, history_key, inbox_key, pack_inbox, pac
 
 # The epoch of the leader that writes; one node leads all slots for ever.
 EPOCH = 1
+_RICH = codec.RICH_HEAD[0]
 _EPOCH = keys.pack_history(EPOCH, b"")  # what stands before the record in every history row
 
 
@@ -42,6 +43,15 @@ class Rows:
         outbox = (self._outbox, keys.outbox_key(conversation), keys.pack_outbox(seq))
         return (history, sent, outbox)
 
+    def history(self, conversation: bytes, seq: int, record: bytes) -> Op:
+        """Return the row of a message that is written anew."""
+        return (self._history, keys.history_key(conversation, seq), _EPOCH + record)
+
+    def expiry(self, conversation: bytes, at_wall_ms: int, seq: int, due: bool = True) -> Op:
+        """Return the row that says when a message's time is up; not `due` deletes it."""
+        key = keys.expiry_key(conversation, at_wall_ms, seq)
+        return (self._state, key, b"" if due else None)
+
     def members(self, conversation: bytes, pair: Pair) -> Op:
         """Return the row that names a conversation's users, which its key does not."""
         return (self._state, keys.state_key(conversation, keys.MEMBERS), keys.pack_members(pair))
@@ -54,9 +64,20 @@ class Rows:
             value = keys.pack_pointer(EPOCH, conversation, seq)
         return (self._inbox, inbox_key(owner, upd), value)
 
+    def pointer(self, owner: bytes, upd: int, conversation: bytes, seq: int) -> Op:
+        """Return the row of an update that is read from history."""
+        return (
+            self._inbox,
+            keys.inbox_key(owner, upd),
+            keys.pack_pointer(EPOCH, conversation, seq),
+        )
+
     def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
-        """Return the value of an update's row, which is the same for all who get it."""
-        if len(record) <= INBOX_INLINE_BYTES_MAX:
+        """Return the value of an update's row, which is the same for all who get it.
+
+        A rich record is pointed to, however short: what may change or go is kept once.
+        """
+        if len(record) <= INBOX_INLINE_BYTES_MAX and record[0] < _RICH:
             return keys.pack_inline(EPOCH, conversation, seq, record)
         return keys.pack_pointer(EPOCH, conversation, seq)
 

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.acting import acting
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.inspection import show
 from actorchat.broker.people import PEOPLE
 from actorchat.broker.watching import Watching
+from actorchat.chat.act import Hide
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -151,7 +153,7 @@ class SessionActor(Actor):
         try:
             machine = self._machine
             user, company = machine.user, machine.has_company
-            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company))
+            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company, op.extra))
         except MailboxFull as error:
             self._busy(rid, error)
 
@@ -188,14 +190,18 @@ class SessionActor(Actor):
         event = Changing(self._machine.user, self._me, op.id, op.cid, op.change)
         self._ask(place, event, op.id)
 
+    def _act(self, op: Any) -> None:
+        event = acting(self._machine, self._me, op)
+        self._ask_group(op, event, self._home if type(event) is Hide else None)
+
     def _describe(self, op: ops.Group) -> None:
         self._ask_group(op, Describe(self._machine.user, self._me, op.id))
 
     def _receipts(self, op: ops.Receipts) -> None:
         self._ask_group(op, AskReceipts(self._machine.user, self._me, op.id))
 
-    def _ask_group(self, op: ops.Group | ops.Receipts, event: object) -> None:
-        place = self._conversation(op.conv)
+    def _ask_group(self, op: Any, event: object, place: Place | None = None) -> None:
+        place = place or self._conversation(op.conv)
         if place is None:
             self._refused(_nobody(op.id, op.conv))
         else:
@@ -343,6 +349,7 @@ class SessionActor(Actor):
         ops.Mark: _mark,
         ops.History: _history,
         ops.Change: _change,
+        **dict.fromkeys((ops.Edit, ops.Delete, ops.React), _act),
         ops.Group: _describe,
         ops.Receipts: _receipts,
         ops.Revoke: _revoke,

@@ -23,9 +23,11 @@ from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
+from actorchat.broker.veil import VeilLog
 from actorchat.chat.event import Conv, Event
 from actorchat.limits import (
     DEVICES_MAX,
+    EDIT_WINDOW_S,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
@@ -100,6 +102,7 @@ class Parts:
     token_source: Callable[[], str]
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
+    edit_window_s: float = EDIT_WINDOW_S
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
     on_fatal: Callable[[Exception], None]
@@ -124,7 +127,9 @@ class Broker:
             parts.terms,
             GroupLog(parts.engine),
             parts.group_members_max,
+            parts.edit_window_s,
         )
+        context.veils = VeilLog(parts.engine)
         context.router = Router(self._spawn_user, self._spawn_conversation)
         context.trackers = Trackers(self._spawn_tracker)
         self._system = system

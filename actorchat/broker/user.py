@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.broker.entity import IDLE_CHECK, EntityActor
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.reading import Reading
+from actorchat.broker.veil import NO_VEILS, rewritten
+from actorchat.chat.act import Hide
 from actorchat.chat.effect import (
     AppendRecord,
     AppendUpdate,
@@ -22,6 +25,7 @@ from actorchat.chat.effect import (
     Trim,
 )
 from actorchat.chat.event import (
+    Answer,
     Attach,
     Confirm,
     Conv,
@@ -32,21 +36,26 @@ from actorchat.chat.event import (
     OutOfOrder,
     Reached,
     Record,
+    Refused,
     Repeat,
     Rows,
     Stored,
     Unmarked,
     Update,
 )
+from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
 from actorchat.ids import other_of
-from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
-from actorchat.protocol import codec
+from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX, UPDATES_SEARCHED_MAX
+from actorchat.protocol import codec, rich
 from actorchat.protocol.codec import encode_update
 from actorchat.store import keys
+from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
+
+_RICH = codec.RICH_HEAD[0]
 
 
 class UserActor(EntityActor):
@@ -61,6 +70,7 @@ class UserActor(EntityActor):
         self._me = self.ref
         self._append = context.log.append
         self._attaching: list[Attach] = []
+        self._veils = NO_VEILS
         self._machine: Inbox
 
     def on_receive(self, event: Any) -> None:
@@ -88,6 +98,7 @@ class UserActor(EntityActor):
     def _build(self) -> None:
         archive, owner = self._archive, self._key
         head, trimmed = archive.user_log(owner)
+        self._veils = self._context.veils.load(owner)
         machine = Inbox(self._user, head, trimmed, self._cursors())
         for row in archive.rows(self._user, owner, head + 1):
             machine.recall(row.upd, row.pair, row.seq)
@@ -156,13 +167,61 @@ class UserActor(EntityActor):
         event.session.tell(Ended("revoked", "never"))
         return False
 
+    def _hide(self, event: Hide) -> bool:
+        """Delete messages for the user alone; what may still be read of them is veiled."""
+        key = _conversation_key(event.pair)
+        refused = store_full(event.rid) if self._committer.is_full else None
+        if isinstance(event.pair, str) and not self._context.groups.has_member(key, self._user):
+            refused = Refused(event.rid, "no_such_group", NO_GROUP)
+        elif not all(self._is_message(key, seq) for seq in event.seqs):
+            refused = Refused(event.rid, "no_such_message", "there is no such message")
+        if refused is not None:
+            event.session.tell(refused)
+            return False
+        ops = self._context.veils.hidden(self._key, key, event.seqs)
+        answer = Answer(event.rid, {})
+        self._append((*ops, *self._veil(key, event.seqs)), event.session.tell, answer)
+        return False
+
+    def _is_message(self, conversation: bytes, seq: int) -> bool:
+        record = self._archive.find(conversation, seq)
+        # Without an act, who has not got it yet would not know what it has changed.
+        return record is not None and not (rich.is_act(record) or codec.record_is_change(record))
+
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Attach: _may_attach,
         Record: _before_record,
         Repeat: _know_recorded,
         Deliver: _before_deliver,
         Confirm: _know_received,
+        Hide: _hide,
     }
+
+    def _rich(self, event: Record | Deliver, upd: int) -> tuple[Op, ...]:
+        """Return the rows of an update that is rich: it is pointed to, for it may change or go."""
+        row = self._rows.pointer(self._key, upd, event.key, event.seq)
+        return (row, *self._rewritten(event)) if rich.is_act(event.record) else (row,)
+
+    def _rewritten(self, event: Record | Deliver) -> tuple[Op, ...]:
+        """Return the rows by which an act takes older texts of its messages out of this log."""
+        seqs, machine, key = rewritten(event.record), self._machine, event.key
+        if not seqs:
+            return ()
+        veils: tuple[Op, ...] = ()
+        first = machine.trimmed + 1
+        if machine.head - first >= UPDATES_SEARCHED_MAX:
+            first = machine.head - UPDATES_SEARCHED_MAX + 1
+            veils = self._veil(key, seqs)  # over those that are not looked at
+        self._log.apply()
+        copies = self._archive.copies(self._key, first, key, seqs)
+        return (*veils, *(self._rows.pointer(self._key, upd, key, seq) for upd, seq in copies))
+
+    def _veil(self, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
+        """Have messages read from history from now on, as long as the log has an older text."""
+        upd = self._machine.head
+        drawn = self._context.veils.drawn(self._veils, self._key, conversation, seqs, upd)
+        self._veils, ops = drawn
+        return ops
 
     # -- effects -----------------------------------------------------------------------------------
     def _append_record(self, effect: AppendRecord) -> None:
@@ -173,8 +232,11 @@ class UserActor(EntityActor):
             append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
             record = event.record
-            row = self._rows.update(self._key, upd, event.key, event.seq, record)
-            ops = (*event.ops, row)
+            if record[0] < _RICH:
+                row = self._rows.update(self._key, upd, event.key, event.seq, record)
+                ops = (*event.ops, row)
+            else:
+                ops = (*event.ops, *self._rich(event, upd))
             session = effect.session
             if session is not None and not event.is_own:  # the usual case, as in `_shown`
                 shown = Update(encode_update(upd, record))
@@ -188,11 +250,14 @@ class UserActor(EntityActor):
 
     def _append_update(self, effect: AppendUpdate) -> None:
         event, upd = effect.deliver, effect.upd
+        then, update = self._shown(effect, upd, event, event.is_own)
+        if event.record[0] >= _RICH:
+            self._append(self._rich(event, upd), then, update)
+            return
         if event.value:
             row = self._rows.shared_update(self._key, upd, event.value)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
-        then, update = self._shown(effect, upd, event, event.is_own)
         self._append((row,), then, update)
 
     def _shown(
@@ -225,7 +290,9 @@ class UserActor(EntityActor):
 
     def _read_rows(self, effect: ReadRows) -> None:
         first, last = effect.first, effect.last
-        rows = self._archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX)
+        archive = self._archive
+        reading = Reading(archive, self._context.clock.wall_ms(), self._key, self._veils)
+        rows = archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX, reading)
         self._me.tell(Rows(effect.device, rows, len(rows) <= last - first))
 
     def _read_unmarked(self, effect: ReadUnmarked) -> None:
@@ -252,6 +319,9 @@ class UserActor(EntityActor):
 
     def _trim(self, effect: Trim) -> None:
         self._log.delete_range(*self._rows.trimmed(self._key, effect.after, effect.upto))
+        if self._veils:
+            lifted = self._context.veils.lifted(self._veils, self._key, effect.upto)
+            self._log.append_lazily(lifted)
 
     def _start_timer(self, effect: StartTimer) -> None:
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))

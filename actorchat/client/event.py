@@ -15,8 +15,11 @@ from actorchat.protocol.ops import (
     Contact,
     Contacts,
     Conversations,
+    Delete,
     Describe,
     Devices,
+    Edit,
+    Extra,
     Flag,
     Group,
     History,
@@ -24,6 +27,7 @@ from actorchat.protocol.ops import (
     Privacy,
     Profile,
     Provision,
+    React,
     Receipts,
     Rename,
     Revoke,
@@ -52,6 +56,9 @@ Request = (
     | Describe
     | Contact
     | Contacts
+    | Edit
+    | Delete
+    | React
 )
 
 
@@ -93,6 +100,7 @@ class Post(Struct):
     to: str
     cid: bytes
     body: str
+    extra: Extra | None = None
 
 
 class Ask(Struct):

@@ -121,7 +121,7 @@ def _checks(engine: Engine) -> dict[str, _Check]:
         "inbox": _InboxCheck(has_message),
         "sent": lambda key, value: _check_sent(key, value, has_message),
         "outbox": lambda key, value: _check_outbox(key, value, has_message),
-        "state": _StateCheck(),
+        "state": _StateCheck(has_message),
     }
     assert tuple(checks) == FAMILIES
     return checks
@@ -193,19 +193,26 @@ def _check_outbox(
 
 
 class _StateCheck:
-    """Each row has a kind that is known, and members and links stand behind their group's row."""
+    """Each row has a kind that is known, and stands behind what it belongs to."""
 
-    def __init__(self) -> None:
+    def __init__(self, has_message: Callable[[bytes, int], bool]) -> None:
+        self._has_message = has_message
         self._group = b""
 
     def __call__(self, key: bytes, value: bytes) -> str | None:
-        owner, kind, _ = keys.parse_state_key(key)
+        owner, kind, rest = keys.parse_state_key(key)
         if kind == keys.GROUP:
             self._group = owner
         elif kind in {keys.MEMBER, keys.LINK} and owner != self._group:
             return "belongs to a group that has no row"
         elif kind == keys.PRESENCE:
             keys.unpack_presence(value)
+        elif kind == keys.EXPIRY:
+            if not self._has_message(owner, keys.parse_expiry_id(rest)[1]):
+                return "names a message that is not in history"
+        elif kind in {keys.HIDDEN, keys.VEIL}:
+            if not self._has_message(*keys.parse_place(rest)):
+                return "names a message that is not in history"
         return _check_format(key, value)
 
 

@@ -14,8 +14,10 @@ import typer
 
 from actorchat.errors import ActorchatError
 from actorchat.ids import is_group
-from nodes.cli.change import text_of
+from actorchat.protocol.ops import Extra
+from nodes.cli import acting
 from nodes.cli.failure import explain
+from nodes.cli.said import is_shown, text_of
 from nodes.cli.sight import Sight
 from nodes.cli.terminal import message_line, note
 from nodes.history import last_entries
@@ -29,7 +31,8 @@ FLUSH_S = 10.0
 HELP = (
     "/with NAME  talk with another    /history [N]  show the last N messages\n"
     "/who        whom you talk with   /quit         leave (or end of input)\n"
-    "//text      send a text that begins with /"
+    "//text      send a text that begins with /\n"
+    f"{acting.HELP}"
 )
 
 
@@ -118,6 +121,9 @@ class Talk:
         conv = message.conversation
         if message.seq > self._shown.get(conv, 0):
             self._shown[conv] = message.seq
+            if not is_shown(message):
+                self._client.mark_read(conv, message.seq)
+                return
             line = message_line(
                 message.sender, message.seq, message.ts, text_of(message), message.to
             )
@@ -166,6 +172,16 @@ class Talk:
             case "/who":
                 whom = f"talks with {self._other}" if self._other else "talks with nobody yet"
                 self._say(f"{self._user} {whom}; {self._client.state.value}")
+            case "/reply":
+                number, _, text = rest.partition(" ")
+                if number.isdecimal() and int(number) and text.strip():
+                    self._post(text.strip(), int(number))
+                else:
+                    self._say("/reply N TEXT")
+            case _ if word in acting.WORDS and self._other is not None:
+                await self._client.flush(FLUSH_S)  # it may be about what is on its way
+                done = await acting.act(self._client, self._other, word, rest)
+                self._dim(f"  ✓ {done}") if done else self._say(HELP)
             case "/help":
                 self._say(HELP)
             case _:
@@ -186,20 +202,21 @@ class Talk:
             return
         other = self._other
         entries = await last_entries(self._client, other, limit)
-        for entry in entries:
+        for entry in filter(is_shown, entries):
             self._say(message_line(entry.sender, entry.seq, entry.ts, text_of(entry)))
         if entries:
             self._shown[other] = max(self._shown.get(other, 0), entries[-1].seq)
             self._client.mark_read(other, entries[-1].seq)
 
-    def _post(self, text: str) -> None:
+    def _post(self, text: str, reply: int | None = None) -> None:
         other = self._other
         if other is None:
             self._say("Choose whom to talk with first: /with NAME")
             self._is_good = False
             return
         try:
-            future = self._client.post(other, text)
+            extra = None if reply is None else Extra(re=reply)
+            future = self._client.post(other, text, extra=extra)
         except ActorchatError as error:
             self._fail(error)
             return

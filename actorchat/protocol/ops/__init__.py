@@ -7,6 +7,8 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.act import AnyAct, Delete, Deleted, Edit, Edited, React, Reacted
+from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
@@ -74,6 +76,9 @@ ClientOp = (
     | Contacts
     | Conversations
     | Flag
+    | Edit
+    | Delete
+    | React
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -105,6 +110,9 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "contacts": Contacts,
     "conversations": Conversations,
     "flag": Flag,
+    "edit": Edit,
+    "delete": Delete,
+    "react": React,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -123,6 +131,7 @@ __all__ = [
     "SERVER_OPS",
     "Ack",
     "Actors",
+    "AnyAct",
     "AnyChange",
     "Bye",
     "ByeCode",
@@ -131,10 +140,17 @@ __all__ = [
     "Contact",
     "Contacts",
     "Conversations",
+    "Delete",
+    "Deleted",
     "Describe",
     "Devices",
+    "Edit",
+    "Edited",
+    "Extra",
     "Failure",
+    "FileRef",
     "Flag",
+    "Forwarded",
     "Group",
     "Hello",
     "History",
@@ -153,6 +169,8 @@ __all__ = [
     "Profile",
     "Provision",
     "Push",
+    "React",
+    "Reacted",
     "Receipts",
     "Reconnect",
     "Record",
