@@ -21,12 +21,10 @@ from struct import Struct
 from typing import Any, Protocol
 from zlib import crc32
 
-import msgspec
-
 from actorchat.cluster.registry import RegistryRefusal
 from actorchat.cluster.registry_machine import replay
 from actorchat.cluster.registry_tree import Row, Session, Tree
-from actorchat.cluster.registry_wire import Message
+from actorchat.cluster.registry_wire import Message, convert
 from actorchat.errors import MalformedFrame, StoreBusy, StoreCorrupt, StoreIO, StoreTooNew
 from actorchat.limits import REGISTRY_JOURNAL_RECORDS
 from actorchat.protocol import codec
@@ -259,9 +257,9 @@ class Journal:
         if len(rest) != count + head.get("rows", -1):
             raise StoreCorrupt("the snapshot is not whole", name)
         try:
-            sessions = [msgspec.convert(part, Session) for part in rest[:count]]
-            rows = [msgspec.convert(part, Row) for part in rest[count:]]
-        except msgspec.ValidationError as error:
+            sessions = [convert(part, Session) for part in rest[:count]]
+            rows = [convert(part, Row) for part in rest[count:]]
+        except MalformedFrame as error:
             raise StoreCorrupt(f"the snapshot is damaged: {error}", name) from error
         self.tree.restore(head["revision"], sessions, rows)
 

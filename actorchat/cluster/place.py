@@ -123,8 +123,8 @@ def place(members: Iterable[Member], table: SlotTable, replicas: int = REPLICAS)
         in_sync = tuple(name for name in was.in_sync if name in holders)
         if not was.epoch and holders:
             in_sync = holders  # nothing was written into it yet
-        elif not in_sync and leader in holders:
-            in_sync = (leader,)  # whoever it is copied to
+        elif leader in holders and leader not in in_sync:
+            in_sync = (*in_sync, leader)  # it is copied to before it leads
         epoch = was.epoch + (leader != was.leader)
         slot = Slot(leader, epoch, holders, in_sync)
         if slot != was:

@@ -58,7 +58,7 @@ def ops_in(said: object) -> list[Op]:
             raise BadRequest("no operation", index)
         try:
             fields = dict(zip(cls.__struct_fields__, values, strict=True))
-            ops.append(msgspec.convert(fields, cls))
+            ops.append(msgspec.convert(fields, cls, builtin_types=(bytes,)))
         except msgspec.ValidationError as error:
             raise BadRequest(str(error), index) from None
     return ops
@@ -92,7 +92,7 @@ def convert(said: object, kind: type[Any]) -> Any:
         MalformedFrame: It is not.
     """
     try:
-        return msgspec.convert(said, kind)
+        return msgspec.convert(said, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise MalformedFrame(str(error)) from None
 
@@ -105,7 +105,7 @@ def refusal_out(refusal: RegistryRefusal) -> Message:
 def refusal_in(said: object) -> RegistryRefusal | RegistryAway:
     """Return the error that an answer's `err` tells of; what nobody knows is an unknown outcome."""
     code = said.get("code") if isinstance(said, dict) else None
-    if not isinstance(said, dict) or code not in REFUSALS:
+    if not isinstance(said, dict) or not isinstance(code, str) or code not in REFUSALS:
         if code == SessionLost.code:
             return SessionLost("the registry has ended this session", "none")
         return RegistryAway(f"the registry answered {code!r}")
