@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from actorchat.actor import ActorSystem, LocalRef, LoopDispatcher
 from actorchat.cluster.controller import Controller, Copied
@@ -117,8 +117,7 @@ class Cluster:
             registration = Registration(session, member, lambda _: None)
             registration.start()
             self._registrations.append(registration)
-        while len(self.store.tree.children("/")) < 1 or len(self._here()) < len(members):
-            await asyncio.sleep(0.01)
+        await _until(lambda: len(self._here()) == len(members))
         for member in members[:_CANDIDATES]:
             session = self._sessions[member.name]
             controller = Controller(self._options.slots, self._options.replicas, gone_s=0.05)
@@ -164,6 +163,14 @@ class Cluster:
         await self._system.stop()
 
 
+async def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(int(_SETTLE_S * 100)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError("what the bench waited for did not come")
+
+
 async def registry_figures(options: argparse.Namespace) -> dict[str, Figure]:
     """Count what the registry writes when a cluster starts and when it loses a node."""
     members = members_of(options.nodes, options.zones)
@@ -173,8 +180,7 @@ async def registry_figures(options: argparse.Namespace) -> dict[str, Figure]:
     size = sum(len(row.value) for row in cluster.store.tree.rows())
     lost = members[len(members) // 2].name
     await cluster.lose(lost)
-    while cluster.cache.table.version == begun.version:
-        await asyncio.sleep(0.01)
+    await _until(lambda: cluster.cache.table.version != begun.version)
     copied = await cluster.settle()
     table = cluster.cache.table
     figures: dict[str, Figure] = {

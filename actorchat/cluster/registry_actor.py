@@ -57,6 +57,7 @@ class Plan(msgspec.Struct, gc=False):
     timeout_max_s: float = REGISTRY_TIMEOUT_MAX_S
     tick_s: float = 0.1
     chance: Callable[[int], bytes] = secrets.token_bytes
+    open: list[Callable[[], None]] = []  # ends what a predecessor that was killed has left open
 
 
 class Came(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +91,8 @@ class RegistryActor(Actor):
         self._syncer: Syncer
 
     def on_start(self) -> None:
+        while self._plan.open:
+            self._plan.open.pop()()
         folder = self._plan.folder()
         try:
             self._journal = Journal(folder)
@@ -99,6 +102,7 @@ class RegistryActor(Actor):
         if self._journal.cut_bytes:
             log.info("registry cut off a torn batch", size=self._journal.cut_bytes)
         self._syncer = self._plan.syncer(self._journal.sync)
+        self._plan.open += [self._journal.close, self._syncer.close]
         plan = self._plan
         self._machine = RegistryMachine(
             self._journal.tree,
@@ -143,6 +147,7 @@ class RegistryActor(Actor):
         finally:
             for peer in self._peers.values():
                 peer.hang("the registry stops")
+            self._plan.open.clear()
             self._journal.close()
 
     def _feed(self, event: Event) -> None:
