@@ -140,3 +140,28 @@ SIGNAL_EXPIRES_S = 6.0  # a client shows a signal so long, unless another comes
 
 # -- the store --------------------------------------------------------------------------------
 STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write
+
+# -- the registry -----------------------------------------------------------------------------
+REGISTRY_PATH_CHARS_MAX = 255
+REGISTRY_VALUE_BYTES_MAX = 65_536  # a block of 256 slots takes 4 to 8 KiB; ZooKeeper allows 1 MiB
+REGISTRY_OPS_MAX = 256  # of one transaction
+REGISTRY_FRAME_BYTES_MAX = 1_048_576  # a transaction, as ZooKeeper's jute.maxbuffer
+REGISTRY_TIMEOUT_S = 6.0  # of a session: the node is given up after that
+REGISTRY_TIMEOUT_MIN_S = 0.5
+REGISTRY_TIMEOUT_MAX_S = 120.0
+REGISTRY_CALL_TIMEOUT_S = 5.0  # for one answer
+REGISTRY_LEASE_SHARE = 2 / 3  # of the timeout, after which a holder lets go by itself
+REGISTRY_BEATS = 6  # heartbeats a timeout: four may get lost before the lease ends
+REGISTRY_SESSIONS_MAX = 10_000  # ten for each of a thousand nodes
+REGISTRY_CONNECTIONS_MAX = 12_000
+REGISTRY_OUTBOX_BYTES_MAX = 4_194_304  # unsent bytes of a connection; beyond, it is closed
+REGISTRY_JOURNAL_RECORDS = 10_000  # after which a snapshot is taken and a new journal begun
+REGISTRY_RECONNECT_S = 0.1  # first wait of a client's backoff, doubled each time, with jitter
+REGISTRY_RECONNECT_CAP_S = 1.0
+
+# -- slots ------------------------------------------------------------------------------------
+REPLICAS = 3
+SLOT_BLOCK = 256  # slots of one entry of the registry
+PLACE_SLACK = 0.1  # a node is left in peace while it is this near to its share
+MOVES_AT_ONCE = 64  # slots under way to another node at a time
+MEMBER_GONE_S = 600.0  # a node that was away so long is replaced; before, its slots wait for it

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways, group, presence
+from bench import actors, connections, direct, gateways, group, placement, presence
 
 BENCHES = {
     "actors": (
@@ -28,6 +28,10 @@ BENCHES = {
     "group": (
         group.main,
         "CPU of a durable copy in a group: one message, all members, every device's ack",
+    ),
+    "placement": (
+        placement.main,
+        "the slot table of a thousand nodes: time, balance, what a lost node moves; --plan",
     ),
     "presence": (
         presence.main,

@@ -8,19 +8,20 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
 from actorchat.errors import SettingsError
 from actorchat.settings.rule import contradictions
-from actorchat.settings.schema import Setting, Settings, sections, table
+from actorchat.settings.schema import Setting, Settings, _Section, sections, table
 
 ENV_PREFIX = "ACTORCHAT_"
 Origin = Literal["default", "file", "env", "flag"]
+_Root = TypeVar("_Root", bound=_Section)
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -58,7 +59,23 @@ def resolve(
     Raises:
         SettingsError: Anything is wrong; `problems` has all of it, one line each.
     """
-    known = table()
+    settings, origins = gather(Settings, contradictions, path, env, overrides)
+    return Resolved(settings, origins)
+
+
+def gather(
+    root: type[_Root],
+    rule: Callable[[Mapping[str, Any]], Iterable[str]],
+    path: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> tuple[_Root, dict[str, Origin]]:
+    """Return the settings of `root`, a role's, and their origins; see `resolve`.
+
+    What must hold between settings is `rule`'s to say. Another role's variables are none of this
+    one's affair, since one environment may serve several.
+    """
+    known = table(root)
     problems: list[str] = []
     values: dict[str, object] = {key: setting.default for key, setting in known.items()}
     origins: dict[str, Origin] = dict.fromkeys(known, "default")
@@ -72,27 +89,28 @@ def resolve(
             problems.append(f"{said}: {_expected(known[key].type, error)}, got {value!r}")
 
     if path is not None:
-        for key, value in _read_file(Path(path), known, problems):
+        for key, value in _read_file(Path(path), root, known, problems):
             put(key, value, "file", f"{path}: {key}")
     by_variable = {env_name(key): key for key in known}
+    others = set() if root is Settings else {env_name(key) for key in table()}
     for variable, text in sorted((os.environ if env is None else env).items()):
         if variable in by_variable:
             put(by_variable[variable], text, "env", variable)
-        elif variable.startswith(ENV_PREFIX) and "__" in variable:
+        elif variable.startswith(ENV_PREFIX) and "__" in variable and variable not in others:
             problems.append(f"{variable}: no such setting{_meant(variable, by_variable)}")
     for key, flag in (overrides or {}).items():
         if key not in known:
             problems.append(f"flag {key}: no such setting{_meant(key, known)}")
         elif flag is not None:
             put(key, flag, "flag", f"flag {key}")
-    problems.extend(contradictions(values))
+    problems.extend(rule(values))
     if problems:
         raise SettingsError(problems)
-    return Resolved(msgspec.convert(_nested(values), Settings), origins)
+    return msgspec.convert(_nested(values), root), origins
 
 
 def _read_file(
-    path: Path, known: Mapping[str, Setting], problems: list[str]
+    path: Path, root_type: type[_Section], known: Mapping[str, Setting], problems: list[str]
 ) -> Iterator[tuple[str, object]]:
     """Yield the settings of a file by dotted key; what can't be one goes to `problems`."""
     try:
@@ -103,7 +121,7 @@ def _read_file(
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path}: not TOML: {error}")
         return
-    tables = dict(sections())
+    tables = dict(sections(root_type))
     pending: list[tuple[str, Any]] = list(root.items())
     while pending:
         key, value = pending.pop(0)

@@ -292,10 +292,10 @@ def sections(cls: type[_Section] = Settings, prefix: str = "") -> Iterator[tuple
             yield from sections(hint, f"{prefix}{name}.")
 
 
-def table() -> dict[str, Setting]:
+def table(root: type[_Section] = Settings) -> dict[str, Setting]:
     """Return every setting by its dotted key, in the order of the file."""
     found: dict[str, Setting] = {}
-    for section, cls in sections():
+    for section, cls in sections(root):
         hints = get_type_hints(cls, include_extras=True)
         for field in msgspec.structs.fields(cls):
             hint = hints[field.name]

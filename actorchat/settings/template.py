@@ -7,25 +7,28 @@ import textwrap
 import msgspec
 
 from actorchat.settings.loader import env_name
-from actorchat.settings.schema import Settings, sections, table
+from actorchat.settings.schema import Settings, _Section, sections, table
 
 
-def render_toml(settings: Settings | None = None, *, commented: bool = True) -> str:
+def render_toml(
+    settings: _Section | None = None, *, commented: bool = True, what: str = "a standalone node"
+) -> str:
     """Return `settings`, the defaults unless given, as a file that `load` reads back.
 
     With `commented` each section and setting is explained.
     """
-    values = msgspec.to_builtins(settings or Settings())
-    classes = dict(sections())
+    settings = settings or Settings()
+    values = msgspec.to_builtins(settings)
+    classes = dict(sections(type(settings)))
     comment = textwrap.TextWrapper(98, initial_indent="# ", subsequent_indent="# ")
     lines: list[str] = []
     if commented:
         lines += [
-            "# Every setting of a standalone node. Each can be overridden in the environment,",
+            f"# Every setting of {what}. Each can be overridden in the environment,",
             f"# as in {env_name('log.level')}=debug, and there by a flag of the command line.",
         ]
     open_section = None
-    for key, setting in table().items():
+    for key, setting in table(type(settings)).items():
         section, _, name = key.rpartition(".")
         if section != open_section:
             open_section = section

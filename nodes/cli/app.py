@@ -21,6 +21,7 @@ from nodes.cli import (
     replay,
     store,
 )
+from nodes.cli import registry as registry_commands
 from nodes.cli.failure import EXPLAINED, Exit, explain
 from nodes.cli.terminal import note
 
@@ -67,7 +68,20 @@ class _Run:
     is_debug = False
 
 
-for _part in (node, actors, account, people, message, act, group, presence, config, store, replay):
+for _part in (
+    node,
+    actors,
+    account,
+    people,
+    message,
+    act,
+    group,
+    presence,
+    config,
+    store,
+    replay,
+    registry_commands,
+):
     _part.register(app)
 
 
