@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways, group, presence
+from bench import actors, connections, direct, gateways, group, link, presence
 
 BENCHES = {
     "actors": (
@@ -28,6 +28,10 @@ BENCHES = {
     "group": (
         group.main,
         "CPU of a durable copy in a group: one message, all members, every device's ack",
+    ),
+    "link": (
+        link.main,
+        "CPU, latency and bytes a second between actors of two nodes, over ipc and CURVE",
     ),
     "presence": (
         presence.main,
