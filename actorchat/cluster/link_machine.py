@@ -36,6 +36,8 @@ SHUTDOWN: Final = "shutdown"
 SILENT: Final = "silent"
 SUSPECTED: Final = "disconnected"
 
+SPENT: Final = 2**64 - 1  # in place of the acked seq: that lane of yours is given up here
+
 
 class Dial(msgspec.Struct, gc=False):
     """Make a new connection, in place of the old one if there is any."""
@@ -100,7 +102,6 @@ class LinkMachine:
         self._frame: bytes | None = None  # packed and not yet taken by the connection
         self._lane = 0
         self._seq = 0
-        self._is_acked = False  # the peer has our hello
         self._is_due = False  # a hello, or a frame without items
         self._bye = 0  # 0: no; 1: due; 2: sent
         self._sent_s = 0.0
@@ -190,7 +191,8 @@ class LinkMachine:
     def _pack(self, kind: int, seq: int, body: bytes) -> bytes:
         self._is_due = False
         self._unacked_bytes = 0
-        acked = (self.peer_incarnation, self._in_lane, self._in_seq) if self._is_open else (0, 0, 0)
+        seq_acked = self._in_seq if self._is_open else SPENT
+        acked = (self.peer_incarnation, self._in_lane, seq_acked)
         head = Head(kind, self.node, self.incarnation, self._lane, seq, *acked)
         return pack_frame(head, body)
 
@@ -233,7 +235,8 @@ class LinkMachine:
             return []
         effects: list[Effect] = []
         if (head.incarnation, head.lane) != self._in_id():
-            if self._is_open and self.state in {DIALLING, UP}:  # the pair of this lane is over
+            # While this end dials it keeps its lane, or both might chase each other for ever.
+            if self.state == UP:
                 is_new = head.incarnation != self.peer_incarnation
                 effects += self._fall(RESTARTED if is_new else RESET, now_s)
             self.peer_incarnation, self._in_lane = head.incarnation, head.lane
@@ -243,7 +246,8 @@ class LinkMachine:
                 effects += self._dial_if_due(now_s)
         elif not self._is_open:
             if self._is_spent or self._in_seq:
-                self.refused += 1  # the lane was given up
+                self.refused += 1  # the lane was given up, and the peer may not know
+                self._is_due = self.state == DIALLING
                 return []
             self._is_open = True  # nothing but hellos ever came on it: it is as good as new
         self._heard_s = now_s
@@ -255,6 +259,8 @@ class LinkMachine:
     def _on_ack(self, head: Head, now_s: float) -> list[Effect]:
         if (head.acked_incarnation, head.acked_lane) != (self.incarnation, self._lane):
             return []
+        if head.acked_seq == SPENT:
+            return self._fall(SUSPECTED, now_s) if self.state == UP else self._renew(now_s)
         flying = self._flying
         while flying and flying[0][0] <= head.acked_seq:
             _, self._acked = flying.popleft()
@@ -268,6 +274,13 @@ class LinkMachine:
         self._heard_s = now_s
         self._is_due = True
         return [Up(self.peer_incarnation)]
+
+    def _renew(self, now_s: float) -> list[Effect]:
+        """Dial a new lane at once, in place of one that the peer has given up."""
+        if self.state != DIALLING:
+            return []
+        self._redial_s = now_s
+        return self._dial_if_due(now_s)
 
     # -- time, and what the connection tells -----------------------------------------------------
     def tick(self, now_s: float) -> list[Effect]:

@@ -325,3 +325,30 @@ def test_what_another_thread_queued_while_the_link_was_down_is_not_sent_later() 
     assert one.machine.state == link.UP
     assert other.bodies == []
     assert one.machine.lost == lost + 1
+
+
+def test_ends_that_dial_at_the_same_time_do_not_chase_each_other() -> None:
+    one, other = pair()
+    for end in (one, other):
+        end.machine.give_up("test", 1.0)
+    for end in (one, other):
+        assert end.machine.tick(2.0) == [Dial()]
+    exchange(one, other, 2.0)  # comes to rest
+    one.machine.tick(4.0)
+    other.machine.tick(4.0)
+    exchange(one, other, 4.0)
+    assert one.machine.state == other.machine.state == link.UP
+
+
+def test_an_end_whose_lane_was_given_up_is_told_and_dials_another() -> None:
+    one, other = pair()
+    for end in (one, other):
+        end.machine.give_up("test", 1.0)
+        end.machine.tick(2.0)
+    exchange(one, other, 2.0)
+    one.machine.give_up("test", 3.0)  # the other is up, or dials on a lane that is spent
+    for now_s in (4.0, 5.0, 6.0):
+        one.machine.tick(now_s)
+        other.machine.tick(now_s)
+        exchange(one, other, now_s)
+    assert one.machine.state == other.machine.state == link.UP
