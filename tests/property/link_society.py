@@ -15,7 +15,7 @@ import msgspec
 
 from actorchat.actor import Actor, ActorSystem, Down, LocalRef, Ref, Reply, SeededDispatcher
 from actorchat.cluster.link import PeerAddress
-from actorchat.cluster.mesh import Mesh
+from actorchat.cluster.mesh import Mesh, NodeDown, NodeUp
 from actorchat.cluster.remote import RemoteRef
 from actorchat.errors import ActorDead, CallTimeout
 from actorchat.testing.link_net import LinkNet, LinkWeather
@@ -147,13 +147,17 @@ class Member(Actor):
         self.society = society
         self.mesh = mesh
         self.said: Counter[Any] = Counter()
-        self.last: dict[Any, tuple[int, int]] = {}  # generation of the link, number
+        self.last: dict[Any, tuple[int, int]] = {}  # era of the link, number
+        self.eras: Counter[str] = Counter()  # of nodes: how often each came or went
         self.mine: dict[int, Any] = {}
         self.gone: set[tuple[Any, int]] = set()
 
-    def generation(self, ref: Any) -> int:
-        peer = self.mesh.peers.get(ref.node) if isinstance(ref, RemoteRef) else None
-        return 0 if peer is None else peer._generation
+    def on_start(self) -> None:
+        self.mesh.monitor_nodes(self.ref)
+
+    def era(self, ref: Any) -> int:
+        """Return which link to the home of `ref` this is, as the mailbox told it."""
+        return self.eras[ref.node] if isinstance(ref, RemoteRef) else 0
 
     async def on_receive(self, message: Any) -> Any:
         society = self.society
@@ -161,26 +165,28 @@ class Member(Actor):
             return message.number
         if isinstance(message, Said):
             self.hear(message)
+        elif isinstance(message, NodeUp | NodeDown):
+            self.eras[message.node] += 1
         elif isinstance(message, Down):
             if self.mine.pop(message.mref, None) != message.ref:
                 society.breach("G4: a Down came twice, or of another")
             if message.reason != "noconnection":
-                self.gone.add((message.ref, self.generation(message.ref)))
+                self.gone.add((message.ref, self.era(message.ref)))
         if message == "go" and society.budget > 0:
             society.budget -= 1
             await self.act()
         return None
 
     def hear(self, said: Said) -> None:
-        generation = self.generation(said.sender)
+        era = self.era(said.sender)
         was, number = self.last.get(said.sender, (-1, 0))
         if said.number <= number:
             self.society.breach("G1, G2: a message came twice or out of order")
-        if said.number != number + 1 and generation == was:
+        if said.number != number + 1 and era == was:
             self.society.breach("G3: messages are missing though the link never was down")
-        if (said.sender, generation) in self.gone:
+        if (said.sender, era) in self.gone:
             self.society.breach("G4: a message came after its sender's Down")
-        self.last[said.sender] = generation, said.number
+        self.last[said.sender] = era, said.number
         self.society.done["heard"] += isinstance(said.sender, RemoteRef)
 
     async def act(self) -> None:
