@@ -17,6 +17,8 @@
     │   ├── Overloaded            busy
     │   ├── CallTimeout           timeout
     │   ├── ConnectionLost        connection_lost
+    │   ├── LinkFull              busy
+    │   ├── StaleEpoch            moved
     │   └── ActorDead             gone
     ├── Refusal                   a refusal by the rules, as a client sees it (`err` of a reply)
     ├── SessionEnded              a client's session is over for good: closed, or ended there
@@ -26,6 +28,8 @@
     ├── NoMessage                 no message is being handled that could be put aside or deferred
     ├── NoEventLoop               an actor off the event loop can't have tasks of it
     ├── CallCycle                 an awaited call waits for itself, over a chain of actors
+    ├── Unsendable                a message that can't cross to another node
+    ├── RemoteError               an error of another node that has no class here
     ├── SettingsError             a configuration that can't be used
     └── Fatal                     ours: the node must stop acking and exit
         ├── StoreCorrupt          exit status 78
@@ -98,7 +102,7 @@ class Unavailable(ActorchatError):
     """Something outside this code's control is full, busy, late or gone."""
 
     code = "unavailable"
-    retry = "after"
+    retry: ClassVar[Retry] = "after"
 
 
 class StoreFull(Unavailable):
@@ -149,6 +153,19 @@ class ConnectionLost(Unavailable):
 
     code = "connection_lost"
     outcome = "unknown"
+
+
+class LinkFull(Unavailable):
+    """As many bytes wait for another node as may; the message was not queued."""
+
+    code = "busy"
+
+
+class StaleEpoch(Unavailable):
+    """The sender went by an older table than the receiver; the message was not handled."""
+
+    code = "moved"
+    retry = "elsewhere"
 
 
 class ActorDead(Unavailable):
@@ -232,6 +249,23 @@ class CallCycle(ActorchatError):
     def __init__(self, text: str, chain: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.chain = chain
+
+
+class Unsendable(ActorchatError):
+    """A message is of no type that crosses to other nodes, or too long; it was not sent."""
+
+    code = "unsendable"
+
+
+class RemoteError(ActorchatError):
+    """An error of another node, as text: `kind` is the name of its class there."""
+
+    code = "remote"
+    outcome = "unknown"
+
+    def __init__(self, text: str, kind: str = "RemoteError") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class SettingsError(ActorchatError):

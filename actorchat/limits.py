@@ -113,6 +113,27 @@ ACTORS_SHOWN_MAX = 50  # actors an operator is shown at once, at 37 CBOR items e
 ACTOR_LINES_MAX = 200  # ... and lines of the tree, at 13
 TRACEBACK_CHARS_MAX = 8_192  # of a crash, as text; a deep recursion prints megabytes
 
+# -- links between nodes ------------------------------------------------------------------------
+LINK_MESSAGE_BYTES_MAX = 4_194_304  # one message to another node; the longest page is 256 KiB
+LINK_FRAME_BYTES_MAX = 262_144  # of a loop's turn, messages together; a longer one goes alone
+LINK_ZMQ_BYTES_MAX = 8_388_608  # libzmq hangs up on whoever sends more: never one of ours
+LINK_WINDOW_BYTES = 8_388_608  # not yet acked by the peer; beyond, senders are told `LinkFull` ...
+LINK_OVERRUN_BYTES = 33_554_432  # ... and with so many answers and Downs on top the link is cut
+LINK_ACK_BYTES = 1_048_576  # the peer acks at least so often, an eighth of its window
+LINK_TICK_S = 2.0  # a link without traffic says so often that it is there
+LINK_SILENT_S = 8.0  # four missed ticks: the peer is down, as with Erlang's net_ticktime, scaled
+LINK_SUSPECT_S = 1.0  # to answer once its connection was seen to break
+LINK_HELLO_S = 1.0  # between two hellos that nobody has answered
+LINK_BEAT_S = 0.25  # how often links look at the clock
+LINK_REDIAL_MIN_S = 0.1
+LINK_REDIAL_MAX_S = 5.0
+LINK_DRAIN_S = 2.0  # for a peer to ack the last of a link that ends
+LINK_PIPE_FRAMES = 64  # in libzmq's queue; what waits here is counted in bytes instead
+LINK_PASS_FRAMES = 64  # read before the loop has its turn
+LINK_HANDSHAKE_S = 5.0  # a connection that has not said who it is
+LINK_KEYS_HEARD_MAX = 10_000  # connections whose owner is remembered; the oldest is forgotten
+LINK_FOUND_MAX = 16_384  # actors that a peer tells by number and that are found at once
+
 # -- sign-in ----------------------------------------------------------------------------------
 HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on two cores
 SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways, group, placement, presence
+from bench import actors, connections, direct, gateways, group, link, placement, presence
 
 BENCHES = {
     "actors": (
@@ -32,6 +32,9 @@ BENCHES = {
     "placement": (
         placement.main,
         "the slot table of a thousand nodes: time, balance, what a lost node moves; --plan",
+    "link": (
+        link.main,
+        "CPU, latency and bytes a second between actors of two nodes, over ipc and CURVE",
     ),
     "presence": (
         presence.main,

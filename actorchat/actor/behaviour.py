@@ -161,7 +161,7 @@ class Actor(Base):
         timers.add(timer, delay_s)
         return reply
 
-    def monitor(self, ref: LocalRef) -> int:
+    def monitor(self, ref: LocalRef | monitor.Foreign) -> int:
         """Receive a `Down` when `ref` ends, at once if it is dead; returns its `mref`."""
         return monitor.monitor(self.system, self.ref, ref)
 

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from actorchat.actor.mailbox import NOTHING, Signal
 from actorchat.actor.reason import NOPROC
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actorchat.actor.ref import LocalRef
     from actorchat.actor.system import ActorSystem
+
+
+class Foreign(Protocol):
+    """A ref of an actor that does not live here, and that sees to its monitors itself."""
+
+    is_foreign: bool
+
+    def watch(self, mref: int, owe: Callable[[object], None]) -> None:
+        """Have `owe(reason)` called once when the actor ends, after its last message."""
+
+    def unwatch(self, mref: int) -> None:
+        """Forget a `watch`."""
+
+
+class Outpost:
+    """Stands in the table of watchers for one that does not live here; any thread."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, told: Callable[[object], None]) -> None:
+        self._told = told
+
+    def _signal(self, signal: DownSignal) -> None:
+        self._told(signal.down.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +47,7 @@ class Down:
     """
 
     mref: int
-    ref: LocalRef
+    ref: Any
     reason: object
 
 
@@ -60,12 +86,19 @@ class ChildExit(Signal):
         return self
 
 
-def monitor(system: ActorSystem, watcher: LocalRef, target: LocalRef) -> int:
+def monitor(system: ActorSystem, watcher: LocalRef, target: LocalRef | Foreign) -> int:
     """Have `watcher` told when `target` ends; at once with "noproc" when it is dead already.
 
     Thread: the watcher's own turn.
     """
     mref = next(system.monitor_refs)
+    if target.is_foreign:
+        with system.lock:
+            watcher._bond().monitors[mref] = cast("LocalRef", target)
+        owe = cast(Foreign, target).watch
+        owe(mref, lambda why: watcher._signal(DownSignal(Down(mref, target, why))))
+        return mref
+    target = cast("LocalRef", target)
     with system.lock:
         watcher._bond().monitors[mref] = target
         watchers = target._bond().watchers if target._limit else None
@@ -86,9 +119,33 @@ def demonitor(system: ActorSystem, watcher: LocalRef, mref: int) -> bool:
         target = None if bonds is None else bonds.monitors.pop(mref, None)
         if target is None:
             return False
-        if target._bonds is not None and target._bonds.watchers is not None:
+        if target.is_foreign:
+            cast(Foreign, target).unwatch(mref)
+        elif target._bonds is not None and target._bonds.watchers is not None:
             target._bonds.watchers.pop(mref, None)
     return True
+
+
+def watch_from_afar(
+    system: ActorSystem, target: LocalRef, mref: int, told: Callable[[object], None]
+) -> bool:
+    """Have `told(reason)` called once `target` has ended and said its last; False: it has already.
+
+    Called in the target's thread. `mref` is one of `system.monitor_refs`.
+    """
+    with system.lock:
+        watchers = target._bond().watchers if target._limit else None
+        if watchers is None:
+            return False
+        watchers[mref] = Outpost(told)  # type: ignore[assignment]
+        return True
+
+
+def unwatch_from_afar(system: ActorSystem, target: LocalRef, mref: int) -> None:
+    """Forget a `watch_from_afar`."""
+    with system.lock:
+        if target._bonds is not None and target._bonds.watchers is not None:
+            target._bonds.watchers.pop(mref, None)
 
 
 def release(system: ActorSystem, ref: LocalRef) -> None:
@@ -101,7 +158,9 @@ def release(system: ActorSystem, ref: LocalRef) -> None:
         if bonds is None:
             return
         for mref, target in bonds.monitors.items():
-            if target._bonds is not None and target._bonds.watchers is not None:
+            if target.is_foreign:
+                cast(Foreign, target).unwatch(mref)
+            elif target._bonds is not None and target._bonds.watchers is not None:
                 target._bonds.watchers.pop(mref, None)
         bonds.monitors.clear()
         watchers, bonds.watchers = bonds.watchers or {}, None

@@ -108,6 +108,8 @@ class LocalRef(ActorRef[Any]):
         "actor_class",
     )
 
+    is_foreign = False  # see monitor.Foreign
+
     def __init__(
         self,
         actor_class: type[Actor],

@@ -1,1 +1,3 @@
-"""Knows how nodes find each other and who leads what. Must not know chat, clients or gateways."""
+"""Knows how nodes find and reach each other, and who leads what.
+Must not know chat, clients or gateways.
+"""
