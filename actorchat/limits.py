@@ -123,3 +123,20 @@ SIGNAL_EXPIRES_S = 6.0  # a client shows a signal so long, unless another comes
 
 # -- the store --------------------------------------------------------------------------------
 STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write
+
+# -- files ------------------------------------------------------------------------------------
+FILE_BYTES_MAX = 67_108_864  # of one file, by default; what others take is 16 MiB to 2 GiB
+FILE_QUOTA_BYTES = 1_073_741_824  # of one user's files together, by default
+FILE_DISK_FREE_BYTES_MIN = 268_435_456  # of the disk, kept for messages; four write-ahead logs
+FILE_TICKET_S = 900.0  # a ticket is good for so long; a phone finds a network again in that time
+FILE_TICKETS_MAX = 16_384  # good at the same time, 0.5 KiB each ...
+FILE_TICKETS_USER_MAX = 64  # ... and of one user
+FILE_TRANSFERS_MAX = 64  # under way at the same time, with 256 KiB of memory each ...
+FILE_TRANSFERS_USER_MAX = 8  # ... and of one user
+FILE_THREADS = 2  # that write; each transfer has one job with them at most
+FILE_RATE_BYTES_PER_S_MIN = 8_192  # a transfer may take as long as at this rate, and this besides:
+FILE_GRACE_S = 30.0
+FILE_STALL_S = 15.0  # nothing came, or nothing was taken, for so long
+FILE_CHUNK_BYTES = 262_144  # that a client reads and writes at once
+FILE_TRIES_MAX = 5  # a client brings or fetches a file so often before it gives up
+MEDIA_TYPE_CHARS_MAX = 127  # both halves of RFC 6838 at their longest

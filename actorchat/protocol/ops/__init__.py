@@ -7,6 +7,7 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.file import FILE_OPS, Download, Upload
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
@@ -74,6 +75,8 @@ ClientOp = (
     | Contacts
     | Conversations
     | Flag
+    | Upload
+    | Download
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -105,6 +108,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "contacts": Contacts,
     "conversations": Conversations,
     "flag": Flag,
+    "upload": Upload,
+    "download": Download,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -119,6 +124,7 @@ SERVER_OPS: dict[str, type[Push]] = {
 
 __all__ = [
     "CLIENT_OPS",
+    "FILE_OPS",
     "PEOPLE_OPS",
     "SERVER_OPS",
     "Ack",
@@ -133,6 +139,7 @@ __all__ = [
     "Conversations",
     "Describe",
     "Devices",
+    "Download",
     "Failure",
     "Flag",
     "Group",
@@ -166,5 +173,6 @@ __all__ = [
     "SignalPush",
     "Status",
     "Unwatch",
+    "Upload",
     "Watch",
 ]
