@@ -13,6 +13,7 @@ from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
+from actorchat.broker.file import FilesActor
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing
@@ -21,9 +22,11 @@ from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.shelf import Shelf
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Conv, Event
+from actorchat.chat.file import FilePolicy
 from actorchat.limits import (
     DEVICES_MAX,
     GROUP_MEMBERS_MAX,
@@ -102,6 +105,7 @@ class Parts:
     group_members_max: int = GROUP_MEMBERS_MAX
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
+    files: FilePolicy = field(default_factory=FilePolicy)
     on_fatal: Callable[[Exception], None]
 
 
@@ -126,6 +130,7 @@ class Broker:
             parts.group_members_max,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
+        context.shelf = Shelf(parts.engine)
         context.trackers = Trackers(self._spawn_tracker)
         self._system = system
         self._parts = parts
@@ -156,6 +161,7 @@ class Broker:
             Child("authenticator", AuthenticatorActor, desk),
             Child(TRACKERS, NamedSupervisor, (TRACKERS,)),
             Child("people", PeopleActor, (context, context.census)),
+            Child("files", FilesActor, (context, parts.files)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
         ]
