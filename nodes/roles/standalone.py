@@ -24,6 +24,7 @@ from actorchat.metrics import Exposition
 from actorchat.settings import Settings
 from actorchat.store.committer import ThreadSyncer
 from actorchat.store.rocks import RocksEngine
+from nodes.roles.files import FileRoom, file_policy_of
 from nodes.roles.gateways import make_gateways
 from nodes.roles.numbers import expose_node
 
@@ -89,14 +90,20 @@ class Standalone:
                 group_members_max=settings.chat.group_members_max,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
+                files=file_policy_of(settings),
                 on_fatal=self._fatal,
             )
         )
         self._broker.context.report = self.report
         self._numbers = Exposition()
         self._is_listening = False
+        self._files = FileRoom(settings, data, self._broker.context)
         self._gateways = make_gateways(
-            settings, self._broker.open_session, self.why_not_ready, self._numbers.text
+            settings,
+            self._broker.open_session,
+            self.why_not_ready,
+            self._numbers.text,
+            self._files.depot,
         )
         self._metrics = Exposition()
         for name, gateway in self._gateways.items():
@@ -116,6 +123,7 @@ class Standalone:
 
     async def start(self) -> None:
         """Start the actors, then listen."""
+        await self._files.start(lambda: self.addresses.get("http", ""))
         await self._broker.start().started()
         for gateway in self._gateways.values():
             await gateway.start()
@@ -138,6 +146,7 @@ class Standalone:
                 await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
+        self._files.close()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()
@@ -196,6 +205,7 @@ class Standalone:
             "gc_pause_max_ms": round(self._collector.pause_max_s * 1000),
             "gc_freezes": self._collector.freezes,
             **self._broker.counts(),
+            **self._files.depot.counts(),
         }
 
     # -- when something breaks ---------------------------------------------------------------------
