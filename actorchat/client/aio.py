@@ -16,7 +16,9 @@ from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
+from actorchat.client.file import FileCalls
 from actorchat.client.group import GroupCalls
+from actorchat.client.link import Address
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
 from actorchat.client.people import PeopleCalls
@@ -103,7 +105,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls):
+class Chat(GroupCalls, PeopleCalls, FileCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
@@ -328,6 +330,9 @@ class Chat(GroupCalls, PeopleCalls):
         if view == "info" and who is None:
             raise InvalidOp("info needs the name or the id of an actor")
         return await self._ask(ops.Actors(0, view, by, count, who))
+
+    def _door(self) -> tuple[Address, ssl.SSLContext | None]:
+        return self._shell.door
 
     async def _ask(self, request: event.Request) -> dict[str, object]:
         try:

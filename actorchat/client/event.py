@@ -17,6 +17,7 @@ from actorchat.protocol.ops import (
     Conversations,
     Describe,
     Devices,
+    Download,
     Flag,
     Group,
     History,
@@ -29,6 +30,7 @@ from actorchat.protocol.ops import (
     Revoke,
     ServerOp,
     Status,
+    Upload,
     Watch,
 )
 
@@ -52,6 +54,8 @@ Request = (
     | Describe
     | Contact
     | Contacts
+    | Upload
+    | Download
 )
 
 
