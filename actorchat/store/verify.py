@@ -222,7 +222,6 @@ class _StateCheck:
             keys.unpack_presence(value)
         return _check_format(key, value)
 
-
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:
         if owner != self._user:
             self._user, self._files, self._size = owner, 0, 0
