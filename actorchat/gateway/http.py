@@ -126,7 +126,13 @@ class Door(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, or what no handler could answer."""
+        """Answer what is no HTTP, or what no handler could answer.
+
+        Raises:
+            ConnectionError: Nobody is there any more.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
         if request._payload_writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         if status >= 500 and exc is not None:
@@ -136,6 +142,12 @@ class Door(RequestHandler):
         answer = plain(status, "failed" if is_ours else "not HTTP, or longer than is taken here")
         answer.force_close()
         return answer
+
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what the server did not expect; a peer that goes while its body is read is not."""
+        if not isinstance(kw.get("exc_info"), ConnectionError):
+            super().log_exception(*args, **kw)
 
 
 class HttpServer(web.Server):
