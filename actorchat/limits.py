@@ -81,6 +81,22 @@ GROUP_MARKS_PUSHED_MAX = 32  # members of a group whose marks are pushed; beyond
 GROUP_MARKS_DELAY_S = 1.0  # marks of a group are pushed together with those of so long a time
 GROUP_PAGE_ITEMS_MAX = 2_600  # CBOR items of a page's records: 200 messages at 13
 
+# -- messages ---------------------------------------------------------------------------------
+MENTIONS_MAX = 64  # users that one message names; more is shouting
+FILES_MAX = 10  # of a message, at 9 CBOR items each
+FILE_HASH_BYTES = 32
+FILE_NAME_CHARS_MAX = 255  # what file systems take
+FILE_TYPE_CHARS_MAX = 127  # RFC 6838, 4.2, for each half of a media type; in use are less than 80
+FORWARD_HOPS_MAX = 99  # clients show "often" from 5 on
+EXPIRES_S_MAX = 7_776_000  # 90 days, as the longest that messengers offer
+EDIT_WINDOW_S = 900.0  # how long a message may be edited; WhatsApp has 15 minutes
+DELETED_AT_ONCE_MAX = 100  # messages in one request; each is read and written anew
+EMOJI_CHARS_MAX = 16  # code points; the longest sequence of Unicode 15 has 10
+EMOJIS_MAX = 20  # different ones at a message, as Discord has it ...
+REACTIONS_MAX = 256  # ... and in all: each is an item of every page that shows the message
+RECORD_BYTES_MAX = FRAME_BYTES_MAX - 512  # edits and reactions may not grow one beyond a frame
+EXPIRED_AT_ONCE_MAX = 1_024  # rows that are turned into tombstones in one go
+
 # -- actors -----------------------------------------------------------------------------------
 ENTITY_IDLE_S = 120.0  # a user or conversation without work is stopped; the log has it all
 ENTITY_MAILBOX_MAX = 65_536
@@ -139,4 +155,3 @@ FILE_GRACE_S = 30.0
 FILE_STALL_S = 15.0  # nothing came, or nothing was taken, for so long
 FILE_CHUNK_BYTES = 262_144  # that a client reads and writes at once
 FILE_TRIES_MAX = 5  # a client brings or fetches a file so often before it gives up
-MEDIA_TYPE_CHARS_MAX = 127  # both halves of RFC 6838 at their longest

@@ -5,22 +5,28 @@ Must not know who asks, or write.
 from __future__ import annotations
 
 from sys import maxsize
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from actorchat.chat.account import Account, Device
-from actorchat.chat.change import digest_of
+from actorchat.chat.act import asked_of
+from actorchat.chat.change import digest_of as digest_of_change
 from actorchat.chat.conversation import SENDER_TAGS
 from actorchat.chat.event import Conv, Pair, Prior, Row
+from actorchat.chat.extra import digest_of, digest_of_record
 from actorchat.chat.visibility import LEVELS
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import direct_pair, other_of
 from actorchat.protocol import codec
-from actorchat.protocol.ops import PrivacyLevel
+from actorchat.protocol.ops import Edited, PrivacyLevel, Record
 from actorchat.store import keys
 from actorchat.store.engine import Engine
 
+if TYPE_CHECKING:
+    from actorchat.broker.reading import Reading
+
+_RICH = codec.RICH_HEAD[0]
 _SEQ_END = keys.SEQ_MAX
 _ROWS_AT_ONCE = 32  # before their bytes are looked at: 8 MiB at the worst
 _OUTBOX_END = b"\xff" * keys.OWNER_BYTES
@@ -81,8 +87,20 @@ class Archive:
         if value is None:
             return None
         seq, ts = keys.unpack_sent(value)
-        record = self.record(conversation, seq)
-        return Prior(seq, ts, _digest(record))
+        return Prior(
+            seq, ts, self._digest(conversation, codec.decode_record(self.record(conversation, seq)))
+        )
+
+    def _digest(self, conversation: bytes, record: Record) -> int | None:
+        if record.change is not None:
+            return digest_of_change(record.change)
+        if record.act is None:
+            return digest_of_record(record)
+        target = None
+        if isinstance(record.act, Edited):
+            target = codec.decode_record(self.record(conversation, record.act.ref))
+        asked = asked_of(record, target)
+        return None if asked is None else digest_of(*asked)
 
     def record(self, conversation: bytes, seq: int) -> bytes:
         """Return the record `seq`; it must be there."""
@@ -90,6 +108,30 @@ class Archive:
         if value is None:
             raise StoreCorrupt(f"history lacks seq {seq} of {conversation.hex()}")
         return keys.unpack_history(value)[1]
+
+    def find(self, conversation: bytes, seq: int) -> bytes | None:
+        """Return the record `seq`, None if there is none."""
+        value = self._get(keys.history_key(conversation, seq), self._history)
+        return None if value is None else keys.unpack_history(value)[1]
+
+    def is_hidden(self, owner: bytes, conversation: bytes, seq: int) -> bool:
+        """Say whether a user has deleted a message for oneself."""
+        key = keys.state_key(owner, keys.HIDDEN, keys.place(conversation, seq))
+        return self._get(key, self._state) is not None
+
+    def hidden(self, owner: bytes, conversation: bytes, first: int, last: int) -> set[int]:
+        """Return which of the messages `first` to `last` a user has deleted for oneself."""
+        prefix = keys.state_key(owner, keys.HIDDEN)
+        start = prefix + keys.place(conversation, first)
+        rows = self._scan(self._state, start, prefix + keys.place(conversation, last + 1))
+        return {keys.parse_place(key[len(prefix) :])[1] for key, _ in rows}
+
+    def due(self, conversation: bytes, upto_wall_ms: int, limit: int) -> list[tuple[int, int]]:
+        """Return (wall ms, seq) of the messages whose time is up, the first `limit`."""
+        start = keys.state_key(conversation, keys.EXPIRY)
+        stop = keys.expiry_key(conversation, upto_wall_ms + 1, 0)
+        rows = self._scan(self._state, start, stop, limit)
+        return [keys.parse_expiry_id(key[len(start) :]) for key, _ in rows]
 
     def records(
         self,
@@ -150,10 +192,12 @@ class Archive:
         first: int,
         last: int | None = None,
         bytes_max: int | None = None,
+        reading: Reading | None = None,
     ) -> list[Row]:
         """Return the updates `first` to `last` (None: all there are) of a user.
 
-        With `bytes_max` it stops before the row that would be too much, but never before the first.
+        With `reading` they are as they are shown to who reads. With `bytes_max` it stops before the
+        row that would be too much, but never before the first.
         """
         left = maxsize if bytes_max is None else bytes_max
         start = keys.inbox_key(owner, first)
@@ -163,6 +207,8 @@ class Archive:
             upd = keys.parse_inbox_key(key)[1]
             row = keys.unpack_inbox(value)
             record = row.record or self.record(row.conversation, row.seq)
+            if reading is not None and (reading.veiled or record[0] >= _RICH):
+                record = reading.update(row.conversation, row.seq, record)
             left -= len(record)
             if left < 0 and found:
                 break
@@ -232,8 +278,3 @@ class Archive:
             return msgspec.convert(codec.decode(value), kind)
         except (MalformedFrame, msgspec.ValidationError) as error:
             raise StoreCorrupt(f"bad {kind.__name__.lower()} row {key.hex()}: {error}") from error
-
-
-def _digest(record: bytes) -> int:
-    decoded = codec.decode_record(record)
-    return hash(decoded.body) if decoded.change is None else digest_of(decoded.change)

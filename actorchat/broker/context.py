@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from actorchat.limits import GROUP_MEMBERS_MAX, PING_INTERVAL_S, REQUESTS_IN_FLIGHT_MAX
+from actorchat.limits import (
+    EDIT_WINDOW_S,
+    GROUP_MEMBERS_MAX,
+    PING_INTERVAL_S,
+    REQUESTS_IN_FLIGHT_MAX,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from actorchat.broker.rows import Rows
     from actorchat.broker.shelf import Shelf
     from actorchat.broker.tracker import Trackers
+    from actorchat.broker.veil import VeilLog
     from actorchat.clock import Clock
 
 
@@ -53,8 +59,10 @@ class Context:
     terms: Terms
     groups: GroupLog
     group_members_max: int = GROUP_MEMBERS_MAX
+    edit_window_s: float = EDIT_WINDOW_S
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
     files_base: Callable[[], str] = field(init=False, default=str)
     trackers: Trackers = field(init=False)
+    veils: VeilLog = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

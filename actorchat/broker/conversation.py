@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.sequence import SequenceActor
@@ -43,6 +44,7 @@ from actorchat.chat.event import (
 from actorchat.limits import CATCH_UP_PAGE_UPDATES
 from actorchat.protocol import codec
 from actorchat.store import keys
+from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -118,7 +120,7 @@ class ConversationActor(SequenceActor):
     def _build(self) -> None:
         archive, key = self._archive, self._key
         seq = archive.last_seq(key)
-        machine = Conversation(self._pair, seq, archive.owed(key))
+        machine = Conversation(self._pair, seq, archive.owed(key), self._context.edit_window_s)
         for user, marks in machine.marks.items():
             marks.delivered, marks.read = archive.marks(key, user)
         self._machine = machine
@@ -145,6 +147,8 @@ class ConversationActor(SequenceActor):
         key = machine.key_to_look_up(post)
         if key is not None:
             post.prior = self._archive.prior(self._key, key)
+        if post.more is not None:
+            look_up(self._archive, self._key, post, machine.acts)
         if post.prior is None and self._committer.is_full:
             post.session.tell(store_full(post.rid))
             return False
@@ -154,8 +158,15 @@ class ConversationActor(SequenceActor):
     def _store(self, effect: Store) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
         key, pair, me = self._key, self._pair, self._me
-        record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
-        ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        more_ops: tuple[Op, ...] = ()
+        if post.more is None:
+            record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
+            kept = record
+        else:
+            kept, record, more_ops = written(self._rows, key, post, seq, ts)
+        ops = self._rows.message(key, seq, kept, effect.key, ts, effect.owes)
+        if more_ops:
+            ops = (*ops, *more_ops)
         if seq == 1:
             ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
         ack = Accepted(post.rid, seq, ts)
@@ -201,7 +212,8 @@ class ConversationActor(SequenceActor):
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 is_own = codec.record_sender(record) == effect.user
-                deliver = Deliver(self._pair, self._key, self._me, seq, prev, record, is_own, True)
+                told = self._shown(record)
+                deliver = Deliver(self._pair, self._key, self._me, seq, prev, told, is_own, True)
                 self._home.tell(Relay(self._away, deliver))
                 last = prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:

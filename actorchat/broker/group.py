@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from actorchat.actor import tell_all
+from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.sequence import SequenceActor
@@ -36,6 +37,7 @@ from actorchat.limits import (
 from actorchat.protocol import codec
 from actorchat.protocol.ops.group import Add, AnyChange, Create
 from actorchat.store import keys
+from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -95,6 +97,7 @@ class GroupActor(SequenceActor):
             archive.owed(key),
             marks,
             self._context.group_members_max,
+            self._context.edit_window_s,
         )
         for effect in self._machine.start():
             self._PERFORM[type(effect)](self, effect)
@@ -128,7 +131,10 @@ class GroupActor(SequenceActor):
         if self._committer.is_full:
             event.session.tell(store_full(event.rid))
             return False
-        if isinstance(event, Changing):
+        if isinstance(event, Post):
+            if event.more is not None:
+                look_up(self._archive, self._key, event, machine.acts)
+        else:
             has_account = self._archive.has_account
             named = _named(event.change)
             event.unknown = tuple(user for user in named if not has_account(user))
@@ -138,13 +144,21 @@ class GroupActor(SequenceActor):
     def _store(self, effect: StoreInGroup) -> None:
         request, seq, ts = effect.request, effect.seq, effect.ts
         key, change, touched = self._key, effect.change, effect.touched
+        kept = b""
+        more_ops: tuple[Op, ...] = ()
         if change is None:
             assert isinstance(request, Post)
-            record = self._record(request.sender, seq, ts, request.cid, request.body)
+            if request.more is None:
+                record = self._record(request.sender, seq, ts, request.cid, request.body)
+            else:
+                address = self._address
+                kept, record, more_ops = written(self._rows, key, request, seq, ts, address)
         else:
             encoded = codec.encode(change)
             record = self._record(request.sender, seq, ts, request.cid, "", encoded)
-        ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        ops = self._rows.message(key, seq, kept or record, effect.key, ts, effect.owes)
+        if more_ops:
+            ops = (*ops, *more_ops)
         ack = Accepted(request.rid, seq, ts)
         if touched is None:
             spread = Spread(((self._deliver(seq, seq - 1, record), self._homes()),))
@@ -203,7 +217,7 @@ class GroupActor(SequenceActor):
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 # What the log has need not be synced yet.
-                self._log.append((), self._tell, self._spread(seq, record))
+                self._log.append((), self._tell, self._spread(seq, self._shown(record)))
             if len(page) < CATCH_UP_PAGE_UPDATES:
                 return
             after = page[-1][0]
@@ -217,7 +231,7 @@ class GroupActor(SequenceActor):
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 if row.owes(seq):
-                    spread = Spread(((self._deliver(seq, prev, record), home),))
+                    spread = Spread(((self._deliver(seq, prev, self._shown(record)), home),))
                     self._log.append((), self._tell, spread)
                     prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:

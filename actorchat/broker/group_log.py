@@ -38,6 +38,11 @@ class GroupLog:
         """Say whether there is such a group."""
         return self._get(_own_key(keys.group_key(address)), self._state) is not None
 
+    def has_member(self, group: bytes, user: str) -> bool:
+        """Say whether `user` is in a group now."""
+        value = self._get(keys.state_key(group, keys.MEMBER, user.encode()), self._state)
+        return value is not None and _read(value, Member, group).since > 0
+
     def address(self, group: bytes) -> str | None:
         """Return the address of the group with this key; None if there is none."""
         row = self._row(group)

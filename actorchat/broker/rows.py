@@ -15,6 +15,7 @@ from actorchat.store.engine import Engine, Op
 
 # The epoch of the leader that writes; one node leads all slots for ever.
 EPOCH = 1
+_RICH = codec.RICH_HEAD[0]
 _EPOCH = keys.pack_history(EPOCH, b"")  # what stands before the record in every history row
 
 
@@ -45,13 +46,25 @@ class Rows:
         outbox = (self._outbox, keys.outbox_key(conversation), keys.pack_outbox(seq))
         return (history, sent, outbox)
 
+    def history(self, conversation: bytes, seq: int, record: bytes) -> Op:
+        """Return the row of a message that is written anew."""
+        return (self._history, keys.history_key(conversation, seq), _EPOCH + record)
+
+    def expiry(self, conversation: bytes, at_wall_ms: int, seq: int, due: bool = True) -> Op:
+        """Return the row that says when a message's time is up; not `due` deletes it."""
+        key = keys.expiry_key(conversation, at_wall_ms, seq)
+        return (self._state, key, b"" if due else None)
+
     def members(self, conversation: bytes, pair: Pair) -> Op:
         """Return the row that names a conversation's users, which its key does not."""
         return (self._state, keys.state_key(conversation, keys.MEMBERS), keys.pack_members(pair))
 
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
-        """Return the row of an update: inline, or a pointer where the record is long."""
-        if len(record) <= INBOX_INLINE_BYTES_MAX:
+        """Return the row of an update: inline, or a pointer where the record is long or rich.
+
+        What may change or go is kept once.
+        """
+        if len(record) <= INBOX_INLINE_BYTES_MAX and record[0] < _RICH:
             value = keys.pack_inline(EPOCH, conversation, seq, record)
         else:
             value = keys.pack_pointer(EPOCH, conversation, seq)
@@ -59,7 +72,7 @@ class Rows:
 
     def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
         """Return the value of an update's row, which is the same for all who get it."""
-        if len(record) <= INBOX_INLINE_BYTES_MAX:
+        if len(record) <= INBOX_INLINE_BYTES_MAX and record[0] < _RICH:
             return keys.pack_inline(EPOCH, conversation, seq, record)
         return keys.pack_pointer(EPOCH, conversation, seq)
 

@@ -7,13 +7,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actorchat.broker.entity import EntityActor
+from actorchat.broker.reading import Reading
 from actorchat.chat.effect import MoveMarker, ReadPage, Refuse, SaveMarks, StartTimer
 from actorchat.chat.event import Page
-from actorchat.limits import HISTORY_PAGE_BYTES_MAX
+from actorchat.limits import GROUP_PAGE_ITEMS_MAX, HISTORY_PAGE_BYTES_MAX
+from actorchat.protocol import rich
+from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
     from actorchat.broker.router import Place
+
+
+_BYTES_AN_ITEM = HISTORY_PAGE_BYTES_MAX // GROUP_PAGE_ITEMS_MAX
+
+
+def weigh_rich(record: bytes) -> int:
+    """Return how much of a page's budget a record takes, where its items count, too."""
+    return max(len(record), rich.count_items(record) * _BYTES_AN_ITEM)
 
 
 class SequenceActor(EntityActor):
@@ -70,7 +81,9 @@ class SequenceActor(EntityActor):
         more = len(found) > limit
         if more:
             found = found[1:] if effect.newest else found[:limit]
-        records, fits = self._within_budget([record for _, record in found], effect.newest)
+        user = keys.user_key(effect.user) if effect.user else b""
+        reading = Reading(self._archive, self._wall_ms(), user)
+        records, fits = self._within_budget(reading.page(self._key, found), effect.newest)
         marks = self._marks_shown()
         page = Page(effect.rid, records, self._head(), more or not fits, marks)
         self._log.append((), effect.session.tell, page)
@@ -79,13 +92,20 @@ class SequenceActor(EntityActor):
         """Return the records that fit into a page, from its open end, and whether all did."""
         budget = HISTORY_PAGE_BYTES_MAX
         kept: list[bytes] = []
+        weigh = weigh_rich if any(map(rich.is_rich, records)) else self._weigh
         for record in reversed(records) if newest else records:
-            budget -= self._weigh(record)
+            budget -= weigh(record)
             if budget < 0 and kept:
                 break
             kept.append(record)
         fits = len(kept) == len(records)
         return (kept[::-1] if newest else kept), fits
+
+    def _shown(self, record: bytes) -> bytes:
+        """Return what is told again of a record in history."""
+        if not rich.is_rich(record):
+            return record
+        return Reading(self._archive, self._wall_ms()).shown(self._key, record)
 
     def _start_timer(self, effect: StartTimer) -> None:
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))

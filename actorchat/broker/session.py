@@ -5,14 +5,16 @@ Must not know transports.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.acting import acting
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.file import FILES
 from actorchat.broker.inspection import show
 from actorchat.broker.people import PEOPLE
 from actorchat.broker.watching import Watching
+from actorchat.chat.act import Hide
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -59,6 +61,7 @@ from actorchat.protocol import codec, ops
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
+    from actorchat.broker.outlet import Connection
     from actorchat.broker.router import Place
 
 DISCONNECTED = "disconnected"
@@ -66,27 +69,8 @@ PONG = codec.encode_push(ops.Pong())
 BUSY = "too much at once; send again a little later"
 NOBODY = "there is no such user"
 NO_ACTOR = "no actor has this name or id"
+NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
-
-
-class Connection(Protocol):
-    """What a session needs of its connection; the gateways' `Outlet`."""
-
-    def push(self, payload: bytes) -> None:
-        """Send what answers nothing."""
-        ...
-
-    def reply(self, payload: bytes) -> None:
-        """Send the answer to one request."""
-        ...
-
-    def admit(self) -> None:
-        """Lift the limits for strangers."""
-        ...
-
-    def close(self, payload: bytes | None = None) -> None:
-        """Send `payload` last, and close."""
-        ...
 
 
 class SessionActor(Actor):
@@ -150,10 +134,13 @@ class SessionActor(Actor):
             self._refused(_nobody(op.id, op.to))
             return
         rid = op.id
+        if op.extra is not None and op.extra.files and not self._context.shelf.has(op.extra.files):
+            self._refused(Refused(rid, "no_such_file", NO_SUCH_FILE))
+            return
         try:
             machine = self._machine
             user, company = machine.user, machine.has_company
-            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company))
+            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company, op.extra))
         except MailboxFull as error:
             self._busy(rid, error)
 
@@ -190,14 +177,18 @@ class SessionActor(Actor):
         event = Changing(self._machine.user, self._me, op.id, op.cid, op.change)
         self._ask(place, event, op.id)
 
+    def _act(self, op: Any) -> None:
+        event = acting(self._machine, self._me, op)
+        self._ask_group(op, event, self._home if type(event) is Hide else None)
+
     def _describe(self, op: ops.Group) -> None:
         self._ask_group(op, Describe(self._machine.user, self._me, op.id))
 
     def _receipts(self, op: ops.Receipts) -> None:
         self._ask_group(op, AskReceipts(self._machine.user, self._me, op.id))
 
-    def _ask_group(self, op: ops.Group | ops.Receipts, event: object) -> None:
-        place = self._conversation(op.conv)
+    def _ask_group(self, op: Any, event: object, place: Place | None = None) -> None:
+        place = place or self._conversation(op.conv)
         if place is None:
             self._refused(_nobody(op.id, op.conv))
         else:
@@ -350,6 +341,7 @@ class SessionActor(Actor):
         ops.Mark: _mark,
         ops.History: _history,
         ops.Change: _change,
+        **dict.fromkeys((ops.Edit, ops.Delete, ops.React), _act),
         ops.Group: _describe,
         ops.Receipts: _receipts,
         ops.Revoke: _revoke,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from actorchat.chat.file import FileFacts, Usage
+from actorchat.protocol.ops import FileRef
 from actorchat.store import keys
 from actorchat.store.engine import Engine, Op
 
@@ -26,6 +29,14 @@ class Shelf:
     def own(self, user: str, sha256: bytes) -> FileFacts | None:
         """Return what is known of a file as the user's; None: it is not."""
         return self._facts(keys.state_key(keys.user_key(user), keys.FILE, sha256))
+
+    def has(self, files: Iterable[FileRef]) -> bool:
+        """Say whether all of `files` are stored, whosever they are, and as long as they say."""
+        for file in files:
+            facts = self.known(file.hash)
+            if facts is None or facts.size != file.size:
+                return False
+        return True
 
     def usage(self, user: str) -> Usage:
         """Return what counts against the user's quota."""

@@ -21,14 +21,16 @@ from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
-from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.session import SessionActor, SessionInlet
 from actorchat.broker.shelf import Shelf
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
+from actorchat.broker.veil import VeilLog
 from actorchat.chat.event import Conv, Event
 from actorchat.chat.file import FilePolicy
 from actorchat.limits import (
     DEVICES_MAX,
+    EDIT_WINDOW_S,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
@@ -37,6 +39,7 @@ from actorchat.limits import (
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
+    from actorchat.broker.outlet import Connection
     from actorchat.clock import Clock
     from actorchat.store.committer import Syncer
     from actorchat.store.engine import Engine
@@ -103,6 +106,7 @@ class Parts:
     token_source: Callable[[], str]
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
+    edit_window_s: float = EDIT_WINDOW_S
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
     files: FilePolicy = field(default_factory=FilePolicy)
@@ -128,7 +132,9 @@ class Broker:
             parts.terms,
             GroupLog(parts.engine),
             parts.group_members_max,
+            parts.edit_window_s,
         )
+        context.veils = VeilLog(parts.engine)
         context.router = Router(self._spawn_user, self._spawn_conversation)
         context.shelf = Shelf(parts.engine)
         context.trackers = Trackers(self._spawn_tracker)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.broker.entity import IDLE_CHECK, EntityActor
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.reading import Reading
+from actorchat.broker.veil import NO_VEILS, rewritten
+from actorchat.chat.act import Hide
 from actorchat.chat.effect import (
     AppendRecord,
     AppendUpdate,
@@ -22,6 +25,7 @@ from actorchat.chat.effect import (
     Trim,
 )
 from actorchat.chat.event import (
+    Answer,
     Attach,
     Confirm,
     Conv,
@@ -32,20 +36,25 @@ from actorchat.chat.event import (
     OutOfOrder,
     Reached,
     Record,
+    Refused,
     Repeat,
     Rows,
     Stored,
     Unmarked,
     Update,
 )
+from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
 from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
 from actorchat.protocol import codec
 from actorchat.store import keys
+from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
+
+_ACT = codec.ACT_HEAD[0]
 
 
 class UserActor(EntityActor):
@@ -60,6 +69,7 @@ class UserActor(EntityActor):
         self._me = self.ref
         self._append = context.log.append
         self._attaching: list[Attach] = []
+        self._veils = NO_VEILS
         self._machine: Inbox
 
     def on_receive(self, event: Any) -> None:
@@ -87,6 +97,7 @@ class UserActor(EntityActor):
     def _build(self) -> None:
         archive, owner = self._archive, self._key
         head, trimmed = archive.user_log(owner)
+        self._veils = self._context.veils.load(owner)
         machine = Inbox(self._user, head, trimmed, self._cursors())
         for row in archive.rows(self._user, owner, head + 1):
             machine.recall(row.upd, row.pair, row.seq)
@@ -155,25 +166,52 @@ class UserActor(EntityActor):
         event.session.tell(Ended("revoked", "never"))
         return False
 
+    def _hide(self, event: Hide) -> bool:
+        """Delete messages for the user alone; what may still be read of them is veiled."""
+        key = _conversation_key(event.pair)
+        refused = store_full(event.rid) if self._committer.is_full else None
+        if isinstance(event.pair, str) and not self._context.groups.has_member(key, self._user):
+            refused = Refused(event.rid, "no_such_group", NO_GROUP)
+        elif any(self._archive.find(key, seq) is None for seq in event.seqs):
+            refused = Refused(event.rid, "no_such_message", "there is no such message")
+        if refused is not None:
+            event.session.tell(refused)
+            return False
+        ops = self._context.veils.hidden(self._key, key, event.seqs)
+        answer = Answer(event.rid, {})
+        self._append((*ops, *self._veil(key, event.seqs)), event.session.tell, answer)
+        return False
+
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Attach: _may_attach,
         Record: _before_record,
         Repeat: _know_recorded,
         Deliver: _before_deliver,
         Confirm: _know_received,
+        Hide: _hide,
     }
+
+    def _veil(self, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
+        """Have messages read from history from now on, as long as the log has an older text."""
+        upd = self._machine.head
+        drawn = self._context.veils.drawn(self._veils, self._key, conversation, seqs, upd)
+        self._veils, ops = drawn
+        return ops
 
     # -- effects -----------------------------------------------------------------------------------
     def _append_record(self, effect: AppendRecord) -> None:
         event, upd = effect.record, effect.upd
         append, ack_to = self._append, event.session.tell
+        ops = event.ops
+        if event.record[0] == _ACT:
+            ops = (*ops, *self._veil(event.key, rewritten(event.record)))
         if not upd:
             assert event.recipient is not None
-            append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
+            append(ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
             then, update = self._shown(effect, upd, event, event.is_own)
-            append((*event.ops, row), ack_to, event.ack, then, update)
+            append((*ops, row), ack_to, event.ack, then, update)
             if event.recipient is not None:
                 append((), event.recipient.tell, event.deliver)
         if event.wants_durable:
@@ -186,7 +224,10 @@ class UserActor(EntityActor):
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
         then, update = self._shown(effect, upd, event, event.is_own)
-        self._append((row,), then, update)
+        if event.record[0] == _ACT:
+            self._append((row, *self._veil(event.key, rewritten(event.record))), then, update)
+        else:
+            self._append((row,), then, update)
 
     def _shown(
         self, effect: AppendRecord | AppendUpdate, upd: int, event: Record | Deliver, is_own: bool
@@ -218,7 +259,9 @@ class UserActor(EntityActor):
 
     def _read_rows(self, effect: ReadRows) -> None:
         first, last = effect.first, effect.last
-        rows = self._archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX)
+        archive = self._archive
+        reading = Reading(archive, self._context.clock.wall_ms(), self._key, self._veils)
+        rows = archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX, reading)
         self._me.tell(Rows(effect.device, rows, len(rows) <= last - first))
 
     def _read_unmarked(self, effect: ReadUnmarked) -> None:
@@ -245,6 +288,9 @@ class UserActor(EntityActor):
 
     def _trim(self, effect: Trim) -> None:
         self._log.delete_range(*self._rows.trimmed(self._key, effect.after, effect.upto))
+        if self._veils:
+            lifted = self._context.veils.lifted(self._veils, self._key, effect.upto)
+            self._log.append_lazily(lifted)
 
     def _start_timer(self, effect: StartTimer) -> None:
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))

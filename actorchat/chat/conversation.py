@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from actorchat.chat.act import Acts
+from actorchat.chat.acting import Acting
 from actorchat.chat.effect import (
     AnswerAgain,
     AskFanOut,
@@ -37,9 +39,12 @@ from actorchat.chat.event import (
     Redriven,
     Refused,
 )
+from actorchat.chat.extra import digest_of, judge_extra
 from actorchat.chat.receipt import Marks
+from actorchat.chat.roster import Verdict
 from actorchat.chat.window import Window
-from actorchat.limits import FAN_OUT_CONFIRM_S, HISTORY_PAGE_MESSAGES_MAX
+from actorchat.limits import EDIT_WINDOW_S, FAN_OUT_CONFIRM_S, HISTORY_PAGE_MESSAGES_MAX
+from actorchat.protocol.ops import Extra
 
 SENDER_TAGS = TAG_OF_FIRST, TAG_OF_SECOND = (b"\x00", b"\x01")
 
@@ -56,24 +61,35 @@ class Conversation:
         pair: The two users in canonical order.
         seq: The last seq in the log.
         owed: Where the marker stands, or None.
+        edit_window_s: How long a message may be edited.
     """
 
     __slots__ = (
         "_asking",
         "_away_seq",
+        "_edit_window_s",
         "_is_catching_up",
         "_owed",
         "_redriven_from",
         "_window",
+        "acts",
         "marks",
         "pair",
         "seq",
     )
 
-    def __init__(self, pair: Pair, seq: int = 0, owed: int | None = None) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        seq: int = 0,
+        owed: int | None = None,
+        edit_window_s: float = EDIT_WINDOW_S,
+    ) -> None:
         self.pair = pair
         self.seq = seq
         self.marks = {user: Marks() for user in pair}
+        self.acts: Acts | None = None  # made with the first
+        self._edit_window_s = edit_window_s
         self._window = Window()
         self._owed = owed
         self._away_seq = 0  # the last seq delivered to the user who is not at home here
@@ -129,9 +145,19 @@ class Conversation:
             return [Refuse(event.session, refused)]
         if event.prior is not None:
             return [self._again(event, event.prior)]
-        self.seq = seq = self.seq + 1
-        wants = self._window.add(key, Prior(seq, now_wall_ms, hash(event.body)))
         pair = self.pair
+        if event.more is None:
+            digest = hash(event.body)
+        else:
+            digest = digest_of(event.body, event.more)
+            verdict = self._judge(event, now_wall_ms)
+            if verdict is not None:
+                refused = Refused(event.rid, verdict.code, verdict.reason)
+                return [Refuse(event.session, refused)]
+        self.seq = seq = self.seq + 1
+        wants = self._window.add(key, Prior(seq, now_wall_ms, digest))
+        if type(event.more) is Acting:
+            wants = True
         if event.sender == pair[1] and (not event.has_company or pair[0] == pair[1]):
             return [Store(seq, now_wall_ms, event, key, False, 0, False, wants)]
         prev, self._away_seq = self._away_seq, seq
@@ -145,14 +171,24 @@ class Conversation:
         self._asking = True
         return [store, StartTimer(FAN_OUT_CONFIRM_S, ConfirmDue())]
 
+    def _judge(self, event: Post, now_wall_ms: int) -> Verdict | None:
+        more = event.more
+        if isinstance(more, Extra):
+            return judge_extra(more, event.body, 1, self.seq, self.pair)
+        if self.acts is None:
+            self.acts = Acts(int(self._edit_window_s * 1_000))
+        return self.acts.judge(event, 1, self.seq, False, now_wall_ms)
+
     def _again(self, event: Post, known: Prior) -> Effect:
-        if known.digest != hash(event.body):
+        if known.digest not in (None, digest_of(event.body, event.more)):
             reason = "this client id stands for another message"
             return Refuse(event.session, Refused(event.rid, "id_conflict", reason))
         return AnswerAgain(event.session, event.rid, known.seq, known.ts)
 
     def _on_durable(self, event: Durable, now_wall_ms: int) -> list[Effect]:
-        self._window.rotate()
+        self._window.rotate(event.seq)
+        if self.acts is not None:
+            self.acts.settle(event.seq)
         if self._owed is None:
             return []
         return [AskFanOut(self.pair[1], self._away_seq)]
@@ -210,7 +246,7 @@ class Conversation:
         before = end if event.before is None else min(event.before, end)
         limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
         newest = event.before is not None or event.after == 0
-        return [ReadPage(event.session, event.rid, event.after, before, limit, newest)]
+        return [ReadPage(event.session, event.rid, event.after, before, limit, newest, event.user)]
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         Post: _on_post,

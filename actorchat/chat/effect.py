@@ -89,7 +89,7 @@ class TellMarks(Effect):
 
 
 class ReadPage(Effect):
-    """Answer with the records in (after, before), at most `limit`, the newest if `newest`."""
+    """Show `user` the records in (after, before), at most `limit`, the newest if `newest`."""
 
     session: Address
     rid: int
@@ -97,6 +97,7 @@ class ReadPage(Effect):
     before: int
     limit: int
     newest: bool
+    user: str = ""
 
 
 class StartTimer(Effect):

@@ -15,8 +15,9 @@ from typing import Protocol
 
 import msgspec
 
+from actorchat.chat.acting import Acting
 from actorchat.errors import Outcome, Retry
-from actorchat.protocol.ops import Reconnect
+from actorchat.protocol.ops import Extra, Reconnect
 
 Pair = tuple[str, str]
 Conv = Pair | str  # a direct conversation by its users, or a group by its address
@@ -36,11 +37,11 @@ class Event(msgspec.Struct, gc=False):
 
 # -- conversation ------------------------------------------------------------------------------
 class Prior(msgspec.Struct, gc=False):
-    """What is known of a client id that was used before: its seq, time and a hash of its body."""
+    """What is known of a client id that was used before: its seq, time and a hash (None: gone)."""
 
     seq: int
     ts: int
-    digest: int
+    digest: int | None
 
 
 class Post(Event):
@@ -48,7 +49,7 @@ class Post(Event):
 
     `key` (sender tag + client id) and, if the id is in the machine's window, `prior` are noted by
     `Conversation.key_to_look_up`; if it is in the store, `prior` is filled in by the shell.
-    `has_company`: the sender may have other devices, which are to get it too.
+    `has_company`: the sender may have other devices, which are to get it too. `more`: see there.
     """
 
     sender: str
@@ -59,6 +60,7 @@ class Post(Event):
     prior: Prior | None = None
     key: bytes = b""
     has_company: bool = False
+    more: Extra | Acting | None = None
 
 
 class Durable(Event):

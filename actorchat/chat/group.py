@@ -8,6 +8,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
+from actorchat.chat.act import Acts
+from actorchat.chat.acting import Acting
 from actorchat.chat.change import digest_of, recorded
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -36,20 +38,24 @@ from actorchat.chat.event import (
     Reached,
     Refused,
 )
+from actorchat.chat.extra import digest_of as digest_of_content
+from actorchat.chat.extra import judge_extra
 from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.receipt import Marks
-from actorchat.chat.roster import FORBIDDEN, Roster, Touched, Verdict, found
+from actorchat.chat.roster import FORBIDDEN, Deed, Roster, Touched, Verdict, found
 from actorchat.chat.window import Window
 from actorchat.ids import CLIENT_ID_BYTES, group_address
 from actorchat.limits import (
+    EDIT_WINDOW_S,
     FAN_OUT_CONFIRM_S,
     GROUP_MARKS_DELAY_S,
     GROUP_MARKS_PUSHED_MAX,
     GROUP_MEMBERS_MAX,
     HISTORY_PAGE_MESSAGES_MAX,
 )
+from actorchat.protocol.ops import Edited, Extra
 from actorchat.protocol.ops.group import Create
 
 # In `sent`, a member and their client id are one digest, for a member has no number.
@@ -73,13 +79,16 @@ class Group:
         owed: Where the marker stands, or None.
         marks: How far the members have got.
         size_max: How many members a group may have on this server.
+        edit_window_s: How long a message may be edited.
     """
 
     __slots__ = (
+        "_edit_window_s",
         "_fan_out",
         "_news",
         "_size_max",
         "_window",
+        "acts",
         "address",
         "marks",
         "roster",
@@ -94,6 +103,7 @@ class Group:
         owed: int | None = None,
         marks: dict[str, Marks] | None = None,
         size_max: int = GROUP_MEMBERS_MAX,
+        edit_window_s: float = EDIT_WINDOW_S,
     ) -> None:
         self.address = address
         self.roster = roster
@@ -103,6 +113,8 @@ class Group:
         self._fan_out = FanOut(owed)
         self._news: set[str] | None = None  # whose marks are to be pushed
         self._size_max = size_max
+        self.acts: Acts | None = None  # made with the first
+        self._edit_window_s = edit_window_s
 
     @property
     def is_settled(self) -> bool:
@@ -144,14 +156,31 @@ class Group:
     def _on_post(self, event: Post, now_wall_ms: int) -> list[Effect]:
         if not event.key:
             self.key_to_look_up(event)
-        digest = hash(event.body)
+        digest = digest_of_content(event.body, event.more)
         # An answer that was lost is given again to who is no member any more.
         if event.prior is not None:
             return [_again(event, event.prior, digest)]
         roster = self.roster
-        if roster is None or not roster.may(event.sender, "post"):
+        more = event.more
+        is_mild = type(more) is Acting and type(more.act) is not Edited
+        deed: Deed = "read" if is_mild else "post"
+        if roster is None or not roster.may(event.sender, deed):
             return [self._refuse(event, event.sender)]
+        if event.more is not None:
+            verdict = self._judge_post(event, roster, now_wall_ms)
+            if verdict is not None:
+                return [Refuse(event.session, Refused(event.rid, verdict.code, verdict.reason))]
         return self._store(event, now_wall_ms, digest)
+
+    def _judge_post(self, event: Post, roster: Roster, now_wall_ms: int) -> Verdict | None:
+        sender, more = event.sender, event.more
+        first = roster.first_readable(sender)
+        if isinstance(more, Extra):
+            return judge_extra(more, event.body, first, self.seq, roster.members)
+        if self.acts is None:
+            self.acts = Acts(int(self._edit_window_s * 1_000))
+        is_staff = roster.may(sender, "remove")
+        return self.acts.judge(event, first, self.seq, is_staff, now_wall_ms)
 
     def _on_changing(self, event: Changing, now_wall_ms: int) -> list[Effect]:
         if not event.key:
@@ -201,6 +230,8 @@ class Group:
     ) -> list[Effect]:
         self.seq = seq = self.seq + 1
         wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest))
+        if isinstance(event, Post) and type(event.more) is Acting:
+            wants = True
         change = None
         if isinstance(event, Changing):
             change = recorded(event.change, None if touched is None else touched.heir)
@@ -215,7 +246,9 @@ class Group:
 
     # -- the fan-out -------------------------------------------------------------------------------
     def _on_durable(self, event: Durable, now_wall_ms: int) -> list[Effect]:
-        self._window.rotate()
+        self._window.rotate(event.seq)
+        if self.acts is not None:
+            self.acts.settle(event.seq)
         return []
 
     def _on_confirm_due(self, event: ConfirmDue, now_wall_ms: int) -> list[Effect]:
@@ -285,7 +318,7 @@ class Group:
         after = max(event.after, roster.first_readable(event.user) - 1)
         limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
         newest = event.before is not None or event.after == 0
-        return [ReadPage(event.session, event.rid, after, before, limit, newest)]
+        return [ReadPage(event.session, event.rid, after, before, limit, newest, event.user)]
 
     def _on_describe(self, event: Describe, now_wall_ms: int) -> list[Effect]:
         roster = self.roster
@@ -336,7 +369,7 @@ class Group:
 
 
 def _again(event: Post | Changing, known: Prior, digest: int) -> Effect:
-    if known.digest != digest:
+    if known.digest not in (None, digest):
         reason = "this client id stands for something else"
         return Refuse(event.session, Refused(event.rid, "id_conflict", reason))
     return AnswerAgain(event.session, event.rid, known.seq, known.ts)

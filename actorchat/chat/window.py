@@ -5,7 +5,7 @@ Must not know where the older ones are.
 from __future__ import annotations
 
 from actorchat.chat.event import Prior
-from actorchat.limits import IDEMPOTENCE_WINDOW
+from actorchat.limits import IDEMPOTENCE_WINDOW, POSITION_MAX
 
 
 class Window:
@@ -21,7 +21,7 @@ class Window:
     def __init__(self) -> None:
         self._young: dict[bytes, Prior] = {}
         self._old: dict[bytes, Prior] = {}
-        self._asked = False
+        self._asked: int | None = None  # the seq whose `Durable` rotates
 
     def get(self, key: bytes) -> Prior | None:
         """Return what is known of `key` (sender tag + client id), or None."""
@@ -31,13 +31,13 @@ class Window:
     def add(self, key: bytes, prior: Prior) -> bool:
         """Remember `key`; say whether the owner must now ask for a `Durable`."""
         self._young[key] = prior
-        if self._asked or len(self._young) < IDEMPOTENCE_WINDOW:
+        if self._asked is not None or len(self._young) < IDEMPOTENCE_WINDOW:
             return False
-        self._asked = True
+        self._asked = prior.seq
         return True
 
-    def rotate(self) -> None:
-        """Forget the old generation: everything in it is synced."""
-        if self._asked:
-            self._asked = False
+    def rotate(self, upto: int = POSITION_MAX) -> None:
+        """Forget the old generation, if all records up to `upto`, which are synced, are enough."""
+        if self._asked is not None and upto >= self._asked:
+            self._asked = None
             self._old, self._young = self._young, {}

@@ -15,13 +15,17 @@ from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.post import new_cid
 from actorchat.client.presence import Presence, Signal
 from actorchat.client.signin import Welcome
+from actorchat.protocol.ops import Extra, FileRef, Forwarded
 
 __all__ = [
     "AckMode",
     "Chat",
     "CurveIdentity",
     "Entry",
+    "Extra",
     "Feed",
+    "FileRef",
+    "Forwarded",
     "GroupInfo",
     "Marks",
     "Message",

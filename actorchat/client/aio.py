@@ -12,14 +12,15 @@ from typing import Any, Literal, cast
 import msgspec
 
 from actorchat.client import event
+from actorchat.client.act import ActCalls
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.file import FileCalls
 from actorchat.client.group import GroupCalls
+from actorchat.client.life import Options
 from actorchat.client.link import Address
-from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
 from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
@@ -105,7 +106,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls, FileCalls):
+class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
@@ -210,16 +211,22 @@ class Chat(GroupCalls, PeopleCalls, FileCalls):
         await self._shell.wait(lambda: not self._machine.is_expecting, timeout_s, "not answered")
 
     # -- what an application does ----------------------------------------------------------------
-    async def send(self, to: str, text: str, *, cid: bytes | None = None) -> Sent:
+    async def send(
+        self, to: str, text: str, *, cid: bytes | None = None, extra: ops.Extra | None = None
+    ) -> Sent:
         """Send `text` to user or group `to`; return when it is durable, through any reconnects.
 
         Repeating a `cid` (16 bytes) with the same text is always safe. To cancel does not unsend.
+        `extra` is what the message has beside its text: what it answers, whom it mentions, its
+        kind and files, when it expires (`ops.Extra`).
 
         Raises: as `post`, and what its future does.
         """
-        return await self.post(to, text, cid=cid)
+        return await self.post(to, text, cid=cid, extra=extra)
 
-    def post(self, to: str, text: str, *, cid: bytes | None = None) -> asyncio.Future[Sent]:
+    def post(
+        self, to: str, text: str, *, cid: bytes | None = None, extra: ops.Extra | None = None
+    ) -> asyncio.Future[Sent]:
         """Send without waiting: the future has the answer.
 
         Raises:
@@ -228,9 +235,9 @@ class Chat(GroupCalls, PeopleCalls, FileCalls):
             Refusal: The server won't store it (`no_such_user`, `id_conflict`, …).
             SessionEnded: The session ended first; `outcome` says whether it may have been stored.
         """
-        check_send(to, text, cid)
+        check_send(to, text, cid, extra)
         future: asyncio.Future[Sent] = self._shell.loop.create_future()
-        self._shell.expect(event.Post(future, to, cid or new_cid(), text))
+        self._shell.expect(event.Post(future, to, cid or new_cid(), text, extra))
         return future
 
     def messages(self) -> Feed[Message]:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
+from actorchat.client.blocking_act import BlockingActCalls
 from actorchat.client.blocking_file import BlockingFileCalls
 from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
@@ -35,7 +36,7 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     return Chat(aio.connect(address, user=user, device=device, **options))
 
 
-class Chat(BlockingGroupCalls, BlockingFileCalls):
+class Chat(BlockingGroupCalls, BlockingActCalls, BlockingFileCalls):
     """The asyncio `Chat`, method for method, but that each call waits for its result."""
 
     def __init__(self, chat: aio.Chat) -> None:
@@ -123,15 +124,17 @@ class Chat(BlockingGroupCalls, BlockingFileCalls):
         """Return when everything that was posted has been answered."""
         self._run(self._chat.flush(timeout_s))
 
-    def send(self, to: str, text: str, *, cid: bytes | None = None) -> Sent:
+    def send(
+        self, to: str, text: str, *, cid: bytes | None = None, extra: ops.Extra | None = None
+    ) -> Sent:
         """Send `text` to user, or group, `to`; return when it is durable."""
-        return self._run(self._chat.send(to, text, cid=cid))
+        return self._run(self._chat.send(to, text, cid=cid, extra=extra))
 
     def post(
-        self, to: str, text: str, *, cid: bytes | None = None
+        self, to: str, text: str, *, cid: bytes | None = None, extra: ops.Extra | None = None
     ) -> concurrent.futures.Future[Sent]:
         """Send without waiting; the future has the answer, or what was wrong with the send."""
-        return self._submit(self._chat.send(to, text, cid=cid))
+        return self._submit(self._chat.send(to, text, cid=cid, extra=extra))
 
     def receive(self, timeout_s: float | None = None) -> Message | None:
         """Return the next message; None when the client was closed.

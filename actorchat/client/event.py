@@ -15,9 +15,12 @@ from actorchat.protocol.ops import (
     Contact,
     Contacts,
     Conversations,
+    Delete,
     Describe,
     Devices,
     Download,
+    Edit,
+    Extra,
     Flag,
     Group,
     History,
@@ -25,6 +28,7 @@ from actorchat.protocol.ops import (
     Privacy,
     Profile,
     Provision,
+    React,
     Receipts,
     Rename,
     Revoke,
@@ -56,6 +60,9 @@ Request = (
     | Contacts
     | Upload
     | Download
+    | Edit
+    | Delete
+    | React
 )
 
 
@@ -97,6 +104,7 @@ class Post(Struct):
     to: str
     cid: bytes
     body: str
+    extra: Extra | None = None
 
 
 class Ask(Struct):

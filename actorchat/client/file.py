@@ -7,9 +7,8 @@ import mimetypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from msgspec import Struct
-
 from actorchat.client import event
+from actorchat.client.message import Sent
 from actorchat.client.people import read
 from actorchat.client.transfer import (
     UNKNOWN_TYPE,
@@ -24,15 +23,7 @@ from actorchat.client.transfer import (
 from actorchat.errors import ConnectionLost, Refusal
 from actorchat.limits import FILE_TRIES_MAX, RECONNECT_BASE_S
 from actorchat.protocol import ops
-
-
-class Stored(Struct, frozen=True):
-    """A file that the server has: its SHA-256, its size in bytes, its media type and its name."""
-
-    sha256: bytes
-    size: int
-    type: str
-    name: str
+from actorchat.protocol.ops import Extra, FileRef
 
 
 class FileCalls:
@@ -48,9 +39,36 @@ class FileCalls:
     def _door(self) -> Door:
         raise NotImplementedError
 
+    async def send(
+        self, to: str, text: str, *, cid: bytes | None = None, extra: Extra | None = None
+    ) -> Sent:
+        """Send a message."""
+        raise NotImplementedError
+
+    async def send_file(
+        self,
+        to: str,
+        path: str | Path,
+        text: str = "",
+        *,
+        type: str | None = None,
+        cid: bytes | None = None,
+        on_progress: Progress | None = None,
+    ) -> Sent:
+        """Bring the file at `path` to the server, and send a message that refers to it.
+
+        Args:
+            to: A user, or a group.
+            text: What stands beside it.
+            cid: Of the message; to repeat it with the same file and text is always safe.
+        Raises: as `upload`, and as `send`.
+        """
+        file = await self.upload(path, type=type, on_progress=on_progress)
+        return await self.send(to, text, cid=cid, extra=Extra(kind="file", files=[file]))
+
     async def upload(
         self, path: str | Path, *, type: str | None = None, on_progress: Progress | None = None
-    ) -> Stored:
+    ) -> FileRef:
         """Bring the file at `path` to the server, unless it has it; return what to refer to it by.
 
         Args:
@@ -74,12 +92,14 @@ class FileCalls:
                 on_progress(size, size)
 
         await _persist(once)
-        return Stored(sha256, size, media_type, source.name)
+        return FileRef(sha256, size, media_type, source.name)
 
     async def download(
-        self, file: bytes, path: str | Path, *, on_progress: Progress | None = None
+        self, file: FileRef | bytes, path: str | Path, *, on_progress: Progress | None = None
     ) -> int:
-        """Fetch the file with the SHA-256 `file` to `path`; return its size in bytes.
+        """Fetch `file`, as a message refers to it, to `path`; return its size in bytes.
+
+        Its SHA-256 alone will do: who knows that may have the file.
 
         What stands there is replaced once all is here and has that hash; until then the bytes are
         in `path` with `.part` behind it, where they stay when it breaks off, for the next time.
@@ -89,13 +109,14 @@ class FileCalls:
             Refusal: `no_such_file`, `unsupported`, …
             ConnectionLost: It did not get through.
         """
+        sha256 = file if isinstance(file, bytes) else file.hash
         size = 0
 
         async def once() -> None:
             nonlocal size
-            grant = read(await self._ask(ops.Download(0, file)), Grant)
+            grant = read(await self._ask(ops.Download(0, sha256)), Grant)
             size = grant.size
-            await fetch(self._door(), grant, file, Path(path), on_progress)
+            await fetch(self._door(), grant, sha256, Path(path), on_progress)
 
         await _persist(once)
         return size

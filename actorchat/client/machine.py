@@ -13,15 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from actorchat.client.effect import (
     Accepted,
     Answered,
-    Connect,
-    Disconnect,
     Effect,
-    Ended,
     Failed,
     Jumped,
     SignedIn,
@@ -42,85 +38,26 @@ from actorchat.client.event import (
     Taken,
     Tick,
 )
-from actorchat.client.incoming import Incoming, Verdict
-from actorchat.client.line import Duty, Line
-from actorchat.client.mark import ReadMarks
+from actorchat.client.incoming import Verdict
+from actorchat.client.life import Life
+from actorchat.client.line import Duty
 from actorchat.client.message import conversation_of, own_cid
-from actorchat.client.outgoing import NEVER_SENT, SendQueue
-from actorchat.client.request import Failures, Questions
 from actorchat.client.signin import (
-    Identity,
     Welcome,
     end_by_bye,
     end_by_refused_hello,
     refusal,
 )
-from actorchat.errors import ActorchatError, SessionEnded
-from actorchat.limits import (
-    CLIENT_TIMEOUT_S,
-    CLIENT_UNSENT_MAX,
-    CLIENT_WINDOW_SENDS,
-    RECONNECT_CAP_S,
-    REQUEST_ID_MAX,
-)
 from actorchat.protocol import ops
 
-
-class Options(Struct):
-    """How a client behaves; `resume` is the last update that the application holds already."""
-
-    window: int = CLIENT_WINDOW_SENDS
-    unsent_max: int = CLIENT_UNSENT_MAX
-    strict_order: bool = False
-    timeout_s: float = CLIENT_TIMEOUT_S
-    resume: int | None = None
-    reconnect_cap_s: float = RECONNECT_CAP_S
+# What comes back as a record, which who asked for it knows already.
+_RECORDED = (ops.Change, ops.Edit, ops.Delete, ops.React)
 
 
-class Machine:
+class Machine(Life):
     """One client: feed it events, perform its effects in order, send `Tick` at its deadline."""
 
-    __slots__ = (
-        "_line",
-        "_marks",
-        "_out",
-        "_questions",
-        "_rid",
-        "_sends",
-        "_timeout_s",
-        "_window_max",
-        "error",
-        "identity",
-        "incoming",
-    )
-
-    def __init__(self, identity: Identity, options: Options, jitter: Callable[[], float]) -> None:
-        self.identity = identity
-        self.incoming = Incoming(options.resume)
-        self.error: ActorchatError | None = None  # what ended it
-        self._line = Line(jitter, options.reconnect_cap_s)
-        self._sends = SendQueue(
-            window=options.window,
-            unsent_max=options.unsent_max,
-            strict=options.strict_order,
-            jitter=jitter,
-        )
-        self._questions = Questions(options.timeout_s)
-        self._marks = ReadMarks()
-        self._timeout_s = options.timeout_s
-        self._window_max = options.window
-        self._rid = 0
-        self._out: list[Effect] = []
-
-    @property
-    def state(self) -> State:
-        """Return where the client stands."""
-        return self._line.state
-
-    @property
-    def is_expecting(self) -> bool:
-        """Say whether an answer to a send or a question is to come."""
-        return self._sends.size > 0 or len(self._questions) > 0
+    __slots__ = ()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Return what `event` leads to, to be performed in this order; `now` is monotonic.
@@ -150,63 +87,6 @@ class Machine:
             if (time := self._sends.retry_at()) is not None and time < at:
                 at = time
         return at
-
-    # -- the connection ------------------------------------------------------------------------
-    def _on_start(self, _: Start, now: float) -> None:
-        if self._line.state is State.IDLE:
-            self._connect(now)
-
-    def _connect(self, now: float) -> None:
-        self._line.connect(now)
-        self._rid = 0
-        self._out.append(Connect())
-
-    def _on_opened(self, _: Opened, now: float) -> None:
-        if self._line.state is State.CONNECTING:
-            self._line.opened()
-            self._out.append(self.identity.hello(self._next_rid(), self.incoming.taken))
-
-    def _next_rid(self) -> int:
-        self._rid = self._rid % REQUEST_ID_MAX + 1
-        return self._rid
-
-    def _on_lost(self, _: Lost, now: float) -> None:
-        if self._line.is_up:
-            self._wait(now)
-
-    def _drop(
-        self, now: float, reason: str, after_ms: int | None = None, retry: str = "reconnect"
-    ) -> None:
-        """Give up the connection and make another, not before `after_ms` are over."""
-        self._out.append(Disconnect(reason, elsewhere=retry == "elsewhere"))
-        self._wait(now, (after_ms or 0) / 1000)
-
-    def _wait(self, now: float, after_s: float = 0.0) -> None:
-        self._line.lost(now, after_s)
-        self._sends.lost()
-        self._fail(self._questions.lost())
-
-    def _on_close(self, _: Close, now: float) -> None:
-        if self._line.state is State.OPEN:
-            self._ack()
-        self._end(SessionEnded("closed", "the client was closed"), flush=True)
-
-    def _end(self, error: ActorchatError, *, flush: bool = False) -> None:
-        if self._line.is_up:
-            self._out.append(Disconnect(str(error), flush))
-        self._line.state = State.ENDED
-        self.error = error
-        unknown = error
-        if error.outcome != "unknown":
-            unknown = SessionEnded(error.code, f"unanswered when the session ended: {error}")
-        for outgoing in self._sends.drain():
-            never_sent = outgoing.sent_at == NEVER_SENT
-            self._out.append(Failed(outgoing.key, error if never_sent else unknown))
-        self._fail(self._questions.drain(error, unknown))
-        self._out.append(Ended(error))
-
-    def _fail(self, failures: Failures) -> None:
-        self._out.extend(Failed(key, error) for key, error in failures)
 
     # -- what the server says --------------------------------------------------------------------
     def _on_received(self, event: Received, now: float) -> None:
@@ -307,7 +187,7 @@ class Machine:
 
     # -- what the application says ---------------------------------------------------------------
     def _on_post(self, event: Post, now: float) -> None:
-        self._sends.post(event.key, event.to, event.cid, event.body)
+        self._sends.post(event.key, event.to, event.cid, event.body, event.extra)
         if self._line.state is State.OPEN:
             self._pump(now)
 
@@ -319,7 +199,9 @@ class Machine:
             rid = self._next_rid()
             sends.sent(outgoing, rid, now)
             self.incoming.wrote(outgoing.cid)
-            self._out.append(ops.Send(rid, outgoing.to, outgoing.cid, outgoing.body))
+            self._out.append(
+                ops.Send(rid, outgoing.to, outgoing.cid, outgoing.body, outgoing.extra)
+            )
 
     def _on_ask(self, event: Ask, now: float) -> None:
         self._questions.ask(event.key, event.request, now)
@@ -329,7 +211,7 @@ class Machine:
     def _put_questions(self) -> None:
         for question in self._questions.unsent():
             self._questions.sent(question, self._next_rid())
-            if isinstance(question.request, ops.Change):
+            if isinstance(question.request, _RECORDED):
                 self.incoming.wrote(question.request.cid)
             self._out.append(question.request)
 

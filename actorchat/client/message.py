@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import AnyChange, Msg, Record
+from actorchat.protocol.ops import AnyAct, AnyChange, Extra, Msg, Record
 
 
 class Sent(Struct, frozen=True):
@@ -21,7 +21,10 @@ class Sent(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A message of a conversation's history, or a `change` of a group, which has no text."""
+    """A message of a conversation's history, or a `change` of a group, which has no text.
+
+    `extra`, `act` and what follows are as in `ops.Record`.
+    """
 
     sender: str
     seq: int
@@ -29,6 +32,12 @@ class Entry(Struct, frozen=True):
     cid: bytes
     text: str
     change: AnyChange | None = None
+    extra: Extra | None = None
+    act: AnyAct | None = None
+    edited: int | None = None
+    gone: bool = False
+    hidden: bool = False
+    reactions: dict[str, list[str]] = {}
 
 
 class Message(Struct):
@@ -36,7 +45,8 @@ class Message(Struct):
 
     `group` is the address of the group that it is in, if any. A `change` of a group, which has no
     text, comes as a message too: what `sender` did to whom. `to` is the other user where the user
-    wrote it, on another device.
+    wrote it, on another device. `extra`, `act` and what follows are as in `ops.Record`; the text of
+    an edit is what the message `act.ref` says now.
     """
 
     sender: str
@@ -49,6 +59,12 @@ class Message(Struct):
     group: str | None = None
     change: AnyChange | None = None
     to: str | None = None
+    extra: Extra | None = None
+    act: AnyAct | None = None
+    edited: int | None = None
+    gone: bool = False
+    hidden: bool = False
+    reactions: dict[str, list[str]] = {}
 
     @property
     def conversation(self) -> str:
@@ -63,6 +79,7 @@ class Message(Struct):
         """Return the message without its inner parts."""
         where = f" in {self.group}" if self.group else ""
         what = f"text={self.text!r}" if self.change is None else repr(self.change)
+        what = what if self.act is None else f"{what}, {self.act!r}"
         return f"Message({self.sender!r}{where}, seq={self.seq}, upd={self.upd}, {what})"
 
 
@@ -105,11 +122,26 @@ class PageAnswer(Struct):
 
     def page(self) -> Page:
         """Return what the application gets."""
-        entries = [
-            Entry(record.sender, record.seq, record.ts, record.cid, record.body, record.change)
-            for record in self.events
-        ]
+        entries = [entry_of(record) for record in self.events]
         return Page(entries, self.head, self.more, self.marks)
+
+
+def entry_of(record: Record) -> Entry:
+    """Return a record of a conversation's history as the application gets it."""
+    return Entry(
+        record.sender,
+        record.seq,
+        record.ts,
+        record.cid,
+        record.body,
+        record.change,
+        record.extra,
+        record.act,
+        record.edited,
+        record.gone,
+        record.hidden,
+        record.reactions,
+    )
 
 
 class GroupInfo(Struct, frozen=True):

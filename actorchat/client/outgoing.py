@@ -1,4 +1,4 @@
-"""Knows which send goes out next, and what order that keeps. Must not know ops, bytes or replies.
+"""Knows which send goes out next, and what order that keeps. Must not know bytes or replies.
 
 What is promised for the sends to one conversation:
 
@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from actorchat.errors import Overloaded, Retry
 from actorchat.limits import RECONNECT_BASE_S, RECONNECT_CAP_S
+from actorchat.protocol.ops import Extra
 
 NEVER_SENT = -1.0
 
@@ -44,6 +45,7 @@ class Outgoing(Struct):
     body: str
     order: int
     sent_at: float = NEVER_SENT
+    extra: Extra | None = None
 
 
 def _order(outgoing: Outgoing) -> int:
@@ -95,7 +97,7 @@ class SendQueue:
         self._resting: dict[str, float] = {}  # lanes that wait for their time
         self._runnable: deque[str] = deque()  # lanes whose oldest may go out
 
-    def post(self, key: object, to: str, cid: bytes, body: str) -> None:
+    def post(self, key: object, to: str, cid: bytes, body: str, extra: Extra | None = None) -> None:
         """Take a send at the end of the queue.
 
         Raises:
@@ -105,7 +107,7 @@ class SendQueue:
             raise Overloaded(f"{self._unsent_max} sends wait already; nothing was queued")
         self._posted += 1
         self.size += 1
-        self._ready.append(Outgoing(key, to, cid, body, self._posted))
+        self._ready.append(Outgoing(key, to, cid, body, self._posted, NEVER_SENT, extra))
 
     def next(self) -> Outgoing | None:
         """Take out the send that may go out now, if any; tell `sent` when it did."""

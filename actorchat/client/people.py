@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from actorchat.client import event
-from actorchat.client.message import Entry, Marks
+from actorchat.client.message import Entry, Marks, entry_of
 from actorchat.errors import InvalidOp
 from actorchat.limits import CONVERSATIONS_PAGE_MAX
 from actorchat.protocol import ops
@@ -83,7 +83,7 @@ class Line(Struct):
 
     def conversation(self) -> Conversation:
         """Return what the application gets."""
-        last = Entry(self.last.sender, self.last.seq, self.last.ts, self.last.cid, self.last.body)
+        last = entry_of(self.last)
         flags = Flags(self.muted, self.archived, self.pinned)
         return Conversation(self.conv, self.head, last, self.unread, self.marks, flags)
 

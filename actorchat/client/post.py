@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import time
 
+import msgspec
+
 from actorchat.errors import InvalidOp
 from actorchat.ids import CLIENT_ID_BYTES, is_group, is_name
 from actorchat.limits import BODY_CHARS_MAX, FRAME_BYTES_MAX
+from actorchat.protocol.ops import Extra
 
 SEND_BYTES_MAX = FRAME_BYTES_MAX - 256  # a send's frame without its text is well below 256 bytes
 
@@ -30,7 +33,7 @@ def check_peer(conv: str) -> None:
         raise InvalidOp(f"not a user's name: {conv!r}")
 
 
-def check_send(to: str, text: str, cid: bytes | None) -> None:
+def check_send(to: str, text: str, cid: bytes | None, extra: Extra | None = None) -> None:
     """Refuse what would only be refused by the server, or would end the connection.
 
     Raises:
@@ -48,3 +51,17 @@ def check_send(to: str, text: str, cid: bytes | None) -> None:
             raise InvalidOp(f"a text that is no Unicode: {error.reason}") from None
         if size > SEND_BYTES_MAX:
             raise InvalidOp(f"a text of {size} bytes, at most {SEND_BYTES_MAX} may be sent")
+    if extra is not None:
+        _check_extra(text, extra)
+
+
+def _check_extra(text: str, extra: Extra) -> None:
+    if extra.exp is not None:
+        raise InvalidOp("a send says expires_s, not exp")
+    try:
+        msgspec.convert(msgspec.to_builtins(extra, builtin_types=(bytes,)), Extra)
+    except msgspec.ValidationError as error:
+        raise InvalidOp(str(error)) from None
+    size = len(text.encode()) + len(msgspec.msgpack.encode(extra))
+    if size > SEND_BYTES_MAX:
+        raise InvalidOp(f"{size} bytes with its extra, at most {SEND_BYTES_MAX} may be sent")

@@ -14,8 +14,9 @@ from actorchat.client import effect, event
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import OVER_TLS, default_tls, new_link
 from actorchat.client.feed import Inbox, ProgressBoard
+from actorchat.client.life import Options
 from actorchat.client.link import Address, Link
-from actorchat.client.machine import Machine, Options
+from actorchat.client.machine import Machine
 from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.presence import Sightings, watched_states
 from actorchat.client.signin import Identity, Welcome
@@ -246,6 +247,12 @@ class Shell:
                 record.conv,
                 record.change,
                 op.to,
+                record.extra,
+                record.act,
+                record.edited,
+                record.gone,
+                record.hidden,
+                record.reactions,
             )
         )
 
@@ -273,6 +280,9 @@ class Shell:
 
     def _write_send(self, op: ops.Send) -> None:
         assert self.link is not None
+        if op.extra is not None:
+            self.link.write(encode(op))
+            return
         self.link.write(encode_send(op.id, _encode_name(op.to), op.cid, op.body))
 
     def _write_ack(self, op: ops.Ack) -> None:
@@ -303,7 +313,9 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
         (
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
             *(ops.Actors, ops.Change, ops.Group, ops.Receipts, ops.Watch, ops.Privacy),
-            *(*ops.PEOPLE_OPS, ops.Password, *ops.FILE_OPS),
+            *(*ops.PEOPLE_OPS, ops.Password),
+            *(ops.Edit, ops.Delete, ops.React),
+            *ops.FILE_OPS,
         ),
         Shell._write,
     ),

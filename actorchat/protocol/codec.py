@@ -98,7 +98,10 @@ def record_group(record: bytes) -> str | None:
     """Return the address of the group that a packed record names; None: it is of no group."""
     if record[0] == _RECORD_HEAD[0]:
         return None
-    return record[_GROUP_AT:_GROUP_END].decode()
+    skip = _SKIP.get(record[0], 0)
+    if skip and not record.startswith(_CONV, 1 + skip):
+        return None
+    return record[_GROUP_AT + skip : _GROUP_END + skip].decode()
 
 
 def record_is_change(record: bytes) -> bool:
@@ -108,7 +111,12 @@ def record_is_change(record: bytes) -> bool:
 
 def record_sender(record: bytes) -> str:
     """Return the sender of a record that was packed here, without decoding the rest."""
-    at = len(_RECORD_HEAD) if record[0] == _RECORD_HEAD[0] else _GROUP_END + len(_FROM)
+    if record[0] == _RECORD_HEAD[0]:
+        at = len(_RECORD_HEAD)
+    else:
+        skip = _SKIP.get(record[0], 0)
+        is_in_group = not skip or record.startswith(_CONV, 1 + skip)
+        at = (_GROUP_END + len(_FROM) if is_in_group else len(_RECORD_HEAD)) + skip
     length = record[at] & 31
     if length < 24:
         return record[at + 1 : at + 1 + length].decode()
@@ -190,6 +198,11 @@ _RECORD_HEAD = b"\xa5\x64from"
 _FROM = b"\x64from"
 _GROUP_HEAD = b"\xa6\x64conv\x77"  # 6 pairs, the first of them the address, of 23 bytes
 _CHANGE_HEAD = b"\xa7\x64conv\x77"
+# What a record has beyond these follows them; its map has a longer head, which tells it at once.
+RICH_HEAD = b"\xb8"  # of a message
+ACT_HEAD = b"\xb9\x00"  # of what was done to one
+_CONV = b"\x64conv"
+_SKIP = {RICH_HEAD[0]: 1, ACT_HEAD[0]: 2}  # bytes by which their heads are longer
 _GROUP_AT = len(_GROUP_HEAD)
 _GROUP_END = _GROUP_AT + 23
 _ACCEPTED = struct.Struct(">5sI9sQ4sQ").pack

@@ -1,8 +1,8 @@
 """Knows the JSON form of ops: strict on the way in, made of CBOR on the way out. No frames.
 
 The same maps as in CBOR. What JSON has no exact form for is text: bytes in base64url (RFC 4648,
-section 5) without padding, and integers beyond ±(2^53 - 1) in decimal. Ops have bytes in `cid`
-and `sha256` alone and no such integer; only an answer to `status` can.
+section 5) without padding, and integers beyond ±(2^53 - 1) in decimal. Ops have bytes in `cid`,
+`sha256` and the `hash` of a file alone, and no such integer; only an answer to `status` can.
 
 Must not know which op is meant.
 """
@@ -104,7 +104,7 @@ def _count_keys(value: object) -> int:
 
 
 def _restore(message: dict[str, Any]) -> None:
-    """Make bytes again of each `cid`: of a send, of a delivered record, of those of an answer."""
+    """Make bytes again of each `cid` and file's hash: of an op, a record, those of an answer."""
     _restore_cid(message)
     if type(sha256 := message.get("sha256")) is str:
         message["sha256"] = _bytes_of(sha256)
@@ -120,8 +120,14 @@ def _restore(message: dict[str, Any]) -> None:
 
 
 def _restore_cid(holder: object) -> None:
-    if type(holder) is dict and type(cid := holder.get("cid")) is str:
+    if type(holder) is not dict:
+        return
+    if type(cid := holder.get("cid")) is str:
         holder["cid"] = _bytes_of(cid)
+    if type(extra := holder.get("extra")) is dict and type(files := extra.get("files")) is list:
+        for file in files:
+            if type(file) is dict and type(content := file.get("hash")) is str:
+                file["hash"] = _bytes_of(content)
 
 
 def _bytes_of(text: str) -> bytes:

@@ -186,6 +186,10 @@ class ChatSettings(_Section, frozen=True):
             description="Members that a group may have.",
         ),
     ] = limits.GROUP_MEMBERS_MAX
+    edit_window_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds after it was sent in which a message may be edited."),
+    ] = limits.EDIT_WINDOW_S
 
 
 class PresenceSettings(_Section, frozen=True):

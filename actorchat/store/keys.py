@@ -53,6 +53,9 @@ PROFILE = b"B"
 CONTACT = b"Q"
 FILE = b"O"
 USAGE = b"U"
+EXPIRY = b"X"
+HIDDEN = b"H"
+VEIL = b"J"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -60,6 +63,7 @@ STATE_KINDS = frozenset(
         *(GROUP, MEMBER, LINK, PRESENCE),
         *(INDEX, FLAGS, SEEN, TITLE, PROFILE, CONTACT, META),
         *(FILE, USAGE),
+        *(EXPIRY, HIDDEN, VEIL),
     )
 )
 
@@ -145,6 +149,29 @@ def outbox_key(conversation: bytes) -> bytes:
 def state_key(owner: bytes, kind: bytes, id: bytes = b"") -> bytes:
     """Return the key of a state row of `owner` (18 bytes of a user or conversation)."""
     return owner + kind + id
+
+
+def place(conversation: bytes, seq: int) -> bytes:
+    """Return the id by which a user's row names a message."""
+    return conversation + _pack_u64(seq)
+
+
+def parse_place(id: bytes) -> tuple[bytes, int]:
+    """Return (conversation, seq)."""
+    return _split_number(id, "place")
+
+
+def expiry_key(conversation: bytes, at_wall_ms: int, seq: int) -> bytes:
+    """Return the key of the row that says when a message's time is up."""
+    return conversation + EXPIRY + _pack_u64(at_wall_ms) + _pack_u64(seq)
+
+
+def parse_expiry_id(id: bytes) -> tuple[int, int]:
+    """Return (wall ms, seq)."""
+    if len(id) != 2 * _U64.size:
+        raise _bad("expiry id", id)
+    at_wall_ms, seq = _SENT.unpack(id)
+    return at_wall_ms, seq
 
 
 def parse_history_key(key: bytes) -> tuple[bytes, int]:

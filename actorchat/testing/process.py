@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from actorchat.client import effect, event
 from actorchat.client.event import State
-from actorchat.client.machine import Machine, Options
+from actorchat.client.life import Options
+from actorchat.client.machine import Machine
 from actorchat.errors import ActorchatError, Refusal
 from actorchat.protocol import ops
 from actorchat.protocol.codec import encode, encode_ack, encode_send

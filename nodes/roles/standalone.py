@@ -54,15 +54,8 @@ class Standalone:
         self._collector = Collector() if collector is None else collector  # the process's
         self._started_s = time.monotonic()
         loop = asyncio.get_running_loop()
-        store = settings.store
-        self._engine = RocksEngine(
-            data / "store",
-            write_buffer_bytes=store.write_buffer_bytes,
-            write_buffer_total_bytes=store.write_buffer_total_bytes,
-            block_cache_bytes=store.block_cache_bytes,
-            wal_bytes_max=store.wal_bytes_max,
-        )
-        sync = self._engine.sync if store.sync else _no_sync
+        self._engine = _open_engine(settings, data)
+        sync = self._engine.sync if settings.store.sync else _no_sync
         self._syncer = ThreadSyncer(sync, loop.call_soon_threadsafe)
         dispatcher = LoopDispatcher(loop)
         self._system = ActorSystem(dispatcher)
@@ -88,6 +81,7 @@ class Standalone:
                 token_source=lambda: secrets.token_urlsafe(TOKEN_BYTES),
                 entity_idle_s=settings.chat.entity_idle_s,
                 group_members_max=settings.chat.group_members_max,
+                edit_window_s=settings.chat.edit_window_s,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
                 files=file_policy_of(settings),
@@ -228,6 +222,17 @@ def terms_of(settings: Settings) -> Terms:
         durability="fsync" if settings.store.sync else "none",
         ping_s=min(PING_INTERVAL_S, settings.limits.idle_timeout_s / 3),
         in_flight_max=settings.limits.requests_in_flight_max,
+    )
+
+
+def _open_engine(settings: Settings, data: Path) -> RocksEngine:
+    store = settings.store
+    return RocksEngine(
+        data / "store",
+        write_buffer_bytes=store.write_buffer_bytes,
+        write_buffer_total_bytes=store.write_buffer_total_bytes,
+        block_cache_bytes=store.block_cache_bytes,
+        wal_bytes_max=store.wal_bytes_max,
     )
 
 

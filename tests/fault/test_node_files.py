@@ -125,7 +125,7 @@ async def test_a_kill_in_the_middle_leaves_nothing_half(node: Node) -> None:
         source = node.data / "cat.png"
         source.write_bytes(body)
         stored = await ann.upload(source)
-        assert await ann.download(stored.sha256, node.data / "out") == len(body)
+        assert await ann.download(stored.hash, node.data / "out") == len(body)
     assert await asyncio.to_thread(node.stop) == 0
 
 
@@ -144,12 +144,12 @@ async def test_what_was_acked_is_there_after_kills(node: Node, tmp_path: Path) -
                 source = tmp_path / f"{user}-{number}"
                 source.write_bytes(rng.randbytes(rng.randint(0, 300_000)))
                 with contextlib.suppress(Unavailable, Refusal):
-                    acked[user].add((await chat.upload(source)).sha256)
+                    acked[user].add((await chat.upload(source)).hash)
 
     tasks = [asyncio.create_task(bring(user)) for user in acked]
     for _ in range(3):
-        before = sum(map(len, acked.values()))
-        await until(lambda least=before + 5: sum(map(len, acked.values())) >= least)  # type: ignore[misc]
+        least = sum(map(len, acked.values())) + 5
+        await until(lambda least=least: sum(map(len, acked.values())) >= least)  # type: ignore[misc]
         await asyncio.to_thread(node.kill)
         await asyncio.to_thread(node.start)
     is_over = True
@@ -279,7 +279,7 @@ async def test_files_go_over_tls_and_not_without_it(tmp_path: Path) -> None:
         token = (await sign_up(node, "ann"))["ann"]
         async with connect(address(node), user="ann", device="d", token=token, tls=tls) as ann:
             stored = await ann.upload(source)
-            await ann.download(stored.sha256, tmp_path / "out")
+            await ann.download(stored.hash, tmp_path / "out")
             assert (tmp_path / "out").read_bytes() == source.read_bytes()
         assert node.stop() == 0
         assert not any(alarm in node.words() for alarm in ALARMS), node.words()

@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from actorchat.ids import CLIENT_ID_BYTES, NAME_PATTERN, group_address
-from actorchat.limits import CONVERSATIONS_PAGE_MAX, POSITION_MAX, REQUEST_ID_MAX
+from actorchat.limits import (
+    CONVERSATIONS_PAGE_MAX,
+    FILE_HASH_BYTES,
+    POSITION_MAX,
+    REQUEST_ID_MAX,
+)
 from actorchat.protocol.ops import (
     Ack,
     Actors,
@@ -15,11 +20,18 @@ from actorchat.protocol.ops import (
     Contact,
     Contacts,
     Conversations,
+    Delete,
+    Deleted,
     Describe,
     Devices,
     Download,
+    Edit,
+    Edited,
+    Extra,
     Failure,
+    FileRef,
     Flag,
+    Forwarded,
     Group,
     Hello,
     History,
@@ -34,6 +46,8 @@ from actorchat.protocol.ops import (
     Privacy,
     Profile,
     Provision,
+    React,
+    Reacted,
     Receipts,
     Record,
     Rename,
@@ -105,8 +119,48 @@ changes: st.SearchStrategy[Struct] = st.one_of(
     st.builds(Enter, st.none() | tokens, st.none() | tokens),
 )
 
+places = st.integers(1, POSITION_MAX) | st.integers(1, 300)
+emojis = st.text(min_size=1, max_size=16)
+files = st.builds(
+    FileRef,
+    st.binary(min_size=FILE_HASH_BYTES, max_size=FILE_HASH_BYTES),
+    positions,
+    st.text(min_size=1, max_size=127),
+    st.text(min_size=1, max_size=255),
+)
+_asides = {
+    "re": st.none() | places,
+    "fwd": st.none() | st.builds(Forwarded, st.integers(1, 99), st.none() | names),
+    "mentions": st.lists(names, max_size=3),
+    "expires_s": st.none() | st.integers(1, 7_776_000),
+    "exp": st.none() | positions,
+}
+extras: st.SearchStrategy[Extra] = st.one_of(
+    st.builds(Extra, kind=st.sampled_from(("text", "location", "contact", "sealed")), **_asides),
+    st.builds(
+        Extra, kind=st.just("file"), files=st.lists(files, min_size=1, max_size=3), **_asides
+    ),
+)
+acts: st.SearchStrategy[Struct] = st.one_of(
+    st.builds(Edited, places),
+    st.builds(Deleted, st.lists(places, min_size=1, max_size=4)),
+    st.builds(Reacted, places, emojis, st.booleans()),
+)
 records = st.builds(
-    Record, names, positions, positions, client_ids, bodies, st.none() | groups, st.none() | changes
+    Record,
+    names,
+    positions,
+    positions,
+    client_ids,
+    bodies,
+    st.none() | groups,
+    st.none() | changes,
+    st.none() | extras,
+    st.none() | acts,
+    st.none() | positions,
+    st.booleans(),
+    st.booleans(),
+    st.dictionaries(emojis, st.lists(names, min_size=1, max_size=3), max_size=2),
 )
 
 _switches = st.none() | st.booleans()
@@ -124,7 +178,7 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         st.text(max_size=128),
     ),
     Ping: st.just(Ping()),
-    Send: st.builds(Send, request_ids, names, client_ids, bodies),
+    Send: st.builds(Send, request_ids, names, client_ids, bodies, st.none() | extras),
     Ack: st.builds(Ack, positions),
     Mark: st.builds(Mark, names, positions),
     History: st.builds(
@@ -167,6 +221,16 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         Upload, request_ids, hashes, positions, st.sampled_from(("image/png", "a/b+c.d"))
     ),
     Download: st.builds(Download, request_ids, hashes),
+    Edit: st.builds(Edit, request_ids, names, client_ids, places, bodies),
+    Delete: st.builds(
+        Delete,
+        request_ids,
+        names,
+        client_ids,
+        st.lists(places, min_size=1, max_size=4),
+        st.sampled_from(("me", "all")),
+    ),
+    React: st.builds(React, request_ids, names, client_ids, places, emojis, st.booleans()),
 }
 
 failures = st.builds(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from actorchat.client.effect import Accepted, Connect, Disconnect, Ended, Failed
 from actorchat.client.event import Lost, Opened, Post, Received, Start, State, Taken, Tick
-from actorchat.client.machine import Machine, Options
+from actorchat.client.life import Options
+from actorchat.client.machine import Machine
 from actorchat.client.signin import Identity
 from actorchat.protocol import ops
 

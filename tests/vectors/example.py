@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from actorchat.protocol import codec
 from actorchat.protocol.ops import (
     Ack,
     Actors,
@@ -21,11 +22,18 @@ from actorchat.protocol.ops import (
     Contact,
     Contacts,
     Conversations,
+    Delete,
+    Deleted,
     Describe,
     Devices,
     Download,
+    Edit,
+    Edited,
+    Extra,
     Failure,
+    FileRef,
     Flag,
+    Forwarded,
     Group,
     Hello,
     History,
@@ -40,6 +48,8 @@ from actorchat.protocol.ops import (
     Privacy,
     Profile,
     Provision,
+    React,
+    Reacted,
     Receipts,
     Record,
     Rename,
@@ -73,13 +83,25 @@ GROUP = "#AAECAwQFBgcICQoLDA0ODw"
 TOKEN = "Dw4NDAsKCQgHBgUEAwIBAA"
 GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP)
 CHANGE_RECORD = Record("ann", 7, TS, CID, "", GROUP, Add(["bob", "cid"]))
-FILE = bytes(range(32))
+SHA256 = bytes(range(32))
 GRANT = {
     "base": "http://127.0.0.1:7780",
-    "path": f"/v1/files/{FILE.hex()}",
+    "path": f"/v1/files/{SHA256.hex()}",
     "ticket": "Dw4NDAsKCQgHBgUEAwIBAA",
     "expires": TS,
 }
+FILE = FileRef(bytes(range(32)), 70_000, "image/png", "Grüße.png")
+EXTRA = Extra(6, Forwarded(2, "cid"), ["bob"], "file", [FILE], exp=TS + 60_000)
+RICH_RECORD = Record(
+    "ann", 7, TS, CID, "Grüße 👋", extra=EXTRA, edited=9, reactions={"👍": ["ann", "bob"]}
+)
+RICH_GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP, extra=Extra(mentions=["bob"]))
+ACT_RECORDS = {
+    "edit": Record("ann", 9, TS, CID, "Grüße!", act=Edited(7)),
+    "delete": Record("ann", 9, TS, CID, "", GROUP, act=Deleted([6, 7])),
+    "react": Record("ann", 9, TS, CID, "", act=Reacted(7, "👍")),
+}
+GONE_RECORD = Record("ann", 7, TS, CID, "", gone=True)
 OTHER = Record("bob", 8, TS + 1, bytes(16), "")
 
 
@@ -114,6 +136,13 @@ _PAGE: dict[str, Any] = {
     "head": 8,
     "more": False,
     "marks": {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}},
+}
+_RICH_PAGE = {
+    **_PAGE,
+    "events": [
+        codec.decode(codec.encode(record))
+        for record in (OTHER, RICH_RECORD, *ACT_RECORDS.values(), GONE_RECORD)
+    ],
 }
 _GROUP = {
     "conv": GROUP,
@@ -184,6 +213,21 @@ CLIENT_EXAMPLES = {
     "ping": Example(Ping(), "ping"),
     "send": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
     "send-packed": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
+    "send-extra": Example(
+        Send(
+            3,
+            "bob",
+            CID,
+            "Grüße 👋",
+            Extra(6, Forwarded(2, "cid"), ["bob"], "file", [FILE], expires_s=60),
+        ),
+        "send",
+    ),
+    "edit": Example(Edit(3, "bob", CID, 7, "Grüße!"), "edit"),
+    "delete": Example(Delete(3, "bob", CID, [6, 7]), "delete"),
+    "delete-me": Example(Delete(3, "bob", CID, [7], "me"), "delete"),
+    "react": Example(React(3, "bob", CID, 7, "👍"), "react"),
+    "react-off": Example(React(3, "bob", CID, 7, "👍", on=False), "react"),
     "ack": Example(Ack(300), "ack"),
     "ack-packed": Example(Ack(300), "ack"),
     "mark": Example(Mark("bob", 8), "mark"),
@@ -220,8 +264,8 @@ CLIENT_EXAMPLES = {
     "describe": Example(Describe(9, "Ann", "Grüße 👋"), "describe"),
     "contact": Example(Contact(9, "bob", keep=False), "contact"),
     "contacts": Example(Contacts(9), "contacts"),
-    "upload": Example(Upload(9, FILE, 1_048_576, "image/png"), "upload"),
-    "download": Example(Download(9, FILE), "download"),
+    "upload": Example(Upload(9, SHA256, 1_048_576, "image/png"), "upload"),
+    "download": Example(Download(9, SHA256), "download"),
     "password": Example(Password(9, "secret", "better", revoke_others=True), "password"),
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
@@ -266,6 +310,15 @@ SERVER_EXAMPLES = {
     "msg-change-packed": Example(Msg(9, CHANGE_RECORD), "msg"),
     "msg-own": Example(Msg(9, RECORD, "bob"), "msg"),
     "msg-own-packed": Example(Msg(9, RECORD, "bob"), "msg"),
+    "msg-extra": Example(Msg(9, RICH_RECORD), "msg"),
+    "msg-extra-packed": Example(Msg(9, RICH_RECORD), "msg"),
+    "msg-extra-group": Example(Msg(9, RICH_GROUP_RECORD), "msg"),
+    "msg-extra-group-packed": Example(Msg(9, RICH_GROUP_RECORD), "msg"),
+    **{f"msg-{name}": Example(Msg(9, record), "msg") for name, record in ACT_RECORDS.items()},
+    "msg-edit-packed": Example(Msg(9, ACT_RECORDS["edit"]), "msg"),
+    "msg-delete-packed": Example(Msg(9, ACT_RECORDS["delete"]), "msg"),
+    "msg-gone": Example(Msg(9, GONE_RECORD), "msg"),
+    "reply-page-extra": _ok("page", **_RICH_PAGE),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "presence": Example(
@@ -281,6 +334,8 @@ SERVER_EXAMPLES = {
 RECORD_EXAMPLES = {
     "record": Example(RECORD, "record"),
     "record-packed": Example(RECORD, "record"),
+    "record-extra": Example(RICH_RECORD, "record"),
+    "record-extra-packed": Example(RICH_RECORD, "record"),
 }
 
 # A hand-packed frame has no JSON form of its own, and a record is no message.

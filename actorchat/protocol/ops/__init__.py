@@ -7,6 +7,8 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.act import AnyAct, Delete, Deleted, Edit, Edited, React, Reacted
+from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
 from actorchat.protocol.ops.file import FILE_OPS, Download, Upload
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
@@ -77,6 +79,9 @@ ClientOp = (
     | Flag
     | Upload
     | Download
+    | Edit
+    | Delete
+    | React
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -110,6 +115,9 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "flag": Flag,
     "upload": Upload,
     "download": Download,
+    "edit": Edit,
+    "delete": Delete,
+    "react": React,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -129,6 +137,7 @@ __all__ = [
     "SERVER_OPS",
     "Ack",
     "Actors",
+    "AnyAct",
     "AnyChange",
     "Bye",
     "ByeCode",
@@ -137,11 +146,18 @@ __all__ = [
     "Contact",
     "Contacts",
     "Conversations",
+    "Delete",
+    "Deleted",
     "Describe",
     "Devices",
     "Download",
+    "Edit",
+    "Edited",
+    "Extra",
     "Failure",
+    "FileRef",
     "Flag",
+    "Forwarded",
     "Group",
     "Hello",
     "History",
@@ -160,6 +176,8 @@ __all__ = [
     "Profile",
     "Provision",
     "Push",
+    "React",
+    "Reacted",
     "Receipts",
     "Reconnect",
     "Record",

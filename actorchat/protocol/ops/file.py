@@ -8,16 +8,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from actorchat.limits import MEDIA_TYPE_CHARS_MAX, POSITION_MAX
+from actorchat.limits import FILE_TYPE_CHARS_MAX
+from actorchat.protocol.ops.extra import FileHash, FileSize
 from actorchat.protocol.ops.field import RequestId
 
-FileHash = Annotated[bytes, Meta(min_length=32, max_length=32)]
-FileSize = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 MediaType = Annotated[
     str,
     Meta(
         pattern=r"\A[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*\Z",
-        max_length=MEDIA_TYPE_CHARS_MAX,
+        max_length=FILE_TYPE_CHARS_MAX,
     ),
 ]
 

@@ -7,6 +7,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from actorchat.limits import HISTORY_PAGE_MESSAGES_MAX
+from actorchat.protocol.ops.act import AnyAct, Emoji
+from actorchat.protocol.ops.extra import Extra
 from actorchat.protocol.ops.field import Body, ClientId, Name, Position, RequestId
 from actorchat.protocol.ops.group import AnyChange, GroupAddress
 
@@ -18,6 +20,10 @@ class Record(Struct, rename={"sender": "from"}, gc=False, omit_defaults=True):
 
     `seq` is its place in the conversation, from 1; `ts` the server's wall clock in ms. A record of
     a group names it, as `conv`; one with a `change` says what `from` did, and has no body.
+
+    One with an `act` says what `from` did to an earlier message, which shows it: `edited` is the
+    seq of its last edit, `reactions` has who put which emoji. A message that is `gone` was deleted,
+    or its time was up: it has no body and no extra; `hidden` where only this user deleted it.
     """
 
     sender: Name
@@ -27,20 +33,28 @@ class Record(Struct, rename={"sender": "from"}, gc=False, omit_defaults=True):
     body: Body
     conv: GroupAddress | None = None
     change: AnyChange | None = None
+    extra: Extra | None = None
+    act: AnyAct | None = None
+    edited: Position | None = None
+    gone: bool = False
+    hidden: bool = False
+    reactions: dict[Emoji, list[Name]] = {}
 
 
-class Send(Struct, tag_field="op", tag="send", gc=False):
+class Send(Struct, tag_field="op", tag="send", gc=False, omit_defaults=True):
     """Ask for `body` to be appended to the conversation with user `to`, or to the group `to`.
 
     Answer: `{seq, ts}` when it is durable, with `dup: true` where `cid` was seen before. The client
     chooses `cid`, and repeats it when it sends again. Errors: `no_such_user`, `no_such_group`,
-    `forbidden`, `id_conflict`, `busy`, `store_full`, `unavailable`.
+    `forbidden`, `id_conflict`, `busy`, `store_full`, `unavailable`; with an `extra` also
+    `no_such_message` and `bad_request`.
     """
 
     id: RequestId
     to: Name
     cid: ClientId
     body: Body
+    extra: Extra | None = None
 
 
 class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=True):

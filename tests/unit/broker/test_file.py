@@ -91,3 +91,34 @@ def test_desk_that_crashed_is_there_again(stage: Stage) -> None:
     stage.run()
     assert len(stage.crashes) == 1
     assert "ok" in upload(ann)
+
+
+@pytest.mark.parametrize(
+    ("file", "is_taken"),
+    [
+        (ops.FileRef(HASH, 80, "image/png", "cat.png"), True),
+        (ops.FileRef(HASH, 81, "image/png", "cat.png"), False),
+        (ops.FileRef(bytes(32), 80, "image/png", "cat.png"), False),
+    ],
+)
+def test_message_refers_to_what_is_stored_alone(
+    stage: Stage, file: ops.FileRef, is_taken: bool
+) -> None:
+    store(stage, "ann")
+    bob = stage.hello("bob")
+    extra = ops.Extra(kind="file", files=[ops.FileRef(HASH, 80, "a/b", "x"), file])
+    answer = bob.ask(lambda rid: ops.Send(rid, "ann", stage.new_cid(), "look", extra))
+    if is_taken:
+        assert "ok" in answer
+    else:
+        assert (answer["err"]["code"], answer["err"]["outcome"]) == ("no_such_file", "none")
+    assert len(stage.rows("history")) == is_taken
+
+
+def test_files_are_looked_for_where_a_message_has_some_alone(stage: Stage) -> None:
+    ann = stage.hello("ann")
+    stage.broker.context.shelf = None  # type: ignore[assignment]
+    cid = stage.new_cid()
+    assert "ok" in ann.ask(lambda rid: ops.Send(rid, "bob", cid, "x"))
+    other, extra = stage.new_cid(), ops.Extra(mentions=["bob"])
+    assert "ok" in ann.ask(lambda rid: ops.Send(rid, "bob", other, "x", extra))

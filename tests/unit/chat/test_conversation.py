@@ -289,7 +289,7 @@ def test_marks_of_strangers_are_ignored() -> None:
 )
 def test_page_lies_between_the_bounds(after, before, limit, page) -> None:
     fetch = Fetch("bob", SESSION, 7, after, before, limit)
-    assert playbook(seq=9) >> fetch << ReadPage(SESSION, 7, *page)
+    assert playbook(seq=9) >> fetch << ReadPage(SESSION, 7, *page, "bob")
 
 
 def test_stranger_may_not_read() -> None:

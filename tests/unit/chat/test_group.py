@@ -268,10 +268,12 @@ def test_page_begins_where_the_member_came_in() -> None:
     play.machine.handle(changing(1, Add(["dan"])), 0)
     for number in range(3, 9):
         play.machine.handle(post(number), 0)
-    page = ReadPage(SESSION, 7, 1, 9, 50, True)
+    page = ReadPage(SESSION, 7, 1, 9, 50, True, "dan")
     play = play >> Fetch("dan", SESSION, 7, 0, None, 50) << page
-    play = play >> Fetch("ann", SESSION, 7, 0, 4, 50) << ReadPage(SESSION, 7, 0, 4, 50, True)
-    assert play >> Fetch("ann", SESSION, 7, 4, 99, 50) << ReadPage(SESSION, 7, 4, 9, 50, True)
+    page = ReadPage(SESSION, 7, 0, 4, 50, True, "ann")
+    play = play >> Fetch("ann", SESSION, 7, 0, 4, 50) << page
+    page = ReadPage(SESSION, 7, 4, 9, 50, True, "ann")
+    assert play >> Fetch("ann", SESSION, 7, 4, 99, 50) << page
 
 
 def test_group_is_described_with_its_links_to_who_may_void_them() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from actorchat.client.effect import Disconnect, Effect, Failed
 from actorchat.client.event import Event, Opened, Received, Start, Tick
-from actorchat.client.machine import Machine, Options
+from actorchat.client.life import Options
+from actorchat.client.machine import Machine
 from actorchat.client.signin import Identity
 from actorchat.protocol import ops
 

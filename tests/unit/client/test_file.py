@@ -10,12 +10,14 @@ import pytest
 
 from actorchat.client import event
 from actorchat.client import file as module
-from actorchat.client.file import FileCalls, Stored
+from actorchat.client.file import FileCalls
 from actorchat.client.link import Address
+from actorchat.client.message import Sent
 from actorchat.client.transfer import Broken, Door, Grant
 from actorchat.errors import ConnectionLost, Refusal
 from actorchat.limits import FILE_TRIES_MAX
 from actorchat.protocol import ops
+from actorchat.protocol.ops import Extra, FileRef
 
 BODY = b"a picture of a cat"
 HASH = hashlib.sha256(BODY).digest()
@@ -26,12 +28,19 @@ class Client(FileCalls):
 
     def __init__(self, **facts: Any) -> None:
         self.asked: list[event.Request] = []
+        self.sent: list[object] = []
         self.facts = facts
 
     async def _ask(self, request: event.Request) -> dict[str, object]:
         self.asked.append(request)
         ticket = f"t{len(self.asked)}"
         return {"base": "http://h", "path": "/p", "ticket": ticket, "expires": 0, **self.facts}
+
+    async def send(
+        self, to: str, text: str, *, cid: bytes | None = None, extra: Extra | None = None
+    ) -> Sent:
+        self.sent.append((to, text, cid, extra))
+        return Sent(1, 2)
 
     def _door(self) -> Door:
         return Address("tcp", "h", 1), None
@@ -67,7 +76,7 @@ def source(tmp_path: Path) -> Path:
 
 async def test_file_is_asked_for_and_brought(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     way, client = Way(monkeypatch), Client(stored=False)
-    assert await client.upload(source) == Stored(HASH, len(BODY), "image/png", "cat.png")
+    assert await client.upload(source) == FileRef(HASH, len(BODY), "image/png", "cat.png")
     assert client.asked == [ops.Upload(0, HASH, len(BODY), "image/png")]
     assert way.tickets == ["t1"]
 
@@ -114,6 +123,22 @@ async def test_file_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert await client.download(HASH, tmp_path / "out") == 18
     assert client.asked == [ops.Download(0, HASH)] * 2
     assert way.tickets == ["t1", "t2"]
+    await client.download(FileRef(HASH, 18, "a/b", "cat"), tmp_path / "out")
+    assert client.asked[2:] == [ops.Download(0, HASH)]
+
+
+async def test_message_refers_to_the_file_once_it_is_there(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way, client = Way(monkeypatch), Client(stored=False)
+    await client.send_file("bob", source, "look", cid=bytes(16))
+    file = FileRef(HASH, len(BODY), "image/png", "cat.png")
+    assert client.sent == [("bob", "look", bytes(16), Extra(kind="file", files=[file]))]
+    assert way.tickets == ["t1"]
+    Way(monkeypatch, Refusal("quota_exceeded", "full"))
+    with pytest.raises(Refusal):
+        await client.send_file("bob", source)
+    assert len(client.sent) == 1
 
 
 async def test_file_that_is_not_there_is_the_systems_word(tmp_path: Path) -> None:

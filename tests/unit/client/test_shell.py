@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from actorchat.client import event
+from actorchat.client.life import Options
 from actorchat.client.link import Address
-from actorchat.client.machine import Options
 from actorchat.client.shell import Shell
 from actorchat.client.signin import Identity
 from actorchat.errors import CallTimeout

@@ -1,0 +1,82 @@
+"""Knows how what is kept is shown to one user: what is over or deleted is not, edits are.
+Must not know who asks, or what is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from actorchat.broker.archive import Archive
+from actorchat.chat.act import tombstone
+from actorchat.chat.extra import is_over
+from actorchat.protocol import codec, rich
+from actorchat.protocol.ops import Edited, Record
+
+_NOTHING: frozenset[int] = frozenset()
+
+
+class Reading:
+    """How records of the log are shown at one moment. Costs: 15 µs a record that is rich.
+
+    Args:
+        user: The 18 bytes of who reads; empty for nobody in particular.
+        veiled: The conversations and seqs of which the user's own log may have an older text.
+    """
+
+    __slots__ = ("_archive", "_now_wall_ms", "_user", "veiled")
+
+    def __init__(
+        self,
+        archive: Archive,
+        now_wall_ms: int,
+        user: bytes = b"",
+        veiled: Collection[tuple[bytes, int]] = (),
+    ) -> None:
+        self._archive = archive
+        self._now_wall_ms = now_wall_ms
+        self._user = user
+        self.veiled = veiled
+
+    def shown(self, conversation: bytes, record: bytes, hidden: Collection[int] = ()) -> bytes:
+        """Return what is shown of a record, where the user has deleted `hidden` for oneself."""
+        if not rich.is_rich(record) and not hidden:
+            return record
+        said = codec.decode_record(record)
+        if said.seq in hidden:
+            return rich.encode(msgspec.structs.replace(tombstone(said), hidden=True))
+        if isinstance(said.act, Edited):
+            return self._edit(conversation, said, said.act.ref)
+        if is_over(said, self._now_wall_ms):
+            return rich.encode(tombstone(said))
+        return record
+
+    def _edit(self, conversation: bytes, said: Record, ref: int) -> bytes:
+        """Return an edit with the text of its message, which alone keeps it."""
+        now = codec.decode_record(self._archive.record(conversation, ref))
+        said.hidden = self._is_hidden(conversation, ref)
+        said.gone = said.hidden or now.gone or is_over(now, self._now_wall_ms)
+        said.body = "" if said.gone else now.body
+        return rich.encode(said)
+
+    def page(self, conversation: bytes, found: list[tuple[int, bytes]]) -> list[bytes]:
+        """Return what is shown of a page of (seq, record), ascending."""
+        records = [record for _, record in found]
+        hidden: Collection[int] = _NOTHING
+        if found and self._user:
+            hidden = self._archive.hidden(self._user, conversation, found[0][0], found[-1][0])
+        if not hidden and not any(map(rich.is_rich, records)):
+            return records
+        return [self.shown(conversation, record, hidden) for record in records]
+
+    def update(self, conversation: bytes, seq: int, record: bytes) -> bytes:
+        """Return what is shown of the record of an update, which may be older than history."""
+        if not rich.is_rich(record) and (conversation, seq) not in self.veiled:
+            return record
+        is_hidden = self._is_hidden(conversation, seq)
+        record = self._archive.record(conversation, seq)
+        return self.shown(conversation, record, {seq} if is_hidden else _NOTHING)
+
+    def _is_hidden(self, conversation: bytes, seq: int) -> bool:
+        return bool(self._user) and self._archive.is_hidden(self._user, conversation, seq)
