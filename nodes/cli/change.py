@@ -15,6 +15,7 @@ from actorchat.protocol.ops.group import (
     Remove,
     Uninvite,
 )
+from nodes.cli.attachment import files_text
 
 if TYPE_CHECKING:
     from actorchat.client import Entry, Message
@@ -25,7 +26,9 @@ NAMED_MAX = 8
 
 def text_of(message: Message | Entry) -> str:
     """Return the text of a message, or what its change is, in words."""
-    return message.text if message.change is None else f"* {_words(message.change)}"
+    if message.change is not None:
+        return f"* {_words(message.change)}"
+    return message.text + files_text(message)
 
 
 def _words(change: AnyChange) -> str:
