@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +121,7 @@ class DiskPartial:
 
 
 class Blobs:
-    """The files of one node. All of it blocks: never on the loop's thread.
+    """The files of one node. All of it blocks. Thread: any, several at once; never the loop's.
 
     Args:
         root: The directory; made if it is missing.
@@ -131,7 +132,7 @@ class Blobs:
     def __init__(self, root: Path, free_bytes_min: int = 0) -> None:
         self.root = root
         self._free_bytes_min = free_bytes_min
-        self._count = 0
+        self._numbers = itertools.count()  # whose next is one step for all threads
 
     def start(self) -> int:
         """Make the directories, and throw away what was half there; return how many files.
@@ -154,12 +155,11 @@ class Blobs:
         Raises:
             StoreFull: There is no space for so many. Unavailable: the disk fails otherwise.
         """
-        self._count += 1
         with _disk_errors():
             free = os.statvfs(self.root)
             if free.f_bavail * free.f_frsize < size + self._free_bytes_min:
                 raise StoreFull("no space for a file of that size")
-            return DiskPartial(self.root, self.root / _PARTIAL / f"{os.getpid()}-{self._count}")
+            return DiskPartial(self.root, self.root / _PARTIAL / str(next(self._numbers)))
 
     def path(self, sha256: bytes) -> Path:
         """Return where the file with this hash is, if it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,14 @@ from actorchat import logs
 from actorchat.broker.context import Context
 from actorchat.broker.depot import Depot
 from actorchat.chat.file import FilePolicy
-from actorchat.limits import FILE_THREADS, FILE_TRANSFERS_USER_MAX
+from actorchat.limits import CLOSE_LINGER_S, FILE_THREADS, FILE_TRANSFERS_USER_MAX
 from actorchat.settings import Settings
 from actorchat.store.blobs import Blobs
 
 log = logs.logger(__name__)
 
 DIRECTORY = "files"
+CLEAR_UP_S = 0.01  # how often it is looked whether all transfers have ended
 
 
 class FileRoom:
@@ -53,9 +55,13 @@ class FileRoom:
             log.info("half uploads thrown away", files=left)
         self._context.files_base = lambda: self._base_url or http_address()
 
-    def close(self) -> None:
-        """Let the threads end what they do."""
-        self._threads.shutdown(wait=True)
+    async def close(self) -> None:
+        """Let transfers that were cut clear up behind them, and the threads end what they do."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_LINGER_S):
+                while self.depot.transfers:  # noqa: ASYNC110 (once in a node's life, at its end)
+                    await asyncio.sleep(CLEAR_UP_S)
+        await asyncio.to_thread(self._threads.shutdown)
 
     def _offload(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         loop = asyncio.get_running_loop()

@@ -140,7 +140,7 @@ class Standalone:
                 await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
-        self._files.close()
+        await self._files.close()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()

@@ -262,6 +262,20 @@ async def test_a_lying_length_keeps_nothing(node: Node) -> None:
     assert not any(alarm in node.words() for alarm in ALARMS), node.words()
 
 
+async def test_a_stop_in_the_middle_is_in_order(node: Node) -> None:
+    token = (await sign_up(node, "ann"))["ann"]
+    body = Random(7).randbytes(2 * MIB)
+    async with client(node, "ann", token) as ann:
+        writer = await half(await grant(ann, body), len(body), body[:MIB])
+        await until(lambda: any(path.stat().st_size for path in left(node)))
+        assert await asyncio.to_thread(node.stop) == 0
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    assert left(node) == []
+    assert not any(alarm in node.words() for alarm in ALARMS), node.words()
+
+
 async def test_files_go_over_tls_and_not_without_it(tmp_path: Path) -> None:
     authority = trustme.CA()
     leaf = authority.issue_cert("127.0.0.1")

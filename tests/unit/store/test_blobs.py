@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,14 @@ def test_half_uploads_are_cleared_at_the_start(blobs: Blobs) -> None:
     assert len(left(blobs)) == 4
     assert Blobs(blobs.root).start() == 3
     assert left(blobs) == [blobs.path(HASH)]
+
+
+def test_many_threads_begin_at_once(blobs: Blobs) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        partials = list(threads.map(lambda _: blobs.begin(1), range(2_000)))
+    assert len(left(blobs)) == 2_000
+    for partial in partials:
+        partial.drop()
 
 
 def test_rotten_file_is_seen_and_healed_by_the_next_copy(blobs: Blobs) -> None:

@@ -32,7 +32,7 @@ async def test_room_is_made_and_cleared_and_says_where_it_is(
     assert list(partial.iterdir()) == []
     assert context.files_base() == base
     assert room.depot.counts()["file_transfers"] == 0
-    room.close()
+    await room.close()
 
 
 def test_settings_are_what_is_granted() -> None:
