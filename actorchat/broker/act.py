@@ -4,17 +4,23 @@ Must not know who may do what.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from actorchat.broker.archive import Archive
 from actorchat.broker.rows import Rows
-from actorchat.chat.act import Acts, refs_of
+from actorchat.chat.act import Acts, refs_of, tombstone
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Post
 from actorchat.chat.extra import recorded
+from actorchat.limits import EXPIRED_AT_ONCE_MAX
 from actorchat.protocol import codec, rich
 from actorchat.protocol.ops import Edited, Extra, Record
 from actorchat.store.engine import Op
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
 
 
 def look_up(archive: Archive, conversation: bytes, post: Post, acts: Acts | None) -> None:
@@ -64,3 +70,32 @@ def _expiry(rows: Rows, conversation: bytes, record: Record) -> tuple[Op, ...]:
     if extra is None or extra.exp is None:
         return ()
     return (rows.expiry(conversation, extra.exp, record.seq),)
+
+
+def bury_expired(context: Context, conversation: bytes, now_wall_ms: int) -> int:
+    """Turn the messages of a conversation whose time is up into tombstones; return how many.
+
+    They are hidden from all reads at their time; this is for their bytes. An act that is under way
+    meanwhile puts the row of its message's time again, so that the next look finds it.
+
+    At most `EXPIRED_AT_ONCE_MAX` at once, in 30 µs each: where it returns as many there are more.
+    Nothing while the disk is full. Not synced when it returns, nor need it be: what a crash takes
+    back is found again.
+
+    Args:
+        conversation: The 18 bytes with which its keys begin.
+    """
+    log, archive, rows = context.log, context.archive, context.rows
+    if log.is_full:
+        return 0
+    log.apply()
+    ops: list[Op] = []
+    found = archive.due(conversation, now_wall_ms, EXPIRED_AT_ONCE_MAX)
+    for at_wall_ms, seq in found:
+        record = codec.decode_record(archive.record(conversation, seq))
+        if not record.gone:
+            ops.append(rows.history(conversation, seq, rich.encode(tombstone(record))))
+        ops.append(rows.expiry(conversation, at_wall_ms, seq, due=False))
+    if ops:
+        log.append_lazily(ops)
+    return len(found)

@@ -9,7 +9,7 @@ from actorchat.chat.event import Pair
 from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
 from actorchat.ids import other_of
 from actorchat.limits import UNREAD_COUNTED_MAX
-from actorchat.protocol import codec
+from actorchat.protocol import codec, rich
 from actorchat.store import keys
 from actorchat.store.engine import Engine, Op
 
@@ -130,7 +130,7 @@ class Census:
             other,
             head,
             archive.record(conversation, head),
-            [codec.record_sender(record) for _, record in unread],
+            [codec.record_sender(record) for _, record in unread if not rich.is_act(record)],
             marks,
             self._flags(user, conversation) or 0,
         )

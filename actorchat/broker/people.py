@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.census import Census
+from actorchat.broker.reading import Reading
 from actorchat.chat.event import Answer
 from actorchat.chat.people import (
     Asked,
+    ConversationFacts,
     KeepCard,
     KeepContact,
     KeepFlags,
@@ -30,6 +32,7 @@ from actorchat.protocol.ops.people import (
     Profile,
     Rename,
 )
+from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -66,6 +69,7 @@ class PeopleActor(Actor):
             event.devices = census.devices(user)
         elif isinstance(op, Conversations):
             event.conversations = census.conversations(user, op.after, op.limit + 1)
+            self._shorten(user, event.conversations)
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
@@ -73,6 +77,14 @@ class PeopleActor(Actor):
         elif isinstance(op, Contact | Contacts):
             event.contacts = census.contacts(user)
             event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)
+
+    def _shorten(self, user: str, found: list[ConversationFacts]) -> None:
+        """Have the last messages as the user is shown them."""
+        context = self._context
+        reading = Reading(context.archive, context.clock.wall_ms(), keys.user_key(user))
+        for facts in found:
+            key = keys.conversation_key(user, facts.conv)
+            facts.record = reading.brief(key, facts.head, facts.record)
 
     # -- effects -----------------------------------------------------------------------------------
     def _keep_title(self, effect: KeepTitle) -> None:

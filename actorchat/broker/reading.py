@@ -12,7 +12,7 @@ from actorchat.broker.archive import Archive
 from actorchat.chat.act import tombstone
 from actorchat.chat.extra import is_over
 from actorchat.protocol import codec, rich
-from actorchat.protocol.ops import Edited, Record
+from actorchat.protocol.ops import Deleted, Edited, Extra, Record
 
 _NOTHING: frozenset[int] = frozenset()
 
@@ -69,6 +69,24 @@ class Reading:
         if not hidden and not any(map(rich.is_rich, records)):
             return records
         return [self.shown(conversation, record, hidden) for record in records]
+
+    def brief(self, conversation: bytes, seq: int, record: bytes) -> bytes:
+        """Return what a list of conversations shows of its last record: it has room for little."""
+        shown = self.shown(
+            conversation, record, {seq} if self._is_hidden(conversation, seq) else _NOTHING
+        )
+        if not rich.is_rich(shown):
+            return shown
+        said = codec.decode_record(shown)
+        said.reactions = {}
+        if said.extra is not None:
+            is_plain = said.extra.kind == "text"
+            said.extra = (
+                None if is_plain else Extra(kind=said.extra.kind, files=said.extra.files[:1])
+            )
+        if isinstance(said.act, Deleted):
+            said.act = Deleted(said.act.refs[:1])
+        return rich.encode(said)
 
     def update(self, conversation: bytes, seq: int, record: bytes) -> bytes:
         """Return what is shown of the record of an update, which may be older than history."""

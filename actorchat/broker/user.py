@@ -47,7 +47,7 @@ from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
 from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
-from actorchat.protocol import codec
+from actorchat.protocol import codec, rich
 from actorchat.store import keys
 from actorchat.store.engine import Op
 
@@ -172,7 +172,7 @@ class UserActor(EntityActor):
         refused = store_full(event.rid) if self._committer.is_full else None
         if isinstance(event.pair, str) and not self._context.groups.has_member(key, self._user):
             refused = Refused(event.rid, "no_such_group", NO_GROUP)
-        elif any(self._archive.find(key, seq) is None for seq in event.seqs):
+        elif not all(self._is_message(key, seq) for seq in event.seqs):
             refused = Refused(event.rid, "no_such_message", "there is no such message")
         if refused is not None:
             event.session.tell(refused)
@@ -181,6 +181,11 @@ class UserActor(EntityActor):
         answer = Answer(event.rid, {})
         self._append((*ops, *self._veil(key, event.seqs)), event.session.tell, answer)
         return False
+
+    def _is_message(self, conversation: bytes, seq: int) -> bool:
+        record = self._archive.find(conversation, seq)
+        # Without an act, who has not got it yet would not know what it has changed.
+        return record is not None and not (rich.is_act(record) or codec.record_is_change(record))
 
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Attach: _may_attach,

@@ -127,7 +127,7 @@ def _checks(engine: Engine) -> dict[str, _Check]:
         "inbox": _InboxCheck(has_message),
         "sent": lambda key, value: _check_sent(key, value, has_message),
         "outbox": lambda key, value: _check_outbox(key, value, has_message),
-        "state": _StateCheck(has_file),
+        "state": _StateCheck(has_file, has_message),
     }
     assert tuple(checks) == FAMILIES
     return checks
@@ -199,12 +199,15 @@ def _check_outbox(
 
 
 class _StateCheck:
-    """Each row has a kind that is known, and members and links stand behind their group's row.
+    """Each row has a kind that is known, and stands behind what it belongs to.
 
     What counts against a user's quota is the sum of the user's files, of which the store knows.
     """
 
-    def __init__(self, has_file: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, has_file: Callable[[bytes], bool], has_message: Callable[[bytes, int], bool]
+    ) -> None:
+        self._has_message = has_message
         self._group = b""
         self._has_file = has_file
         self._user = b""  # whose files were counted last
@@ -220,6 +223,12 @@ class _StateCheck:
             return "belongs to a group that has no row"
         elif kind == keys.PRESENCE:
             keys.unpack_presence(value)
+        elif kind == keys.EXPIRY:
+            if not self._has_message(owner, keys.parse_expiry_id(rest)[1]):
+                return "names a message that is not in history"
+        elif kind in {keys.HIDDEN, keys.VEIL}:
+            if not self._has_message(*keys.parse_place(rest)):
+                return "names a message that is not in history"
         return _check_format(key, value)
 
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:

@@ -10,6 +10,7 @@ import typer
 
 from nodes.cli import (
     account,
+    act,
     actors,
     config,
     file,
@@ -67,7 +68,9 @@ class _Run:
     is_debug = False
 
 
-for _part in (node, actors, account, people, message, file, group, presence, config, store, replay):
+for _part in (
+    *(node, actors, account, people, message, act, file, group, presence, config, store, replay),
+):
     _part.register(app)
 
 

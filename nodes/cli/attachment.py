@@ -1,28 +1,14 @@
-"""Knows how a file of a message reads in one line, and where one that comes may be put.
+"""Knows how the size of a file reads, and where one that comes may be put.
 Must not know commands, or who sent it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from actorchat.client import Entry, Message
 
 NAME_CHARS_MAX = 200
 UNNAMED = "file"
 _HASH_DIGITS = 64
-
-
-def files_text(message: Message | Entry) -> str:
-    """Return what a message's text is to be followed by: its files, each in a line of its own."""
-    if message.extra is None or not message.extra.files:
-        return ""
-    lines = (
-        f"[{file.name}, {size_text(file.size)}, {file.hash.hex()}]" for file in message.extra.files
-    )
-    return ("\n" if message.text else "") + "\n".join(lines)
 
 
 def size_text(size: int) -> str:

@@ -15,7 +15,6 @@ from actorchat.protocol.ops.group import (
     Remove,
     Uninvite,
 )
-from nodes.cli.attachment import files_text
 
 if TYPE_CHECKING:
     from actorchat.client import Entry, Message
@@ -26,9 +25,7 @@ NAMED_MAX = 8
 
 def text_of(message: Message | Entry) -> str:
     """Return the text of a message, or what its change is, in words."""
-    if message.change is not None:
-        return f"* {_words(message.change)}"
-    return message.text + files_text(message)
+    return message.text if message.change is None else f"* {_words(message.change)}"
 
 
 def _words(change: AnyChange) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from actorchat.errors import CallTimeout
-from nodes.cli.change import text_of
 from nodes.cli.failure import CommandFailed, Exit
 from nodes.cli.option import As, Data, Json, Server, Timeout
+from nodes.cli.said import fields_of, is_shown, text_of
 from nodes.cli.terminal import message_line, say, say_json
 
 if TYPE_CHECKING:
@@ -36,6 +36,20 @@ def send(
         str | None,
         typer.Option("--cid", metavar="HEX", help="Repeat a send of unknown outcome by its id."),
     ] = None,
+    reply: Annotated[
+        int | None, typer.Option("--reply", metavar="SEQ", min=1, help="The message it answers.")
+    ] = None,
+    kind: Annotated[
+        Literal["text", "location", "contact", "sealed"],
+        typer.Option("--kind", help="location: a geo: URI; contact: a name or a vCard."),
+    ] = "text",
+    expires: Annotated[
+        int | None,
+        typer.Option("--expires", metavar="SECONDS", min=1, help="When it shall be gone."),
+    ] = None,
+    mention: Annotated[
+        list[str] | None, typer.Option("--mention", metavar="NAME", help="Who is meant; again.")
+    ] = None,
     as_: As = None,
     server: Server = None,
     data: Data = None,
@@ -45,9 +59,11 @@ def send(
     """Send a message; print its number in the conversation once it is durable."""
     import asyncio
 
-    from actorchat.client import new_cid
+    from actorchat.client import Extra, new_cid
     from nodes.cli.wire import as_user, run_async
 
+    asked = Extra(re=reply, mentions=mention or [], kind=kind, expires_s=expires)
+    extra = None if asked == Extra() else asked
     name = _parse_cid(cid) if cid is not None else new_cid()
     body = sys.stdin.read().removesuffix("\n") if text == "-" else text
 
@@ -56,7 +72,7 @@ def send(
         async with chat:
             try:
                 async with asyncio.timeout(timeout):
-                    return await chat.send(to, body, cid=name)
+                    return await chat.send(to, body, cid=name, extra=extra)
             except TimeoutError:
                 raise CallTimeout("no answer; it may have been stored or not") from None
 
@@ -212,11 +228,7 @@ def _print(message: Message | Entry, *, json: bool) -> None:
         }
         if (group := getattr(message, "group", None)) is not None:
             fields["group"] = group
-        if message.change is not None:
-            import msgspec
-
-            fields["change"] = msgspec.to_builtins(message.change)
-        say_json(fields)
-    else:
+        say_json(fields | fields_of(message))
+    elif is_shown(message):
         say(message_line(message.sender, message.seq, message.ts, text_of(message)))
         sys.stdout.flush()

@@ -15,10 +15,12 @@ import typer
 
 from actorchat.errors import ActorchatError
 from actorchat.ids import is_group
+from actorchat.protocol.ops import Extra
+from nodes.cli import acting
 from nodes.cli.attachment import free_path
-from nodes.cli.change import text_of
 from nodes.cli.failure import explain
 from nodes.cli.file import files_of
+from nodes.cli.said import is_shown, text_of
 from nodes.cli.sight import Sight
 from nodes.cli.terminal import message_line, note, visible
 from nodes.history import last_entries
@@ -33,7 +35,8 @@ HELP = (
     "/with NAME  talk with another    /history [N]  show the last N messages\n"
     "/who        whom you talk with   /quit         leave (or end of input)\n"
     "/file PATH  send a file              /get SEQ      fetch the files of a message\n"
-    "//text      send a text that begins with /"
+    "//text      send a text that begins with /\n"
+    f"{acting.HELP}"
 )
 
 
@@ -124,6 +127,9 @@ class Talk:
         conv = message.conversation
         if message.seq > self._shown.get(conv, 0):
             self._shown[conv] = message.seq
+            if not is_shown(message):
+                self._client.mark_read(conv, message.seq)
+                return
             line = message_line(
                 message.sender, message.seq, message.ts, text_of(message), message.to
             )
@@ -176,6 +182,16 @@ class Talk:
                 self._send_file(Path(rest).expanduser())
             case "/get" if rest.isdigit() and self._other is not None:
                 await self._get(self._other, int(rest))
+            case "/reply":
+                number, _, text = rest.partition(" ")
+                if number.isdecimal() and int(number) and text.strip():
+                    self._post(text.strip(), int(number))
+                else:
+                    self._say("/reply N TEXT")
+            case _ if word in acting.WORDS and self._other is not None:
+                await self._client.flush(FLUSH_S)  # it may be about what is on its way
+                done = await acting.act(self._client, self._other, word, rest)
+                self._dim(f"  ✓ {done}") if done else self._say(HELP)
             case "/help":
                 self._say(HELP)
             case _:
@@ -196,7 +212,7 @@ class Talk:
             return
         other = self._other
         entries = await last_entries(self._client, other, limit)
-        for entry in entries:
+        for entry in filter(is_shown, entries):
             self._say(message_line(entry.sender, entry.seq, entry.ts, text_of(entry)))
         if entries:
             self._shown[other] = max(self._shown.get(other, 0), entries[-1].seq)
@@ -219,14 +235,15 @@ class Talk:
             await self._client.download(file, path)
             self._dim(f"  {visible(str(path))}")
 
-    def _post(self, text: str) -> None:
+    def _post(self, text: str, reply: int | None = None) -> None:
         other = self._other
         if other is None:
             self._say("Choose whom to talk with first: /with NAME")
             self._is_good = False
             return
         try:
-            future = self._client.post(other, text)
+            extra = None if reply is None else Extra(re=reply)
+            future = self._client.post(other, text, extra=extra)
         except ActorchatError as error:
             self._fail(error)
             return

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from actorchat.broker.act import look_up, written
+from actorchat.broker.act import bury_expired, look_up, written
 from actorchat.chat.event import Post
 from actorchat.ids import group_address
-from actorchat.limits import EDIT_WINDOW_S, EMOJIS_MAX, IDEMPOTENCE_WINDOW
-from actorchat.protocol import ops
+from actorchat.limits import EDIT_WINDOW_S, EMOJIS_MAX, EXPIRED_AT_ONCE_MAX, IDEMPOTENCE_WINDOW
+from actorchat.protocol import codec, ops, rich
 from actorchat.protocol.ops.group import Create, Remove
 from actorchat.store import keys
 from actorchat.store.verify import verify
+from tests.unit.broker.keep import keep
 from tests.unit.broker.stage import Device, Stage
 from tests.vectors.example import FILE
 
@@ -301,6 +302,7 @@ def test_a_message_deleted_for_oneself_is_there_for_the_other(stage: Stage) -> N
     stage.run()
     assert laptop.bodies == ["", "ho"]
     edit(bob, "ann", 1, "hi again")
+    assert code(delete(ann, "bob", 3, scope="me")) == "no_such_message"  # it is an act
     assert [event["body"] for event in page(ann, "bob")] == ["", "ho", ""]
 
 
@@ -392,3 +394,96 @@ def test_plain_posts_are_not_looked_at(stage: Stage) -> None:
     kept, told, rows = written(context.rows, keys.conversation_key("ann", "bob"), post, 2, 5)
     assert kept == told
     assert rows == ()
+
+
+# -- what is buried ----------------------------------------------------------------------------
+DIRECT_KEY, GROUP_KEY = keys.conversation_key("ann", "bob"), keys.group_key(GROUP)
+
+
+@pytest.fixture
+def timed() -> Stage:
+    """Return a stage on which messages have their time."""
+    stage = Stage()
+    stage.add_users("ann", "bob")
+    ann = stage.hello("ann")
+    create = Create("g", ["bob"])
+    ann.ask(lambda rid: ops.Change(rid, GROUP, ID, create))
+    for to in ("bob", GROUP):
+        for body, lifetime in (("secret", 10), ("later", 60), ("kept", None)):
+            extra = ops.Extra(re=None, expires_s=lifetime)
+            ann.ask(lambda rid: ops.Send(rid, to, stage.new_cid(), body, extra))  # noqa: B023
+    return stage
+
+
+def bury(stage: Stage, key: bytes) -> int:
+    return bury_expired(stage.broker.context, key, stage.dispatcher.clock.wall_ms())
+
+
+def due(stage: Stage, key: bytes) -> int:
+    return sum(row.startswith(keys.state_key(key, keys.EXPIRY)) for row, _ in stage.rows("state"))
+
+
+@pytest.mark.parametrize("key", [DIRECT_KEY, GROUP_KEY])
+def test_what_is_due_is_buried_once(timed: Stage, key: bytes) -> None:
+    assert bury(timed, key) == 0
+    assert due(timed, key) == 2
+    timed.run(11.0)
+    assert bury(timed, key) == 1
+    assert bury(timed, key) == 0
+    assert due(timed, key) == 1
+    values = [value for row, value in timed.rows("history") if row.startswith(key)]
+    assert not any(b"secret" in value for value in values)
+    assert any(b"later" in value for value in values)
+    assert not any(b"secret" in value for _, value in timed.rows("inbox"))
+    assert verify(timed.engine).problems == []
+    timed.run(60.0)
+    assert bury(timed, key) == 1
+    assert due(timed, key) == 0
+    ann = timed.hello("ann")
+    conv = "bob" if key == DIRECT_KEY else GROUP
+    events = ann.ask(lambda rid: ops.History(rid, conv))["ok"]["events"][-3:]
+    assert [(event["body"], event.get("gone")) for event in events] == [
+        ("", True),
+        ("", True),
+        ("kept", None),
+    ]
+
+
+def test_an_act_under_way_does_not_bring_a_message_back_for_good(timed: Stage) -> None:
+    ann = timed.hello("ann")
+    (at, seq), *_ = timed.broker.context.archive.due(DIRECT_KEY, 2**53, 9)
+    before = codec.decode_record(timed.broker.context.archive.record(DIRECT_KEY, seq))
+    ann.ask(lambda rid: ops.React(rid, "bob", timed.new_cid(), seq, "x"))
+    timed.run(11.0)
+    assert bury(timed, DIRECT_KEY) == 1
+    rows = timed.broker.context.rows
+    late = [rows.history(DIRECT_KEY, seq, rich.encode(before)), rows.expiry(DIRECT_KEY, at, seq)]
+    timed.broker.context.log.apply()
+    keep(timed.engine, late)
+    assert bury(timed, DIRECT_KEY) == 1
+    assert not any(b"secret" in value for key, value in timed.rows("history") if DIRECT_KEY in key)
+
+
+def test_a_row_of_what_is_gone_already_is_only_dropped(timed: Stage) -> None:
+    ann = timed.hello("ann")
+    ann.ask(lambda rid: ops.Delete(rid, "bob", timed.new_cid(), [1]))
+    timed.run(11.0)
+    before = timed.rows("history")
+    assert bury(timed, DIRECT_KEY) == 1
+    assert timed.rows("history") == before
+
+
+def test_nothing_is_buried_on_a_full_disk(timed: Stage) -> None:
+    timed.run(11.0)
+    timed.broker.context.log.committer.is_full = True
+    assert bury(timed, DIRECT_KEY) == 0
+
+
+def test_one_go_is_bounded(timed: Stage) -> None:
+    context = timed.broker.context
+    timed.run(11.0)
+    context.log.apply()
+    rows = [context.rows.expiry(DIRECT_KEY, number, 1) for number in range(EXPIRED_AT_ONCE_MAX)]
+    keep(timed.engine, rows)
+    assert bury(timed, DIRECT_KEY) == EXPIRED_AT_ONCE_MAX
+    assert bury(timed, DIRECT_KEY) == 1

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from actorchat.protocol import ops
+from actorchat.broker.reading import Reading
+from actorchat.limits import CONVERSATIONS_PAGE_MAX, FILES_MAX
+from actorchat.protocol import codec, ops
 from actorchat.store import keys
 from tests.unit.broker.stage import Device, Stage
+from tests.vectors.example import FILE
 
 
 @pytest.fixture
@@ -162,3 +165,47 @@ def test_profile_and_contacts_stay(stage: Stage) -> None:
     assert ann.ask(lambda rid: ops.Describe(rid, "", ""))["ok"] == empty
     kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
     assert keys.PROFILE not in kinds
+
+
+def act(device: Device, make: Any) -> None:
+    assert "ok" in device.ask(make)
+
+
+def test_last_message_is_listed_as_it_is_shown_and_acts_are_not_counted(stage: Stage) -> None:
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    extra = ops.Extra(mentions=["bob"], expires_s=30)
+    act(ann, lambda rid: ops.Send(rid, "bob", stage.new_cid(), "soon gone", extra))
+    act(bob, lambda rid: ops.React(rid, "ann", stage.new_cid(), 1, "x"))
+    act(ann, lambda rid: ops.Edit(rid, "bob", stage.new_cid(), 1, "edited"))
+    (line,) = conversations(bob)["conversations"]
+    assert (line["last"]["body"], line["last"]["act"]) == ("edited", {"kind": "edit", "ref": 1})
+    assert line["unread"] == 1
+    act(ann, lambda rid: ops.Send(rid, "bob", stage.new_cid(), "for a while", extra))
+    (line,) = conversations(bob)["conversations"]
+    assert line["last"]["body"] == "for a while"
+    assert "extra" not in line["last"]
+    act(bob, lambda rid: ops.Delete(rid, "ann", stage.new_cid(), [4], "me"))
+    (line,) = conversations(bob)["conversations"]
+    assert (line["last"]["body"], line["last"]["hidden"]) == ("", True)
+    assert conversations(ann)["conversations"][0]["last"]["body"] == "for a while"
+    stage.run(31.0)
+    (line,) = conversations(ann)["conversations"]
+    assert (line["last"]["body"], line["last"]["gone"]) == ("", True)
+
+
+def test_the_richest_lines_fit_into_a_page(stage: Stage) -> None:
+    ann = stage.hello("ann")
+    stage.add_file("ann", FILE)
+    files = [FILE] * FILES_MAX
+    extra = ops.Extra(1, None, ["bob"], "file", files, expires_s=30)
+    ann.send("bob", "hi")
+    act(ann, lambda rid: ops.Send(rid, "bob", stage.new_cid(), "look", extra))
+    act(ann, lambda rid: ops.Edit(rid, "bob", stage.new_cid(), 2, "look here"))
+    act(ann, lambda rid: ops.React(rid, "bob", stage.new_cid(), 2, "x"))
+    key = keys.conversation_key("ann", "bob")
+    reading = Reading(stage.broker.context.archive, 0)
+    brief = reading.brief(key, 2, stage.broker.context.archive.record(key, 2))
+    assert 0 < len(codec.decode(brief)["extra"]["files"]) < FILES_MAX
+    line = {**conversations(ann)["conversations"][0], "last": codec.decode(brief)}
+    page = {"re": 1, "ok": {"conversations": [line] * CONVERSATIONS_PAGE_MAX, "more": True}}
+    assert codec.decode(codec.encode(page)) == page

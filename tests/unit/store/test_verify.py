@@ -94,6 +94,21 @@ def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
         ("state", b"short", b"", "bad state key"),
         ("state", keys.state_key(ANN, keys.MEMBER, b"bob"), b"", "group that has no row"),
         ("state", keys.state_key(ANN, keys.LINK, b"x"), b"", "group that has no row"),
+        ("state", keys.expiry_key(CONVERSATION, 5, 99), b"", "not in history"),
+        ("state", keys.state_key(CONVERSATION, keys.EXPIRY, b"x"), b"", "bad expiry id"),
+        (
+            "state",
+            keys.state_key(ANN, keys.HIDDEN, keys.place(CONVERSATION, 99)),
+            b"",
+            "not in history",
+        ),
+        (
+            "state",
+            keys.state_key(ANN, keys.VEIL, keys.place(CONVERSATION, 99)),
+            b"",
+            "not in history",
+        ),
+        ("state", keys.state_key(ANN, keys.VEIL, b"x"), b"", "bad place key"),
         ("state", keys.FORMAT_KEY, keys.pack_format(99), "layout version 99"),
     ],
 )

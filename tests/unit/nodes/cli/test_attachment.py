@@ -6,31 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from actorchat.client import Entry
-from actorchat.protocol.ops import Extra, FileRef
 from nodes.cli.attachment import (
     NAME_CHARS_MAX,
     UNNAMED,
-    files_text,
     free_path,
     hash_in,
     safe_name,
     size_text,
 )
-
-FILE = FileRef(bytes(range(32)), 2_048, "image/png", "cat.png")
-
-
-def entry(text: str, extra: Extra | None) -> Entry:
-    return Entry("ann", 1, 0, bytes(16), text, extra=extra)
-
-
-def test_files_follow_the_text() -> None:
-    line = f"[cat.png, 2.0 KiB, {FILE.hash.hex()}]"
-    extra = Extra(kind="file", files=[FILE])
-    assert files_text(entry("look", extra)) == f"\n{line}"
-    assert files_text(entry("", extra)) == line
-    assert files_text(entry("look", None)) == files_text(entry("look", Extra())) == ""
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_file_is_sent_and_fetched_and_swept(
     assert plain.stdout == f"2\t{sha256}\n", plain.stderr
     history = shell.run("history", "ann", "--as", "bob").stdout
     assert "look" in history
-    assert f"[cat.png, 1.2 MiB, {sha256}]" in history
+    assert "cat.png (image/png, 1,280,000 bytes)" in history
 
     inbox = tmp_path / "inbox"
     inbox.mkdir()

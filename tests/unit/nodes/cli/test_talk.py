@@ -13,6 +13,7 @@ import pytest
 from actorchat.client import (
     Chat,
     Entry,
+    Extra,
     Feed,
     Message,
     Page,
@@ -25,7 +26,7 @@ from actorchat.client import (
 from actorchat.client.feed import Inbox, ProgressBoard
 from actorchat.client.presence import Sightings
 from actorchat.errors import InvalidOp, Refusal, TakenOver
-from actorchat.protocol.ops import Extra, FileRef
+from actorchat.protocol.ops import FileRef
 from nodes.cli import talk
 from nodes.cli.talk import Talk
 
@@ -45,6 +46,8 @@ class FakeChat:
         self.read: list[tuple[str, int]] = []
         self.refuses: Exception | None = None
         self.flushed = False
+        self.extras: list[Extra | None] = []
+        self.acts: list[tuple[object, ...]] = []
 
     def messages(self) -> Inbox:
         return self.inbox
@@ -73,7 +76,8 @@ class FakeChat:
         entries = [one for one in self.stored[conv] if after < one.seq < before][-limit:]
         return Page(entries, len(self.stored[conv]), False, {})
 
-    def post(self, to: str, text: str) -> asyncio.Future[Sent]:
+    def post(self, to: str, text: str, *, extra: Extra | None = None) -> asyncio.Future[Sent]:
+        self.extras.append(extra)
         if text == "too long":
             raise InvalidOp("it is too long")
         future: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
@@ -91,6 +95,16 @@ class FakeChat:
 
     def deliver(self, sender: str, seq: int, text: str, upd: int) -> None:
         self.inbox.put(Message(sender, seq, 0, bytes(16), text, upd, self.acked.append))
+
+    async def edit(self, conv: str, seq: int, text: str) -> Sent:
+        if seq > len(self.stored[conv]):
+            raise Refusal("no_such_message", "there is no such message")
+        self.acts.append(("edit", conv, seq, text))
+        return Sent(9, 0)
+
+    async def react(self, conv: str, seq: int, emoji: str, on: bool = True) -> Sent:
+        self.acts.append(("react", conv, seq, emoji, on))
+        return Sent(9, 0)
 
 
 async def settle() -> None:
@@ -286,4 +300,33 @@ async def test_files_of_a_message_are_fetched(
     await scene.type("/get 1", "/get 2", None)
     assert not await task  # message 2 is not there
     assert got == [(file, Path("cat.png"))]
-    assert scene.saw("[../cat.png, 3 B, ")
+    assert scene.saw("../cat.png (a/b, 3 bytes)")
+
+
+async def test_messages_are_answered_edited_and_reacted_to_by_their_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scene = Scene()
+    task = scene.start()
+    await scene.type("hi", "/reply 1 yes", "/edit 1 ho", "/react 1 x off", "/edit 9 y")
+    await scene.type("/reply yes", "/edit", "/quit")
+    assert not await task  # there is no message 9
+    assert scene.fake.extras == [None, Extra(re=1)]
+    assert [entry.text for entry in scene.fake.stored["bob"]] == ["hi", "yes"]
+    assert scene.fake.acts == [("edit", "bob", 1, "ho"), ("react", "bob", 1, "x", False)]
+    assert scene.saw("edited, as #9")
+    assert scene.saw("/reply N TEXT")
+    assert capsys.readouterr().err.startswith("no_such_message")
+
+
+async def test_what_one_has_hidden_is_not_shown() -> None:
+    scene = Scene()
+    gone: dict[str, Any] = {"gone": True, "hidden": True}
+    scene.fake.stored["bob"] = [Entry("bob", 1, 0, bytes(16), "", **gone)]
+    task = scene.start()
+    await settle()
+    scene.fake.inbox.put(Message("bob", 2, 0, bytes(16), "", 1, scene.fake.acked.append, **gone))
+    await scene.type("/quit")
+    assert await task
+    assert not scene.saw("deleted")
+    assert ("bob", 2) in scene.fake.read
