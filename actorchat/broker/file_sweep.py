@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from actorchat.errors import MalformedFrame
+from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.protocol import codec
 from actorchat.store import keys
 from actorchat.store.blobs import BlobInfo
@@ -76,7 +76,11 @@ class Survey:
 
 
 def survey(engine: Engine, blobs: Shelves) -> Survey:
-    """Return what there is. Cost: reads history and state once, and one entry a file."""
+    """Return what there is. Cost: reads history and state once, and one entry a file.
+
+    Raises:
+        StoreCorrupt: A row can't be read; then no file may go.
+    """
     found = Survey(files={info.sha256: info for info in blobs.infos()})
     for _, value in _walk(engine, engine.family("history")):
         found.referenced.update(_named_in(keys.unpack_history(value)[1]))
@@ -121,8 +125,9 @@ def _named_in(record: bytes) -> Iterator[bytes]:
         return
     try:
         extra = codec.decode(record).get("extra")
-    except MalformedFrame:
-        return
+    except MalformedFrame as error:
+        # It may name files, so none may go.
+        raise StoreCorrupt(f"a record of {len(record)} bytes can't be read") from error
     files = extra.get("files") if isinstance(extra, dict) else None
     for file in files if isinstance(files, list) else ():
         sha256 = file.get("hash") if isinstance(file, dict) else None

@@ -14,7 +14,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
@@ -103,12 +103,34 @@ class Depot(Protocol):
 
 
 class _FileAnswer(web.FileResponse):
-    """A file as an answer, which is sent while a place among the transfers is held for it."""
+    """A file as an answer, which is sent while a place among the transfers is held for it.
+
+    Not by sendfile, which does not tell whether the peer takes anything, and which uvloop has not.
+    """
+
+    stall_s = limits.FILE_STALL_S
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         if self.prepared:  # the server asks again, once the handler is done
             return None
         return await super().prepare(request)
+
+    async def _sendfile(
+        self, request: web.BaseRequest, fobj: IO[Any], offset: int, count: int
+    ) -> AbstractStreamWriter:
+        writer = await web.StreamResponse.prepare(self, request)
+        assert writer is not None
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, fobj.seek, offset)
+        while count:
+            chunk = await loop.run_in_executor(None, fobj.read, min(self._chunk_size, count))
+            if not chunk:
+                raise ConnectionResetError("the file ends before its size")
+            count -= len(chunk)
+            async with asyncio.timeout(self.stall_s):
+                await writer.write(chunk)
+                await writer.drain()
+        return writer
 
 
 class FilePages:
@@ -175,12 +197,12 @@ class FilePages:
                 answer = _FileAnswer(
                     outgoing.path, chunk_size=limits.FILE_CHUNK_BYTES, headers=headers
                 )
+                answer.stall_s = self._stall_s
                 async with asyncio.timeout(self._time_for(outgoing.size)):
                     await answer.prepare(request)  # all of it
         except TimeoutError:
-            request.protocol.force_close()
             if request.transport is not None:
-                request.transport.abort()
+                request.transport.abort()  # what it owes would never be taken
             raise ConnectionResetError("the file was not taken in time") from None
         except Refusal as error:
             return _refused(error)

@@ -143,7 +143,6 @@ class Door(RequestHandler):
         answer.force_close()
         return answer
 
-
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log what the server did not expect; a peer that goes while its body is read is not."""
         if not isinstance(kw.get("exc_info"), ConnectionError):

@@ -252,8 +252,9 @@ class FileWorld:
     def sweep(self) -> None:
         """Take everything away that no record names, which is all there is."""
         self.stage.crash()  # a node is stopped before its files are swept
-        found = survey(self.stage.engine, self.disk)  # type: ignore[arg-type]
-        sweep(self.stage.engine, self.disk, found, found.unreferenced(2**60))  # type: ignore[arg-type]
+        engine, disk = self.stage.engine, self.disk
+        found = survey(engine, disk)  # type: ignore[arg-type]
+        sweep(engine, disk, found, found.unreferenced(2**60))  # type: ignore[arg-type]
         shelf = self.stage.broker.context.shelf
         if self.disk.whole or any(shelf.usage(user) != Usage() for user in USERS):
             self.problems.append("something is left after a sweep")

@@ -11,12 +11,17 @@ import pytest
 from actorchat.broker.file_sweep import survey, sweep
 from actorchat.broker.shelf import Shelf
 from actorchat.chat.file import FileFacts, Usage
-from actorchat.protocol import codec
+from actorchat.errors import StoreCorrupt
+from actorchat.ids import group_address
+from actorchat.protocol import codec, ops
+from actorchat.protocol.ops import FileRef
+from actorchat.protocol.ops.group import Create
 from actorchat.store import keys
 from actorchat.store.blobs import Blobs
 from actorchat.store.engine import Op
 from actorchat.store.memory import MemoryEngine
 from actorchat.store.verify import verify
+from tests.unit.broker.stage import Device, Stage
 
 NOW = 1_000_000_000_000
 
@@ -131,8 +136,47 @@ def test_power_cut_between_rows_and_files_leaves_a_stray(place: Place) -> None:
 def test_record_that_only_speaks_of_files_names_none(place: Place) -> None:
     conversation = keys.conversation_key("ann", "bob")
     history = place.engine.family("history")
-    for seq, record in enumerate((codec.encode({"extra": {"files": 1}}), b"\x65files"), 1):
-        key = keys.history_key(conversation, seq)
-        place.write((history, key, keys.pack_history(1, record)))
-    place.message(3)
+    for seq, extra in enumerate(({"files": 1}, {"files": [1]}, 1, {"files": [{"hash": 1}]}), 1):
+        record = codec.encode({"extra": extra, "body": "files"})
+        place.write((history, keys.history_key(conversation, seq), keys.pack_history(1, record)))
+    place.message(5)
     assert survey(place.engine, place.blobs).referenced == set()
+
+
+def test_no_file_goes_where_a_record_can_not_be_read(place: Place) -> None:
+    key = keys.history_key(keys.conversation_key("ann", "bob"), 1)
+    place.write((place.engine.family("history"), key, keys.pack_history(1, b"\x65files")))
+    with pytest.raises(StoreCorrupt):
+        survey(place.engine, place.blobs)
+
+
+def test_record_of_a_real_send_names_its_files_until_it_is_deleted(place: Place) -> None:
+    stage = Stage()
+    stage.add_users("ann", "bob")
+    file = FileRef(place.file(b"x"), 1, "a/b", "cat")
+    stage.add_file("ann", file)
+    ann = stage.hello("ann")
+    for to in ("bob", make_group(ann)):
+        seq = send_file(stage, ann, to, file)
+        assert survey(stage.engine, place.blobs).referenced == {file.hash}
+        delete(stage, ann, to, seq)
+        assert survey(stage.engine, place.blobs).referenced == set()
+
+
+def send_file(stage: Stage, device: Device, to: str, file: FileRef) -> int:
+    extra = ops.Extra(kind="file", files=[file])
+    sent = device.ask(lambda rid: ops.Send(rid, to, stage.new_cid(), "x", extra))
+    return int(sent["ok"]["seq"])
+
+
+def delete(stage: Stage, device: Device, to: str, seq: int) -> None:
+    done = device.ask(lambda rid: ops.Delete(rid, to, stage.new_cid(), [seq], "all"))
+    assert "ok" in done
+    stage.run(1.0)
+
+
+def make_group(device: Device) -> str:
+    change = Create("friends", ["bob"])
+    address = group_address(bytes(16))
+    assert "ok" in device.ask(lambda rid: ops.Change(rid, address, bytes(16), change))
+    return address

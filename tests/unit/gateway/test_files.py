@@ -337,11 +337,12 @@ async def test_slow_peer_is_told_and_let_go(tmp_path: Path, bounds: dict[str, An
     await place.close()
 
 
-async def test_peer_that_does_not_read_is_cut(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bounds", [{"grace_s": 0.1, "rate_bytes_per_s": 10**12}, {"stall_s": 0.1}])
+async def test_peer_that_does_not_read_is_cut(tmp_path: Path, bounds: dict[str, Any]) -> None:
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(64 * 1024 * 1024)
-    place = Place(path, grace_s=0.1, rate_bytes_per_s=10**12)
+    place = Place(path, **bounds)
     await place.listen()
     _, writer = await place.dial()
     writer.write(f"GET {AT} HTTP/1.1\r\nHost: h\r\nActorchat-Ticket: good\r\n\r\n".encode())
