@@ -95,6 +95,7 @@ EMOJI_CHARS_MAX = 16  # code points; the longest sequence of Unicode 15 has 10
 EMOJIS_MAX = 20  # different ones at a message, as Discord has it ...
 REACTIONS_MAX = 256  # ... and in all: each is an item of every page that shows the message
 RECORD_BYTES_MAX = FRAME_BYTES_MAX - 512  # edits and reactions may not grow one beyond a frame
+UPDATES_SEARCHED_MAX = 512  # of a log, at 1 µs each, for copies of a text that is no more
 EXPIRED_AT_ONCE_MAX = 1_024  # rows that are turned into tombstones in one go
 
 # -- actors -----------------------------------------------------------------------------------

@@ -185,6 +185,20 @@ class Archive:
         value = self._get(keys.state_key(owner, keys.RECEIVED, conversation), self._state)
         return 0 if value is None else keys.unpack_position(value)
 
+    def copies(
+        self, owner: bytes, first: int, conversation: bytes, seqs: list[int]
+    ) -> list[tuple[int, int]]:
+        """Return (update, seq) of the updates from `first` on that keep these messages' texts."""
+        rows = self._scan(
+            self._inbox, keys.inbox_key(owner, first), keys.inbox_key(owner, _SEQ_END)
+        )
+        found = []
+        for key, value in rows:
+            row = keys.unpack_inbox(value)
+            if row.record and row.conversation == conversation and row.seq in seqs:
+                found.append((keys.parse_inbox_key(key)[1], row.seq))
+        return found
+
     def rows(
         self,
         user: str,

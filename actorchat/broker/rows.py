@@ -70,6 +70,14 @@ class Rows:
             value = keys.pack_pointer(EPOCH, conversation, seq)
         return (self._inbox, keys.inbox_key(owner, upd), value)
 
+    def pointer(self, owner: bytes, upd: int, conversation: bytes, seq: int) -> Op:
+        """Return the row of an update that is read from history."""
+        return (
+            self._inbox,
+            keys.inbox_key(owner, upd),
+            keys.pack_pointer(EPOCH, conversation, seq),
+        )
+
     def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
         """Return the value of an update's row, which is the same for all who get it."""
         if len(record) <= INBOX_INLINE_BYTES_MAX and record[0] < _RICH:

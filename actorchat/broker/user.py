@@ -46,7 +46,7 @@ from actorchat.chat.event import (
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
 from actorchat.ids import other_of
-from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
+from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX, UPDATES_SEARCHED_MAX
 from actorchat.protocol import codec, rich
 from actorchat.store import keys
 from actorchat.store.engine import Op
@@ -196,6 +196,20 @@ class UserActor(EntityActor):
         Hide: _hide,
     }
 
+    def _rewritten(self, event: Record | Deliver) -> tuple[Op, ...]:
+        """Return the rows by which an act takes older texts of its messages out of this log."""
+        seqs, machine, key = rewritten(event.record), self._machine, event.key
+        if not seqs:
+            return ()
+        veils: tuple[Op, ...] = ()
+        first = machine.trimmed + 1
+        if machine.head - first >= UPDATES_SEARCHED_MAX:
+            first = machine.head - UPDATES_SEARCHED_MAX + 1
+            veils = self._veil(key, seqs)  # over those that are not looked at
+        self._log.apply()
+        copies = self._archive.copies(self._key, first, key, seqs)
+        return (*veils, *(self._rows.pointer(self._key, upd, key, seq) for upd, seq in copies))
+
     def _veil(self, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
         """Have messages read from history from now on, as long as the log has an older text."""
         upd = self._machine.head
@@ -207,16 +221,16 @@ class UserActor(EntityActor):
     def _append_record(self, effect: AppendRecord) -> None:
         event, upd = effect.record, effect.upd
         append, ack_to = self._append, event.session.tell
-        ops = event.ops
-        if event.record[0] == _ACT:
-            ops = (*ops, *self._veil(event.key, rewritten(event.record)))
         if not upd:
             assert event.recipient is not None
-            append(ops, ack_to, event.ack, event.recipient.tell, event.deliver)
+            append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
             then, update = self._shown(effect, upd, event, event.is_own)
-            append((*ops, row), ack_to, event.ack, then, update)
+            ops = (*event.ops, row)
+            if event.record[0] == _ACT:
+                ops = (*ops, *self._rewritten(event))
+            append(ops, ack_to, event.ack, then, update)
             if event.recipient is not None:
                 append((), event.recipient.tell, event.deliver)
         if event.wants_durable:
@@ -230,7 +244,7 @@ class UserActor(EntityActor):
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
         then, update = self._shown(effect, upd, event, event.is_own)
         if event.record[0] == _ACT:
-            self._append((row, *self._veil(event.key, rewritten(event.record))), then, update)
+            self._append((row, *self._rewritten(event)), then, update)
         else:
             self._append((row,), then, update)
 

@@ -47,12 +47,12 @@ class Acts:
         edit_window_ms: How long a message may be edited.
     """
 
-    __slots__ = ("_edit_window_ms", "_last", "pending")
+    __slots__ = ("_edit_window_ms", "_since", "pending")
 
     def __init__(self, edit_window_ms: int) -> None:
         self._edit_window_ms = edit_window_ms
         self.pending: dict[int, Record] = {}
-        self._last = 0
+        self._since: dict[int, int] = {}  # by whose act, the oldest first
 
     def judge(
         self, post: Post, first: int, head: int, is_staff: bool, now_wall_ms: int
@@ -83,8 +83,10 @@ class Acts:
                 return made
             rewrites.append(made)
         acting.rewrites = tuple(rewrites)
-        self._last = seq
-        self.pending.update((record.seq, record) for record in rewrites)
+        for record in rewrites:
+            self.pending[record.seq] = record
+            self._since.pop(record.seq, None)
+            self._since[record.seq] = seq
         return None
 
     def _make(
@@ -114,8 +116,11 @@ class Acts:
 
     def settle(self, seq: int) -> None:
         """Note that all records up to `seq` are synced."""
-        if seq >= self._last:
-            self.pending.clear()
+        while self._since:
+            ref, since = next(iter(self._since.items()))
+            if since > seq:
+                return
+            del self._since[ref], self.pending[ref]
 
 
 def _reacted(target: Record, act: Reacted, user: str) -> Record | Verdict:

@@ -137,12 +137,20 @@ def test_a_message_may_not_outgrow_a_frame() -> None:
 
 def test_what_is_under_way_is_known_until_it_is_synced() -> None:
     acts = Acts(WINDOW_MS)
-    post = Post("ann", Nobody(), 1, CID, "ho", more=Acting(Edited(1), {1: said()}))
-    assert acts.judge(post, 1, 4, False, TS) is None
-    assert acts.pending == {1: said(body="ho", edited=5)}
-    acts.settle(4)
-    assert acts.pending
+
+    def edit(ref: int, head: int) -> None:
+        acting = Acting(Edited(ref), {ref: said(ref)})
+        post = Post("ann", Nobody(), 1, CID, "ho", more=acting)
+        assert acts.judge(post, 1, head, False, TS) is None
+
+    edit(1, 4)
+    edit(2, 5)
+    edit(1, 6)
     acts.settle(5)
+    assert acts.pending == {1: said(body="ho", edited=7), 2: said(2, body="ho", edited=6)}
+    acts.settle(6)
+    assert acts.pending.keys() == {1}
+    acts.settle(7)
     assert acts.pending == {}
 
 

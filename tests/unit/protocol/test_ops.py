@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from actorchat.protocol import ops
+from actorchat.limits import FRAME_BYTES_MAX
+from actorchat.protocol import codec, ops
+from actorchat.protocol.connection import Connection, Side, frame
 from actorchat.protocol.ops import CLIENT_OPS, SERVER_OPS, Bye, Hello, History, Provision
 from actorchat.protocol.ops.operator import Actors
 from actorchat.protocol.ops.session import Failure, Reply
@@ -95,6 +97,56 @@ def test_a_look_at_actors_is_bounded_and_info_names_one(wrong: dict[str, object]
     assert msgspec.convert(asked, Actors) == Actors(1, "tree", "queue", 10, None)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({**asked, **wrong}, Actors)
+
+
+FILE = {"hash": bytes(32), "size": 1, "type": "image/png", "name": "a.png"}
+SEND = {"op": "send", "id": 1, "to": "bob", "cid": bytes(16), "body": ""}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"re": 0}, {"re": 2**53}, {"mentions": ["x"] * 65}, {"mentions": [""]}, {"kind": "poem"},
+        {"kind": "file"}, {"files": [FILE]}, {"kind": "file", "files": [FILE] * 11},
+        {"expires_s": 0}, {"expires_s": 7_776_001}, {"fwd": {"hops": 0}}, {"fwd": {"hops": 100}},
+        {"kind": "file", "files": [{**FILE, "hash": bytes(31)}]},
+        {"kind": "file", "files": [{**FILE, "size": -1}]},
+        {"kind": "file", "files": [{**FILE, "type": "x" * 128}]},
+        {"kind": "file", "files": [{**FILE, "name": "x" * 256}]},
+        {"kind": "file", "files": [{**FILE, "name": ""}]},
+    ],
+)  # fmt: skip
+def test_an_extra_is_bounded(wrong: dict[str, object]) -> None:
+    good = {"re": 1, "mentions": ["bob"] * 64, "kind": "file", "files": [FILE] * 10}
+    send = msgspec.convert({**SEND, "extra": good}, ops.Send)
+    assert send.extra is not None
+    assert len(send.extra.files) == 10
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**SEND, "extra": wrong}, ops.Send)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"op": "edit", "seq": 0, "body": "x"}, {"op": "edit", "seq": 1, "body": "x" * 65_537},
+        {"op": "delete", "seqs": []}, {"op": "delete", "seqs": [1] * 101},
+        {"op": "delete", "seqs": [0]}, {"op": "delete", "seqs": [1], "scope": "some"},
+        {"op": "react", "seq": 1, "emoji": ""}, {"op": "react", "seq": 1, "emoji": "x" * 17},
+        {"op": "react", "seq": 1, "emoji": "x", "on": 1},
+    ],
+)  # fmt: skip
+def test_acts_are_bounded(wrong: dict[str, object]) -> None:
+    asked = {"id": 1, "conv": "bob", "cid": bytes(16), **wrong}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(asked, CLIENT_OPS[str(wrong["op"])])
+
+
+def test_a_hundred_thousand_mentions_are_no_frame() -> None:
+    extra = {"mentions": ["x"] * 100_000}
+    server = Connection(Side.SERVER, FRAME_BYTES_MAX)
+    assert server.receive(frame(codec.encode({**SEND, "extra": extra}))) == []
+    assert server.error is not None
+    assert server.error.code == "bad_frame"
 
 
 def test_a_reply_has_an_answer_or_a_failure_and_not_both() -> None:
