@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
+    from actorchat.broker.shelf import Shelf
     from actorchat.broker.tracker import Trackers
     from actorchat.broker.veil import VeilLog
     from actorchat.clock import Clock
@@ -43,7 +44,8 @@ class Terms:
 class Context:
     """The parts of one node that its actors share. One a node; many nodes fit in one process.
 
-    `token_source` returns a new, unguessable token. `report` returns the node's counters.
+    `token_source` returns a new, unguessable token. `report` returns the node's counters,
+    `files_base` the address at which HTTP brings and fetches files, empty if there is none.
     """
 
     system: ActorSystem
@@ -59,6 +61,8 @@ class Context:
     group_members_max: int = GROUP_MEMBERS_MAX
     edit_window_s: float = EDIT_WINDOW_S
     router: Router = field(init=False)
+    shelf: Shelf = field(init=False)
+    files_base: Callable[[], str] = field(init=False, default=str)
     trackers: Trackers = field(init=False)
     veils: VeilLog = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

@@ -5,11 +5,12 @@ Must not know transports.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.acting import acting
 from actorchat.broker.authenticator import AUTHENTICATOR
+from actorchat.broker.file import FILES
 from actorchat.broker.inspection import show
 from actorchat.broker.people import PEOPLE
 from actorchat.broker.watching import Watching
@@ -42,6 +43,7 @@ from actorchat.chat.event import (
     SignInRefused,
     Update,
 )
+from actorchat.chat.file import Asked as FileAsked
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.people import Asked
@@ -59,6 +61,7 @@ from actorchat.protocol import codec, ops
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
+    from actorchat.broker.outlet import Connection
     from actorchat.broker.router import Place
 
 DISCONNECTED = "disconnected"
@@ -66,27 +69,8 @@ PONG = codec.encode_push(ops.Pong())
 BUSY = "too much at once; send again a little later"
 NOBODY = "there is no such user"
 NO_ACTOR = "no actor has this name or id"
+NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
-
-
-class Connection(Protocol):
-    """What a session needs of its connection; the gateways' `Outlet`."""
-
-    def push(self, payload: bytes) -> None:
-        """Send what answers nothing."""
-        ...
-
-    def reply(self, payload: bytes) -> None:
-        """Send the answer to one request."""
-        ...
-
-    def admit(self) -> None:
-        """Lift the limits for strangers."""
-        ...
-
-    def close(self, payload: bytes | None = None) -> None:
-        """Send `payload` last, and close."""
-        ...
 
 
 class SessionActor(Actor):
@@ -150,6 +134,9 @@ class SessionActor(Actor):
             self._refused(_nobody(op.id, op.to))
             return
         rid = op.id
+        if op.extra is not None and op.extra.files and not self._context.shelf.has(op.extra.files):
+            self._refused(Refused(rid, "no_such_file", NO_SUCH_FILE))
+            return
         try:
             machine = self._machine
             user, company = machine.user, machine.has_company
@@ -219,6 +206,11 @@ class SessionActor(Actor):
     def _ask_people(self, op: Any) -> None:
         machine = self._machine
         if not self._reach(PEOPLE, Asked(self.ref, machine.user, machine.device, op)):
+            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+
+    def _ask_files(self, op: Any) -> None:
+        machine = self._machine
+        if not self._reach(FILES, FileAsked(self._me, machine.user, machine.device, op)):
             self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
 
     def _provision(self, op: ops.Provision) -> None:
@@ -354,6 +346,7 @@ class SessionActor(Actor):
         ops.Receipts: _receipts,
         ops.Revoke: _revoke,
         **dict.fromkeys(ops.PEOPLE_OPS, _ask_people),
+        **dict.fromkeys(ops.FILE_OPS, _ask_files),
         ops.Password: _change_password,
         ops.Provision: _provision,
         ops.Status: _status,

@@ -13,6 +13,7 @@ from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
+from actorchat.broker.file import FilesActor
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing
@@ -20,11 +21,13 @@ from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
-from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.session import SessionActor, SessionInlet
+from actorchat.broker.shelf import Shelf
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.broker.veil import VeilLog
 from actorchat.chat.event import Conv, Event
+from actorchat.chat.file import FilePolicy
 from actorchat.limits import (
     DEVICES_MAX,
     EDIT_WINDOW_S,
@@ -36,6 +39,7 @@ from actorchat.limits import (
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
+    from actorchat.broker.outlet import Connection
     from actorchat.clock import Clock
     from actorchat.store.committer import Syncer
     from actorchat.store.engine import Engine
@@ -105,6 +109,7 @@ class Parts:
     edit_window_s: float = EDIT_WINDOW_S
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
+    files: FilePolicy = field(default_factory=FilePolicy)
     on_fatal: Callable[[Exception], None]
 
 
@@ -131,6 +136,7 @@ class Broker:
         )
         context.veils = VeilLog(parts.engine)
         context.router = Router(self._spawn_user, self._spawn_conversation)
+        context.shelf = Shelf(parts.engine)
         context.trackers = Trackers(self._spawn_tracker)
         self._system = system
         self._parts = parts
@@ -161,6 +167,7 @@ class Broker:
             Child("authenticator", AuthenticatorActor, desk),
             Child(TRACKERS, NamedSupervisor, (TRACKERS,)),
             Child("people", PeopleActor, (context, context.census)),
+            Child("files", FilesActor, (context, parts.files)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
         ]

@@ -45,6 +45,7 @@ from actorchat.chat.sighting import (
 )
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
+    FILE_OPS,
     PEOPLE_OPS,
     Ack,
     Actors,
@@ -247,6 +248,7 @@ class Session:
             **dict.fromkeys(PRESENCE_EVENTS, _pass),
             Password: _pass,
             **dict.fromkeys(PEOPLE_OPS, _pass),
+            **dict.fromkeys(FILE_OPS, _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,

@@ -17,8 +17,10 @@ from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
+from actorchat.client.file import FileCalls
 from actorchat.client.group import GroupCalls
 from actorchat.client.life import Options
+from actorchat.client.link import Address
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
 from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
@@ -104,7 +106,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls, ActCalls):
+class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
@@ -335,6 +337,9 @@ class Chat(GroupCalls, PeopleCalls, ActCalls):
         if view == "info" and who is None:
             raise InvalidOp("info needs the name or the id of an actor")
         return await self._ask(ops.Actors(0, view, by, count, who))
+
+    def _door(self) -> tuple[Address, ssl.SSLContext | None]:
+        return self._shell.door
 
     async def _ask(self, request: event.Request) -> dict[str, object]:
         try:

@@ -18,6 +18,7 @@ from actorchat.protocol.ops import (
     Delete,
     Describe,
     Devices,
+    Download,
     Edit,
     Extra,
     Flag,
@@ -33,6 +34,7 @@ from actorchat.protocol.ops import (
     Revoke,
     ServerOp,
     Status,
+    Upload,
     Watch,
 )
 
@@ -56,6 +58,8 @@ Request = (
     | Describe
     | Contact
     | Contacts
+    | Upload
+    | Download
     | Edit
     | Delete
     | React

@@ -100,6 +100,11 @@ class Shell:
             why = f": {self.trouble}" if self.trouble else ""
             raise CallTimeout(f"{what} in {timeout_s:g} s{why}") from None
 
+    @property
+    def door(self) -> tuple[Address, ssl.SSLContext | None]:
+        """The address that was dialled last, and the context for TLS; for what goes beside it."""
+        return self._addresses[self._at], self._tls
+
     # -- the machine -----------------------------------------------------------------------------
     def handle(self, happened: event.Event) -> None:
         """Tell the machine what happened and perform what it asks for."""
@@ -310,6 +315,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
             *(ops.Actors, ops.Change, ops.Group, ops.Receipts, ops.Watch, ops.Privacy),
             *(*ops.PEOPLE_OPS, ops.Password),
             *(ops.Edit, ops.Delete, ops.React),
+            *ops.FILE_OPS,
         ),
         Shell._write,
     ),

@@ -21,8 +21,9 @@ from actorchat.gateway.sweep import Sweep
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[["Request"], Awaitable[web.Response]]
-Routes = Mapping[str, Mapping[str, Handler]]  # by path, then by method
+Handler = Callable[["Request"], Awaitable[web.StreamResponse]]
+# By path, then by method; a path that ends with / stands for all that is one step below it.
+Routes = Mapping[str, Mapping[str, Handler]]
 
 SAFE_HEADERS = {
     "Cache-Control": "no-store",
@@ -54,7 +55,8 @@ class Request(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
-        response.headers.update(SAFE_HEADERS)
+        for name, value in SAFE_HEADERS.items():
+            response.headers.setdefault(name, value)
 
 
 def _new_request(
@@ -124,7 +126,13 @@ class Door(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, or what no handler could answer."""
+        """Answer what is no HTTP, or what no handler could answer.
+
+        Raises:
+            ConnectionError: Nobody is there any more.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
         if request._payload_writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         if status >= 500 and exc is not None:
@@ -135,12 +143,19 @@ class Door(RequestHandler):
         answer.force_close()
         return answer
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what the server did not expect; a peer that goes while its body is read is not."""
+        if not isinstance(kw.get("exc_info"), ConnectionError):
+            super().log_exception(*args, **kw)
+
 
 class HttpServer(web.Server):
     """All HTTP connections of one socket; as it is called for each, it makes their `Door`.
 
     Only a path of `routes` as it stands there is known, spelt in no other way, so nothing needs to
-    be decoded or normalised. Thread: the loop's.
+    be decoded or normalised; what is below one that ends with /, its handler must know likewise.
+
+    Thread: the loop's.
     """
 
     def __init__(self, routes: Routes, bounds: Bounds, sweep: Sweep) -> None:
@@ -230,7 +245,7 @@ class HttpServer(web.Server):
         for door in tuple(self._doors):
             door.cut()
 
-    async def _handle(self, request: Request) -> web.Response:
+    async def _handle(self, request: Request) -> web.StreamResponse:
         door = request.protocol
         assert isinstance(door, Door)
         door.begin()
@@ -246,7 +261,7 @@ class HttpServer(web.Server):
 
     def _find(self, request: Request) -> Handler:
         path = request.raw_path.partition("?")[0]
-        methods = self._routes.get(path)
+        methods = self._routes.get(path) or self._routes.get(path[: path.rfind("/") + 1])
         if methods is None:
             raise Refused(404, "not found")
         # What answers GET answers HEAD, without the body.

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from actorchat.errors import MalformedFrame
 from actorchat.gateway.base import Bounds, OpenSession
+from actorchat.gateway.files import Depot, FilePages
 from actorchat.gateway.http import HttpServer, Refused, Request, plain
 from actorchat.gateway.listener import Listener
 from actorchat.gateway.pages import Health, Pages, Scrape
@@ -56,7 +57,8 @@ class PollGateway(Listener):
     """Listens for `http://`, or `https://` when it has a TLS context.
 
     The bodies of polls together are the byte stream that a TCP connection would be, and are treated
-    by the same endpoint. `health` and `scrape` are what `/readyz` and `/metrics` show.
+    by the same endpoint. `health` and `scrape` are what `/readyz` and `/metrics` show, and
+    `depot` who takes and gives files.
     """
 
     schemes = ("http", "https")
@@ -72,6 +74,7 @@ class PollGateway(Listener):
         *,
         health: Health = str,
         scrape: Scrape | None = None,
+        depot: Depot | None = None,
         token_source: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES),
     ) -> None:
         super().__init__(open_session, host, port, ssl_context, bounds, rng)
@@ -82,6 +85,7 @@ class PollGateway(Listener):
         self._http: HttpServer | None = None
         self._routes = {
             **Pages(self._why_not_ready, scrape).routes(),
+            **(FilePages(depot).routes() if depot is not None else {}),
             "/v1/session": {"POST": self._open_line, "DELETE": self._close_line},
             "/v1/poll": {"POST": self._poll},
         }

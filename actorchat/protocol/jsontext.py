@@ -1,8 +1,8 @@
 """Knows the JSON form of ops: strict on the way in, made of CBOR on the way out. No frames.
 
 The same maps as in CBOR. What JSON has no exact form for is text: bytes in base64url (RFC 4648,
-section 5) without padding, and integers beyond ±(2^53 - 1) in decimal. Ops have bytes in `cid`
-and in the `hash` of a file alone, and no such integer; only an answer to `status` can.
+section 5) without padding, and integers beyond ±(2^53 - 1) in decimal. Ops have bytes in `cid`,
+`sha256` and the `hash` of a file alone, and no such integer; only an answer to `status` can.
 
 Must not know which op is meant.
 """
@@ -32,7 +32,7 @@ _write = msgspec.json.Encoder().encode
 
 
 def decode(text: bytes) -> dict[str, Any]:
-    """Return the one map that `text` is, with its `cid` as bytes.
+    """Return the one map that `text` is, with its `cid` and `sha256` as bytes.
 
     Strict (RFC 8259, and I-JSON's rules of RFC 7493): UTF-8 without a mark, no duplicate key, no
     lone surrogate, no NaN, bounded in depth and in items like CBOR.
@@ -106,6 +106,8 @@ def _count_keys(value: object) -> int:
 def _restore(message: dict[str, Any]) -> None:
     """Make bytes again of each `cid` and file's hash: of an op, a record, those of an answer."""
     _restore_cid(message)
+    if type(sha256 := message.get("sha256")) is str:
+        message["sha256"] = _bytes_of(sha256)
     _restore_cid(message.get("msg"))
     answer = message.get("ok")
     if type(answer) is dict and type(events := answer.get("events")) is list:

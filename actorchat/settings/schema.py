@@ -249,6 +249,39 @@ class LimitSettings(_Section, frozen=True):
     ] = limits.CONNECTIONS_MAX
 
 
+class FileSettings(_Section, frozen=True):
+    """Files that messages refer to; they travel over the HTTP gateway."""
+
+    file_bytes_max: Annotated[
+        int,
+        Meta(ge=1, description="Size of one file."),
+    ] = limits.FILE_BYTES_MAX
+    quota_bytes: Annotated[
+        int,
+        Meta(ge=0, description="Size of one user's files together."),
+    ] = limits.FILE_QUOTA_BYTES
+    disk_free_bytes_min: Annotated[
+        int,
+        Meta(ge=0, description="Space that files leave on the disk, for messages."),
+    ] = limits.FILE_DISK_FREE_BYTES_MIN
+    ticket_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds for which a ticket to bring or fetch a file is good."),
+    ] = limits.FILE_TICKET_S
+    transfers_max: Annotated[
+        _Count,
+        Meta(description="Files under way at the same time; the next is told to come back."),
+    ] = limits.FILE_TRANSFERS_MAX
+    base_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/?# ]+)?$",
+            description="Where clients reach the HTTP gateway, as https://chat.example.org; empty "
+            "for the address at which it listens.",
+        ),
+    ] = ""
+
+
 class LogSettings(_Section, frozen=True):
     """What is written to standard error."""
 
@@ -272,6 +305,7 @@ class Settings(_Section, frozen=True):
     presence: PresenceSettings = PresenceSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()
 
 

@@ -51,6 +51,8 @@ SEEN = b"E"
 TITLE = b"T"
 PROFILE = b"B"
 CONTACT = b"Q"
+FILE = b"O"
+USAGE = b"U"
 EXPIRY = b"X"
 HIDDEN = b"H"
 VEIL = b"J"
@@ -60,6 +62,7 @@ STATE_KINDS = frozenset(
         *(ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS),
         *(GROUP, MEMBER, LINK, PRESENCE),
         *(INDEX, FLAGS, SEEN, TITLE, PROFILE, CONTACT, META),
+        *(FILE, USAGE),
         *(EXPIRY, HIDDEN, VEIL),
     )
 )
@@ -78,6 +81,7 @@ _PLACE = struct.Struct(f">{OWNER_BYTES}sQ")
 _SENT = struct.Struct(">QQ")
 _PRESENCE = struct.Struct(">QB")
 _FORMAT = struct.Struct(">H")
+_FILE = struct.Struct(">QQ")
 _pack_u64 = _U64.pack
 
 # Rows about the store itself; no slot has this number, so they are never copied with one.
@@ -116,6 +120,11 @@ def group_key(address: str) -> bytes:
     A digest, as of users: who chooses a group's id must not choose another conversation's key.
     """
     return _SLOT.pack(slot_of(address)) + _digest(address.encode())
+
+
+def file_key(sha256: bytes) -> bytes:
+    """Return the 18 bytes of the file with this hash; a digest for the reason above."""
+    return _SLOT.pack(slot_of(sha256.hex())) + _digest(b"file\0" + sha256)
 
 
 # What every message passes is packed without a Python frame in between.
@@ -336,6 +345,20 @@ def unpack_presence(value: bytes) -> tuple[int, int]:
     if level >= PRESENCE_LEVELS:
         raise _bad("presence", value)
     return last_seen, level
+
+
+def pack_file(size: int, at_wall_ms: int, media_type: str) -> bytes:
+    """Return the value of a file's row: how long it is, when it came, what it is said to be."""
+    return _FILE.pack(size, at_wall_ms) + media_type.encode()
+
+
+def unpack_file(value: bytes) -> tuple[int, int, str]:
+    """Return (size, wall ms of its coming, media type)."""
+    media_type = value[_FILE.size :]
+    if not media_type or not media_type.isascii():
+        raise _bad("file", value)
+    size, at_wall_ms = _FILE.unpack_from(value)
+    return size, at_wall_ms, media_type.decode()
 
 
 def pack_format(version: int) -> bytes:

@@ -116,12 +116,18 @@ def _checks(engine: Engine) -> dict[str, _Check]:
     def has_message(conversation: bytes, seq: int) -> bool:
         return engine.get(keys.history_key(conversation, seq), history) is not None
 
+    state = engine.family("state")
+
+    def has_file(sha256: bytes) -> bool:
+        key = keys.state_key(keys.file_key(sha256), keys.FILE)
+        return engine.get(key, state) is not None
+
     checks: dict[str, _Check] = {
         "history": _HistoryCheck(),
         "inbox": _InboxCheck(has_message),
         "sent": lambda key, value: _check_sent(key, value, has_message),
         "outbox": lambda key, value: _check_outbox(key, value, has_message),
-        "state": _StateCheck(has_message),
+        "state": _StateCheck(has_file, has_message),
     }
     assert tuple(checks) == FAMILIES
     return checks
@@ -193,14 +199,24 @@ def _check_outbox(
 
 
 class _StateCheck:
-    """Each row has a kind that is known, and stands behind what it belongs to."""
+    """Each row has a kind that is known, and stands behind what it belongs to.
 
-    def __init__(self, has_message: Callable[[bytes, int], bool]) -> None:
+    What counts against a user's quota is the sum of the user's files, of which the store knows.
+    """
+
+    def __init__(
+        self, has_file: Callable[[bytes], bool], has_message: Callable[[bytes, int], bool]
+    ) -> None:
         self._has_message = has_message
         self._group = b""
+        self._has_file = has_file
+        self._user = b""  # whose files were counted last
+        self._files = self._size = 0
 
     def __call__(self, key: bytes, value: bytes) -> str | None:
         owner, kind, rest = keys.parse_state_key(key)
+        if kind in {keys.FILE, keys.USAGE}:
+            return self._check_files(owner, kind, rest, value)
         if kind == keys.GROUP:
             self._group = owner
         elif kind in {keys.MEMBER, keys.LINK} and owner != self._group:
@@ -214,6 +230,21 @@ class _StateCheck:
             if not self._has_message(*keys.parse_place(rest)):
                 return "names a message that is not in history"
         return _check_format(key, value)
+
+    def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:
+        if owner != self._user:
+            self._user, self._files, self._size = owner, 0, 0
+        if kind == keys.USAGE:
+            size, files = keys.unpack_positions(value)
+            if (size, files) != (self._size, self._files):
+                return f"{size} bytes of {files} files where {self._size} of {self._files} are"
+            return None
+        size = keys.unpack_file(value)[0]
+        if not sha256:
+            return None  # what is known of the file itself
+        self._files += 1
+        self._size += size
+        return None if self._has_file(sha256) else f"the file {sha256.hex()} has no row of its own"
 
 
 def _check_format(key: bytes, value: bytes) -> str | None:

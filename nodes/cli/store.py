@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,12 +16,15 @@ from nodes.cli.terminal import is_terminal, note, say, say_json, say_table
 if TYPE_CHECKING:
     from actorchat.store.rocks import RocksEngine
 
+FILES_KEPT_DAYS = 30.0
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     store = typer.Typer(help="Look into the store of a stopped node.", no_args_is_help=True)
     store.command("verify", epilog="Example: actorchat store verify --data ./data")(verify)
     store.command("stats", epilog="Example: actorchat store stats --json")(stats)
+    store.command("files", epilog="Example: actorchat store files --older-than 30 --delete")(files)
     app.add_typer(store, name="store")
 
 
@@ -71,6 +74,62 @@ def stats(data: Data = None, json: Json = False) -> None:
         return
     headings = ("family", *next(iter(found.values())))
     say_table(headings, [(name, *family.values()) for name, family in found.items()])
+
+
+def files(
+    older_than: Annotated[
+        float,
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Younger files are kept anyway."),
+    ] = FILES_KEPT_DAYS,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Take away the files that no message refers to.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read every file and compare it with its hash.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Count the files that messages refer to, and those that none does; 78 where one is broken.
+
+    What sealed messages refer to can't be read: such a file is kept by its age alone.
+    """
+    import time
+
+    from actorchat.broker.file_sweep import survey, sweep
+    from actorchat.store.blobs import Blobs
+
+    engine, path = _open(data)
+    blobs = Blobs(path.parent / "files")
+    try:
+        found = survey(engine, blobs)
+        old = found.unreferenced(int((time.time() - older_than * 86_400) * 1000))
+        broken = [one for one in found.files if check and not blobs.is_sound(one)]
+        freed = sum(found.files[one].size for one in old)
+        if delete:
+            sweep(engine, blobs, found, old)
+    finally:
+        engine.close()
+    counts = {
+        "files": len(found.files),
+        "bytes": found.size,
+        "referenced": len(found.referenced & found.files.keys()),
+        "unreferenced": len(old),
+        "unreferenced_bytes": freed,
+        "deleted": len(old) if delete else 0,
+        "stray": len(found.stray),
+        "missing": len(found.missing),
+        "broken": len(broken),
+    }
+    if json:
+        say_json({"store": str(path), **counts})
+    else:
+        say_table(("files", "count"), counts.items())
+    for name, hashes in (("missing", found.missing), ("broken", broken)):
+        for sha256 in hashes:
+            note(f"{name}: {sha256.hex()}")
+    if found.missing or broken:
+        raise typer.Exit(Exit.CONFIG)
 
 
 def _open(data: Path | None) -> tuple[RocksEngine, Path]:

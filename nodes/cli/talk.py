@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,10 +17,12 @@ from actorchat.errors import ActorchatError
 from actorchat.ids import is_group
 from actorchat.protocol.ops import Extra
 from nodes.cli import acting
+from nodes.cli.attachment import free_path
 from nodes.cli.failure import explain
+from nodes.cli.file import files_of
 from nodes.cli.said import is_shown, text_of
 from nodes.cli.sight import Sight
-from nodes.cli.terminal import message_line, note
+from nodes.cli.terminal import message_line, note, visible
 from nodes.history import last_entries
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ FLUSH_S = 10.0
 HELP = (
     "/with NAME  talk with another    /history [N]  show the last N messages\n"
     "/who        whom you talk with   /quit         leave (or end of input)\n"
+    "/file PATH  send a file              /get SEQ      fetch the files of a message\n"
     "//text      send a text that begins with /\n"
     f"{acting.HELP}"
 )
@@ -80,6 +84,7 @@ class Talk:
         self._shown: dict[str, int] = {}  # the last seq that was printed, by conversation
         self._sent: dict[str, int] = {}  # the last seq of ours, by conversation
         self._told: dict[tuple[str, str, str], int] = {}  # ticks that were printed
+        self._files: set[asyncio.Future[Sent]] = set()  # on their way
         self._is_good = True
         self._sight = Sight(client, self._dim)
 
@@ -100,6 +105,7 @@ class Talk:
             await asyncio.wait([reading, *listeners], return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 await reading
+                await asyncio.gather(*self._files, return_exceptions=True)
                 await self._client.flush(FLUSH_S)
                 await asyncio.sleep(0)  # the last ticks are printed by callbacks
             for task in listeners:
@@ -158,7 +164,7 @@ class Talk:
                     return
                 try:
                     await self._command(word, rest.strip())
-                except ActorchatError as error:
+                except (ActorchatError, OSError) as error:
                     self._fail(error)
             elif line.strip():
                 self._post(line.removeprefix("/") if line.startswith("//") else line)
@@ -172,6 +178,10 @@ class Talk:
             case "/who":
                 whom = f"talks with {self._other}" if self._other else "talks with nobody yet"
                 self._say(f"{self._user} {whom}; {self._client.state.value}")
+            case "/file" if rest:
+                self._send_file(Path(rest).expanduser())
+            case "/get" if rest.isdigit() and self._other is not None:
+                await self._get(self._other, int(rest))
             case "/reply":
                 number, _, text = rest.partition(" ")
                 if number.isdecimal() and int(number) and text.strip():
@@ -208,6 +218,23 @@ class Talk:
             self._shown[other] = max(self._shown.get(other, 0), entries[-1].seq)
             self._client.mark_read(other, entries[-1].seq)
 
+    def _send_file(self, path: Path) -> None:
+        other = self._other
+        if other is None or not path.is_file():
+            self._say(f"{path}: no such file" if other else "Choose whom to talk with first: /with")
+            self._is_good = False
+            return
+        task = asyncio.ensure_future(self._client.send_file(other, path))
+        self._files.add(task)
+        task.add_done_callback(self._files.discard)
+        task.add_done_callback(lambda done: self._on_answer(other, done))
+
+    async def _get(self, other: str, seq: int) -> None:
+        for file in await files_of(self._client, other, seq):
+            path = free_path(Path(), file.name)
+            await self._client.download(file, path)
+            self._dim(f"  {visible(str(path))}")
+
     def _post(self, text: str, reply: int | None = None) -> None:
         other = self._other
         if other is None:
@@ -226,7 +253,7 @@ class Talk:
         if future.cancelled():
             return
         error = future.exception()
-        if isinstance(error, ActorchatError):
+        if isinstance(error, ActorchatError | OSError):
             self._fail(error)
         elif error is None:
             seq = future.result().seq
@@ -235,7 +262,7 @@ class Talk:
                 self._shown[other] = max(self._shown.get(other, 0), seq)
             self._dim(f"  ✓ #{seq}")
 
-    def _fail(self, error: ActorchatError) -> None:
+    def _fail(self, error: Exception) -> None:
         self._is_good = False
         with contextlib.suppress(ActorchatError):
             failure = explain(error)

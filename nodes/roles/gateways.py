@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from sys import maxsize
+from typing import TYPE_CHECKING
 
 from actorchat import logs
 from actorchat.errors import SettingsError
@@ -18,6 +19,9 @@ from actorchat.gateway.ws import WsGateway
 from actorchat.protocol.upgrade import ANY_ORIGIN, parse_origin
 from actorchat.settings import Settings, parse_address
 from actorchat.settings.schema import ZmqSettings
+
+if TYPE_CHECKING:
+    from actorchat.gateway.files import Depot
 
 log = logs.logger(__name__)
 
@@ -31,12 +35,14 @@ def make_gateways(
     open_session: OpenSession,
     why_not_ready: Callable[[], str],
     scrape: Callable[[], bytes],
+    depot: Depot | None = None,
 ) -> dict[str, Gateway]:
     """Return the gateways by name, TCP first; none has started.
 
     Args:
         why_not_ready: What `/readyz` asks.
         scrape: What `/metrics` shows.
+        depot: Who takes and gives files over HTTP.
 
     Raises:
         SettingsError: A certificate, a key or a list of keys can't be used.
@@ -65,6 +71,7 @@ def make_gateways(
             replace(bounds, poll_wait_s=http.poll_wait_s),
             health=why_not_ready,
             scrape=scrape,
+            depot=depot,
         )
     if settings.gateway.zmq.listen:
         gateways["zmq"] = _make_zmq(settings.gateway.zmq, open_session, bounds)

@@ -29,6 +29,10 @@ NODE = (
     Metric("log_failed_batches", "counter", "batches", "Batches that met a full disk."),
     Metric("log_full", "gauge", "", "1 while the disk is full and sends are refused."),
     Metric("log_generation", "gauge", "", "Counted up when the disk is full, and when it is not."),
+    Metric("file_transfers", "gauge", "files", "Files that are being brought or fetched."),
+    Metric("files_received", "counter", "files", "Files that were brought and are kept."),
+    Metric("files_sent", "counter", "files", "Files that were fetched, or begun to be."),
+    Metric("files_refused", "counter", "files", "Files that were not taken or given."),
 )
 ACTORS = (
     Metric("actors", "gauge", "actors", "Actors that run."),

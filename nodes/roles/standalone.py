@@ -24,6 +24,7 @@ from actorchat.metrics import Exposition
 from actorchat.settings import Settings
 from actorchat.store.committer import ThreadSyncer
 from actorchat.store.rocks import RocksEngine
+from nodes.roles.files import FileRoom, file_policy_of
 from nodes.roles.gateways import make_gateways
 from nodes.roles.numbers import expose_node
 
@@ -53,15 +54,8 @@ class Standalone:
         self._collector = Collector() if collector is None else collector  # the process's
         self._started_s = time.monotonic()
         loop = asyncio.get_running_loop()
-        store = settings.store
-        self._engine = RocksEngine(
-            data / "store",
-            write_buffer_bytes=store.write_buffer_bytes,
-            write_buffer_total_bytes=store.write_buffer_total_bytes,
-            block_cache_bytes=store.block_cache_bytes,
-            wal_bytes_max=store.wal_bytes_max,
-        )
-        sync = self._engine.sync if store.sync else _no_sync
+        self._engine = _open_engine(settings, data)
+        sync = self._engine.sync if settings.store.sync else _no_sync
         self._syncer = ThreadSyncer(sync, loop.call_soon_threadsafe)
         dispatcher = LoopDispatcher(loop)
         self._system = ActorSystem(dispatcher)
@@ -90,14 +84,20 @@ class Standalone:
                 edit_window_s=settings.chat.edit_window_s,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
+                files=file_policy_of(settings),
                 on_fatal=self._fatal,
             )
         )
         self._broker.context.report = self.report
         self._numbers = Exposition()
         self._is_listening = False
+        self._files = FileRoom(settings, data, self._broker.context)
         self._gateways = make_gateways(
-            settings, self._broker.open_session, self.why_not_ready, self._numbers.text
+            settings,
+            self._broker.open_session,
+            self.why_not_ready,
+            self._numbers.text,
+            self._files.depot,
         )
         self._metrics = Exposition()
         for name, gateway in self._gateways.items():
@@ -117,6 +117,7 @@ class Standalone:
 
     async def start(self) -> None:
         """Start the actors, then listen."""
+        await self._files.start(lambda: self.addresses.get("http", ""))
         await self._broker.start().started()
         for gateway in self._gateways.values():
             await gateway.start()
@@ -139,6 +140,7 @@ class Standalone:
                 await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
+        await self._files.close()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()
@@ -197,6 +199,7 @@ class Standalone:
             "gc_pause_max_ms": round(self._collector.pause_max_s * 1000),
             "gc_freezes": self._collector.freezes,
             **self._broker.counts(),
+            **self._files.depot.counts(),
         }
 
     # -- when something breaks ---------------------------------------------------------------------
@@ -219,6 +222,17 @@ def terms_of(settings: Settings) -> Terms:
         durability="fsync" if settings.store.sync else "none",
         ping_s=min(PING_INTERVAL_S, settings.limits.idle_timeout_s / 3),
         in_flight_max=settings.limits.requests_in_flight_max,
+    )
+
+
+def _open_engine(settings: Settings, data: Path) -> RocksEngine:
+    store = settings.store
+    return RocksEngine(
+        data / "store",
+        write_buffer_bytes=store.write_buffer_bytes,
+        write_buffer_total_bytes=store.write_buffer_total_bytes,
+        block_cache_bytes=store.block_cache_bytes,
+        wal_bytes_max=store.wal_bytes_max,
     )
 
 

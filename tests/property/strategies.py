@@ -24,6 +24,7 @@ from actorchat.protocol.ops import (
     Deleted,
     Describe,
     Devices,
+    Download,
     Edit,
     Edited,
     Extra,
@@ -57,6 +58,7 @@ from actorchat.protocol.ops import (
     SignalPush,
     Status,
     Unwatch,
+    Upload,
     Watch,
 )
 from actorchat.protocol.ops.group import (
@@ -75,6 +77,7 @@ request_ids = st.integers(0, REQUEST_ID_MAX)
 positions = st.integers(0, POSITION_MAX) | st.integers(0, 300)
 durations = st.integers(0, REQUEST_ID_MAX)
 names = st.from_regex(NAME_PATTERN, fullmatch=True)
+hashes = st.binary(min_size=32, max_size=32)
 client_ids = st.binary(min_size=CLIENT_ID_BYTES, max_size=CLIENT_ID_BYTES)
 bodies = st.text(max_size=300)
 signal_kinds = st.sampled_from(("typing", "recording", "stopped"))
@@ -214,6 +217,10 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Contacts: st.builds(Contacts, request_ids),
     Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
+    Upload: st.builds(
+        Upload, request_ids, hashes, positions, st.sampled_from(("image/png", "a/b+c.d"))
+    ),
+    Download: st.builds(Download, request_ids, hashes),
     Edit: st.builds(Edit, request_ids, names, client_ids, places, bodies),
     Delete: st.builds(
         Delete,

@@ -26,6 +26,7 @@ from actorchat.protocol.ops import (
     Deleted,
     Describe,
     Devices,
+    Download,
     Edit,
     Edited,
     Extra,
@@ -59,6 +60,7 @@ from actorchat.protocol.ops import (
     SignalPush,
     Status,
     Unwatch,
+    Upload,
     Watch,
 )
 from actorchat.protocol.ops.group import (
@@ -81,6 +83,13 @@ GROUP = "#AAECAwQFBgcICQoLDA0ODw"
 TOKEN = "Dw4NDAsKCQgHBgUEAwIBAA"
 GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP)
 CHANGE_RECORD = Record("ann", 7, TS, CID, "", GROUP, Add(["bob", "cid"]))
+SHA256 = bytes(range(32))
+GRANT = {
+    "base": "http://127.0.0.1:7780",
+    "path": f"/v1/files/{SHA256.hex()}",
+    "ticket": "Dw4NDAsKCQgHBgUEAwIBAA",
+    "expires": TS,
+}
 FILE = FileRef(bytes(range(32)), 70_000, "image/png", "Grüße.png")
 EXTRA = Extra(6, Forwarded(2, "cid"), ["bob"], "file", [FILE], exp=TS + 60_000)
 RICH_RECORD = Record(
@@ -255,6 +264,8 @@ CLIENT_EXAMPLES = {
     "describe": Example(Describe(9, "Ann", "Grüße 👋"), "describe"),
     "contact": Example(Contact(9, "bob", keep=False), "contact"),
     "contacts": Example(Contacts(9), "contacts"),
+    "upload": Example(Upload(9, SHA256, 1_048_576, "image/png"), "upload"),
+    "download": Example(Download(9, SHA256), "download"),
     "password": Example(Password(9, "secret", "better", revoke_others=True), "password"),
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
@@ -282,6 +293,8 @@ SERVER_EXAMPLES = {
     "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
     "reply-card": _ok("card", user="ann", title="Ann", about="Grüße 👋"),
     "reply-contacts": _ok("contact-list", contacts=["bob", "eve"]),
+    "reply-upload": _ok("upload-grant", **GRANT, stored=False),
+    "reply-download": _ok("download-grant", **GRANT, size=1_048_576, type="image/png"),
     "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from actorchat.protocol.ops.act import AnyAct, Delete, Deleted, Edit, Edited, React, Reacted
 from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
+from actorchat.protocol.ops.file import FILE_OPS, Download, Upload
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
@@ -76,6 +77,8 @@ ClientOp = (
     | Contacts
     | Conversations
     | Flag
+    | Upload
+    | Download
     | Edit
     | Delete
     | React
@@ -110,6 +113,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "contacts": Contacts,
     "conversations": Conversations,
     "flag": Flag,
+    "upload": Upload,
+    "download": Download,
     "edit": Edit,
     "delete": Delete,
     "react": React,
@@ -127,6 +132,7 @@ SERVER_OPS: dict[str, type[Push]] = {
 
 __all__ = [
     "CLIENT_OPS",
+    "FILE_OPS",
     "PEOPLE_OPS",
     "SERVER_OPS",
     "Ack",
@@ -144,6 +150,7 @@ __all__ = [
     "Deleted",
     "Describe",
     "Devices",
+    "Download",
     "Edit",
     "Edited",
     "Extra",
@@ -184,5 +191,6 @@ __all__ = [
     "SignalPush",
     "Status",
     "Unwatch",
+    "Upload",
     "Watch",
 ]

@@ -206,6 +206,15 @@ class Stage:
         self.broker.context.log.append(changes)
         self.run()
 
+    def add_file(self, user: str, file: ops.FileRef) -> None:
+        """Make a file the user's, as if it had been brought; no user has more than one of these."""
+        from actorchat.chat.file import FileFacts, Usage
+
+        facts, usage = FileFacts(file.size, file.type, 0), Usage(file.size, 1)
+        context = self.broker.context
+        context.log.append(context.shelf.rows(user, file.hash, facts, usage, True))
+        self.run()
+
     def connect(self) -> Device:
         connection = FakeConnection()
         connection.inlet = self.broker.open_session(connection)

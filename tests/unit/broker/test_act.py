@@ -91,6 +91,7 @@ def made(stage: Stage, *others: str) -> dict[str, Device]:
 def test_an_extra_comes_with_the_message_and_stays_with_it(stage: Stage) -> None:
     ann, bob = stage.hello("ann"), stage.hello("bob")
     say(ann, "bob", "hi")
+    stage.add_file("ann", FILE)
     extra = ops.Extra(1, ops.Forwarded(2, "cid"), ["bob"], "file", [FILE], expires_s=60)
     ok = say(ann, "bob", "look", extra)["ok"]
     got = bob.messages[-1]["msg"]

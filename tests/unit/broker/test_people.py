@@ -195,6 +195,7 @@ def test_last_message_is_listed_as_it_is_shown_and_acts_are_not_counted(stage: S
 
 def test_the_richest_lines_fit_into_a_page(stage: Stage) -> None:
     ann = stage.hello("ann")
+    stage.add_file("ann", FILE)
     files = [FILE] * FILES_MAX
     extra = ops.Extra(1, None, ["bob"], "file", files, expires_s=30)
     ann.send("bob", "hi")

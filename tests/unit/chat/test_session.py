@@ -52,6 +52,7 @@ from actorchat.protocol.ops import (
     Delete,
     Describe,
     Devices,
+    Download,
     Edit,
     Flag,
     Group,
@@ -73,6 +74,7 @@ from actorchat.protocol.ops import (
     Signal,
     Status,
     Unwatch,
+    Upload,
     Watch,
 )
 from actorchat.protocol.ops.group import Leave
@@ -106,6 +108,8 @@ USER_OPS = [
     Rename(7, "phone", "x"),
     Conversations(7),
     Flag(7, "bob"),
+    Upload(7, bytes(32), 1, "a/b"),
+    Download(7, bytes(32)),
 ]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -25,6 +26,7 @@ from actorchat.client import (
 from actorchat.client.feed import Inbox, ProgressBoard
 from actorchat.client.presence import Sightings
 from actorchat.errors import InvalidOp, Refusal, TakenOver
+from actorchat.protocol.ops import FileRef
 from nodes.cli import talk
 from nodes.cli.talk import Talk
 
@@ -71,7 +73,7 @@ class FakeChat:
     async def history(self, conv: str, *, before: int, limit: int = 50, after: int = 0) -> Page:
         if conv not in self.stored:
             raise Refusal("no_such_user", f"there is no {conv}")
-        entries = [one for one in self.stored[conv] if one.seq < before][-limit:]
+        entries = [one for one in self.stored[conv] if after < one.seq < before][-limit:]
         return Page(entries, len(self.stored[conv]), False, {})
 
     def post(self, to: str, text: str, *, extra: Extra | None = None) -> asyncio.Future[Sent]:
@@ -249,6 +251,56 @@ async def test_standard_input_is_read_by_lines(monkeypatch: pytest.MonkeyPatch) 
         typing.close()
         lines = [line async for line in talk.lines_of_stdin()]
     assert lines == ["one", "zwö", "�", "rest"]
+
+
+async def test_file_is_sent_beside_the_talk_and_ticked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, sent = Scene(), []
+
+    async def send_file(to: str, path: Path) -> Sent:
+        sent.append((to, path))
+        await settle()
+        if path.name == "gone":
+            path.unlink()
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return Sent(7, 0)
+
+    monkeypatch.setattr(scene.fake, "send_file", send_file, raising=False)
+    for name in ("a cat.png", "gone"):
+        (tmp_path / name).touch()
+    task = scene.start()
+    await scene.type(f"/file {tmp_path}/a cat.png", "/file", None)
+    assert await task
+    assert sent == [("bob", tmp_path / "a cat.png")]
+    assert scene.saw("✓ #7")
+    assert scene.saw("something is missing")
+    for bad in ("none", "gone"):
+        task = Scene.start(scene := Scene())
+        monkeypatch.setattr(scene.fake, "send_file", send_file, raising=False)
+        await scene.type(f"/file {tmp_path}/{bad}", None)
+        assert not await task
+
+
+async def test_files_of_a_message_are_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, got = Scene(), []
+    file = FileRef(bytes(32), 3, "a/b", "../cat.png")
+    extra = Extra(kind="file", files=[file])
+    scene.fake.stored["bob"] = [Entry("bob", 1, 0, bytes(16), "look", extra=extra)]
+
+    async def download(file: FileRef, path: Path) -> int:
+        got.append((file, path))
+        return 3
+
+    monkeypatch.setattr(scene.fake, "download", download, raising=False)
+    monkeypatch.chdir(tmp_path)
+    task = scene.start()
+    await scene.type("/get 1", "/get 2", None)
+    assert not await task  # message 2 is not there
+    assert got == [(file, Path("cat.png"))]
+    assert scene.saw("../cat.png (a/b, 3 bytes)")
 
 
 async def test_messages_are_answered_edited_and_reacted_to_by_their_number(

@@ -1,0 +1,25 @@
+"""Knows what a session needs of its connection. Must not know transports."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Connection(Protocol):
+    """What a session needs of its connection; the gateways' `Outlet`."""
+
+    def push(self, payload: bytes) -> None:
+        """Send what answers nothing."""
+        ...
+
+    def reply(self, payload: bytes) -> None:
+        """Send the answer to one request."""
+        ...
+
+    def admit(self) -> None:
+        """Lift the limits for strangers."""
+        ...
+
+    def close(self, payload: bytes | None = None) -> None:
+        """Send `payload` last, and close."""
+        ...
