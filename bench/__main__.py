@@ -32,6 +32,7 @@ BENCHES = {
     "placement": (
         placement.main,
         "the slot table of a thousand nodes: time, balance, what a lost node moves; --plan",
+    ),
     "link": (
         link.main,
         "CPU, latency and bytes a second between actors of two nodes, over ipc and CURVE",

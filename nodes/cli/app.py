@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from nodes.cli import (account, act, actors, config, file, group, message, node, people, presence, replay, store)
+from nodes.cli import (
+    account,
+    act,
+    actors,
+    config,
+    file,
+    group,
+    message,
+    node,
+    people,
+    presence,
+    replay,
+    store,
+)
 from nodes.cli import registry as registry_commands
 from nodes.cli.failure import EXPLAINED, Exit, explain
 from nodes.cli.terminal import note
@@ -56,7 +69,21 @@ class _Run:
     is_debug = False
 
 
-for _part in (node, actors, account, people, message, act, group, presence, config, store, replay, registry_commands, *(node, file):
+for _part in (
+    node,
+    actors,
+    account,
+    people,
+    message,
+    act,
+    group,
+    presence,
+    config,
+    store,
+    replay,
+    registry_commands,
+    file,
+):
     _part.register(app)
 
 
