@@ -81,6 +81,24 @@ GROUP_MARKS_PUSHED_MAX = 32  # members of a group whose marks are pushed; beyond
 GROUP_MARKS_DELAY_S = 1.0  # marks of a group are pushed together with those of so long a time
 GROUP_PAGE_ITEMS_MAX = 2_600  # CBOR items of a page's records: 200 messages at 13
 
+# -- bots and hooks ---------------------------------------------------------------------------
+EVENTS_PAGE_MAX = 100  # events of an answer, or of a post to a hook
+EVENTS_PAGE_BYTES_MAX = 131_072  # of their records; one may be longer
+EVENTS_WAIT_MS_MAX = 5_000  # half of what a client waits for an answer
+EVENTS_KEEP_DAYS = 7.0  # what nobody has fetched in so long a time is dropped
+EVENTS_TRIM_S = 60.0
+FIREHOSE_BEAT_S = 1.0  # whoever waits for events waits no longer after something went wrong
+HOOKS_MAX = 32
+HOOK_URL_CHARS_MAX = 2_048
+HOOK_SECRET_CHARS_MIN = 16
+HOOK_TIMEOUT_S = 5.0  # of one post, from the look-up of the name to the head of the answer
+HOOK_POSTS_MAX = 8  # posts under way at once, of all hooks together
+HOOK_BACKOFF_BASE_S = 1.0  # first wait after a failure, doubled each time, with full jitter
+HOOK_BACKOFF_CAP_S = 300.0
+HOOK_BREAK_AFTER = 8  # after so many failures in a row a hook is let alone ...
+HOOK_BREAK_S = 300.0  # ... for at least so long before it is tried again
+HOOK_REASON_CHARS_MAX = 200
+
 # -- actors -----------------------------------------------------------------------------------
 ENTITY_IDLE_S = 120.0  # a user or conversation without work is stopped; the log has it all
 ENTITY_MAILBOX_MAX = 65_536

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.actor import Actor, Mailbox
 from actorchat.chat.account import Device, token_digest
 from actorchat.chat.event import Answer, DeviceRevoked, SignedIn
+from actorchat.chat.firehose_event import Granted
 from actorchat.chat.signin import (
     Attempt,
     DropDevice,
@@ -118,7 +119,18 @@ class AuthenticatorActor(Actor):
             done = SignedIn(user, effect.device, token)
         else:
             done = Answer(effect.rid, {"user": user, "device": effect.device, "token": token})
-        context.log.append(changes, effect.session.tell, done)
+        if effect.bot_kinds is None:
+            context.log.append(changes, effect.session.tell, done)
+            return
+        kinds = sorted(set(effect.bot_kinds))
+        changes += context.firehose.grant_rows(user, kinds)
+        granted = Granted(user, kinds)
+        context.log.append(changes, self._tell_firehose, granted, effect.session.tell, done)
+
+    def _tell_firehose(self, granted: Granted) -> None:
+        firehose = self.system.names.whereis("firehose")
+        if firehose is not None:  # one that is just being started reads the rows
+            firehose.tell(granted)
 
     def _keep_account(self, effect: KeepAccount) -> None:
         context = self._context

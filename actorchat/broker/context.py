@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
     from actorchat.broker.census import Census
+    from actorchat.broker.firehose_log import FirehoseLog
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
@@ -53,4 +54,5 @@ class Context:
     group_members_max: int = GROUP_MEMBERS_MAX
     router: Router = field(init=False)
     trackers: Trackers = field(init=False)
+    firehose: FirehoseLog = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

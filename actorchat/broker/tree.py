@@ -13,6 +13,8 @@ from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
+from actorchat.broker.firehose import FIREHOSE, Courier, FirehoseActor
+from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing
@@ -26,6 +28,7 @@ from actorchat.broker.user import UserActor
 from actorchat.chat.event import Conv, Event
 from actorchat.limits import (
     DEVICES_MAX,
+    EVENTS_KEEP_DAYS,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
@@ -84,7 +87,7 @@ class Parts:
     """What a broker is built on: the seams between it and the world.
 
     `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
-    which nothing may be acked any more.
+    which nothing may be acked any more. `courier` posts to hooks; None: nobody does.
     """
 
     system: ActorSystem
@@ -102,6 +105,8 @@ class Parts:
     group_members_max: int = GROUP_MEMBERS_MAX
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
+    courier: Courier | None = None
+    events_keep_days: float = EVENTS_KEEP_DAYS
     on_fatal: Callable[[Exception], None]
 
 
@@ -127,6 +132,7 @@ class Broker:
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
         context.trackers = Trackers(self._spawn_tracker)
+        context.firehose = FirehoseLog(parts.engine, archive)
         self._system = system
         self._parts = parts
 
@@ -158,6 +164,7 @@ class Broker:
             Child("people", PeopleActor, (context, context.census)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
+            Child(FIREHOSE, FirehoseActor, (context, parts.courier, parts.events_keep_days)),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 

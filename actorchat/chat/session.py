@@ -48,10 +48,14 @@ from actorchat.protocol.ops import (
     PEOPLE_OPS,
     Ack,
     Actors,
+    Bot,
     Change,
+    Events,
     Group,
     Hello,
     History,
+    Hook,
+    Hooks,
     Invalid,
     Mark,
     Password,
@@ -74,7 +78,7 @@ PRESENCE_EVENTS: tuple[type, ...] = (
     *(Watched, Sighted, SignalSeen, LevelChanged, TrackerLost, PushDue),
 )
 
-OPERATOR_OPS = frozenset((Provision, Status, Actors))
+OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks))
 
 
 class State(Enum):
@@ -241,6 +245,7 @@ class Session:
             **dict.fromkeys(PRESENCE_EVENTS, _pass),
             Password: _pass,
             **dict.fromkeys(PEOPLE_OPS, _pass),
+            Events: _pass,
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,
@@ -259,6 +264,7 @@ class Session:
             Provision: _pass,
             Status: _pass,
             Actors: _pass,
+            **dict.fromkeys((Bot, Hook, Hooks), _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Answer: _pass,

@@ -49,7 +49,10 @@ class Attempt(msgspec.Struct, gc=False):
 
 
 class Provisioning(msgspec.Struct, gc=False):
-    """An operator asks for an account, or for a device's token; the rest as in `Attempt`."""
+    """An operator asks for an account, or for a device's token; the rest as in `Attempt`.
+
+    With `bot_kinds` it is a bot's, and says which events it may read.
+    """
 
     session: Address
     rid: int
@@ -58,6 +61,7 @@ class Provisioning(msgspec.Struct, gc=False):
     device: str | None
     account: Account | None = None
     devices: list[str] = []
+    bot_kinds: list[str] | None = None
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -127,7 +131,8 @@ class HashPassword(msgspec.Struct, gc=False):
 class IssueToken(msgspec.Struct, gc=False):
     """Effect: make a token for `device`, keep its digest, and when synced tell the session.
 
-    With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too.
+    With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too,
+    and so are the `bot_kinds`.
     """
 
     session: Address
@@ -135,6 +140,7 @@ class IssueToken(msgspec.Struct, gc=False):
     device: str
     rid: int | None
     account: Account | None
+    bot_kinds: list[str] | None = None
 
 
 class KeepAccount(msgspec.Struct, gc=False):
@@ -286,7 +292,10 @@ class SignInDesk:
                 return [Tell(event.session, busy)]
             self._hashing += 1
             return [HashPassword(event)]
-        return self._provide(event, Account(event.user, now_wall_ms))
+        is_bot = event.bot_kinds is not None
+        if is_bot and event.account is not None and not event.account.is_bot:
+            return [self._exists(event)]
+        return self._provide(event, Account(event.user, now_wall_ms, "", is_bot))
 
     def _on_hashed(self, event: Hashed, now_wall_ms: int) -> list[object]:
         self._hashing -= 1
@@ -309,7 +318,8 @@ class SignInDesk:
         if event.device is not None and self._is_too_many(event.device, event.devices):
             return [Tell(event.session, Refused(event.rid, "too_many_devices", TOO_MANY))]
         if event.device is not None:
-            return [IssueToken(event.session, event.user, event.device, event.rid, fresh)]
+            user, kinds = event.user, event.bot_kinds
+            return [IssueToken(event.session, user, event.device, event.rid, fresh, kinds)]
         if fresh is not None:
             return [KeepAccount(event.session, event.rid, fresh)]
         return [Tell(event.session, Answer(event.rid, {"user": event.user}))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from actorchat.client import blocking
 from actorchat.client.aio import AckMode, Chat, connect
+from actorchat.client.bot import EventPage, HookInfo, StoredEvent
 from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
@@ -15,14 +16,17 @@ from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.post import new_cid
 from actorchat.client.presence import Presence, Signal
 from actorchat.client.signin import Welcome
+from actorchat.protocol.signature import is_signed
 
 __all__ = [
     "AckMode",
     "Chat",
     "CurveIdentity",
     "Entry",
+    "EventPage",
     "Feed",
     "GroupInfo",
+    "HookInfo",
     "Marks",
     "Message",
     "Page",
@@ -35,9 +39,11 @@ __all__ = [
     "Sent",
     "Signal",
     "State",
+    "StoredEvent",
     "Welcome",
     "blocking",
     "connect",
+    "is_signed",
     "new_cid",
     "read_curve_identity",
 ]

@@ -11,15 +11,19 @@ from msgspec import Struct
 
 from actorchat.protocol.ops import (
     Actors,
+    Bot,
     Change,
     Contact,
     Contacts,
     Conversations,
     Describe,
     Devices,
+    Events,
     Flag,
     Group,
     History,
+    Hook,
+    Hooks,
     Password,
     Privacy,
     Profile,
@@ -52,6 +56,10 @@ Request = (
     | Describe
     | Contact
     | Contacts
+    | Bot
+    | Events
+    | Hook
+    | Hooks
 )
 
 

@@ -51,12 +51,16 @@ SEEN = b"E"
 TITLE = b"T"
 PROFILE = b"B"
 CONTACT = b"Q"
+EVENT = b"e"
+EVENT_READER = b"f"
+EVENT_PLACE = b"g"
 META = b"#"
 STATE_KINDS = frozenset(
     (
         *(ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS),
         *(GROUP, MEMBER, LINK, PRESENCE),
         *(INDEX, FLAGS, SEEN, TITLE, PROFILE, CONTACT, META),
+        *(EVENT, EVENT_READER, EVENT_PLACE),
     )
 )
 
@@ -79,6 +83,7 @@ _pack_u64 = _U64.pack
 NODE_OWNER = b"\xff\xff" + bytes(_DIGEST_BYTES)
 FORMAT_KEY = NODE_OWNER + META + b"format"
 PROBE_KEY = NODE_OWNER + META + b"probe"
+EVENT_PREFIX = NODE_OWNER + EVENT
 
 
 class InboxRow(NamedTuple):
@@ -136,6 +141,18 @@ def outbox_key(conversation: bytes) -> bytes:
 def state_key(owner: bytes, kind: bytes, id: bytes = b"") -> bytes:
     """Return the key of a state row of `owner` (18 bytes of a user or conversation)."""
     return owner + kind + id
+
+
+def event_key(position: int) -> bytes:
+    """Return the key of what was stored at `position` of the node's events."""
+    return EVENT_PREFIX + _pack_u64(position)
+
+
+def parse_event_key(key: bytes) -> int:
+    """Return the position."""
+    if len(key) != len(EVENT_PREFIX) + _U64.size or not key.startswith(EVENT_PREFIX):
+        raise _bad("event key", key)
+    return int(_U64.unpack_from(key, len(EVENT_PREFIX))[0])
 
 
 def parse_history_key(key: bytes) -> tuple[bytes, int]:

@@ -206,6 +206,9 @@ class _StateCheck:
             return "belongs to a group that has no row"
         elif kind == keys.PRESENCE:
             keys.unpack_presence(value)
+        elif kind == keys.EVENT:
+            keys.parse_event_key(key)
+            keys.parse_history_key(value)
         return _check_format(key, value)
 
 

@@ -10,6 +10,7 @@ from actorchat.limits import CONVERSATIONS_PAGE_MAX, POSITION_MAX, REQUEST_ID_MA
 from actorchat.protocol.ops import (
     Ack,
     Actors,
+    Bot,
     Bye,
     Change,
     Contact,
@@ -17,11 +18,14 @@ from actorchat.protocol.ops import (
     Conversations,
     Describe,
     Devices,
+    Events,
     Failure,
     Flag,
     Group,
     Hello,
     History,
+    Hook,
+    Hooks,
     Mark,
     MarkPush,
     Msg,
@@ -106,6 +110,7 @@ records = st.builds(
     Record, names, positions, positions, client_ids, bodies, st.none() | groups, st.none() | changes
 )
 
+event_kinds = st.lists(st.sampled_from(("message", "change")), max_size=2)
 _switches = st.none() | st.booleans()
 
 CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
@@ -159,6 +164,21 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Contact: st.builds(Contact, request_ids, names, st.booleans()),
     Contacts: st.builds(Contacts, request_ids),
     Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
+    Bot: st.builds(Bot, request_ids, names, names, event_kinds),
+    Events: st.builds(
+        Events, request_ids, st.none() | positions, st.integers(1, 100), st.integers(0, 5_000)
+    ),
+    Hook: st.builds(
+        Hook,
+        request_ids,
+        names,
+        st.just("add"),
+        st.text(min_size=1, max_size=60),
+        st.text(min_size=16, max_size=60),
+        st.lists(st.sampled_from(("message", "change")), min_size=1, max_size=2),
+    )
+    | st.builds(Hook, request_ids, names, st.sampled_from(("remove", "pause", "resume", "test"))),
+    Hooks: st.builds(Hooks, request_ids),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }
 

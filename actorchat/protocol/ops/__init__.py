@@ -7,6 +7,7 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.firehose import FIREHOSE_OPS, Bot, Events, Hook, Hooks
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
@@ -74,6 +75,10 @@ ClientOp = (
     | Contacts
     | Conversations
     | Flag
+    | Bot
+    | Events
+    | Hook
+    | Hooks
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -105,6 +110,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "contacts": Contacts,
     "conversations": Conversations,
     "flag": Flag,
+    "bot": Bot,
+    "events": Events,
+    "hook": Hook,
+    "hooks": Hooks,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -119,11 +128,13 @@ SERVER_OPS: dict[str, type[Push]] = {
 
 __all__ = [
     "CLIENT_OPS",
+    "FIREHOSE_OPS",
     "PEOPLE_OPS",
     "SERVER_OPS",
     "Ack",
     "Actors",
     "AnyChange",
+    "Bot",
     "Bye",
     "ByeCode",
     "Change",
@@ -133,11 +144,14 @@ __all__ = [
     "Conversations",
     "Describe",
     "Devices",
+    "Events",
     "Failure",
     "Flag",
     "Group",
     "Hello",
     "History",
+    "Hook",
+    "Hooks",
     "Invalid",
     "Mark",
     "MarkPush",
