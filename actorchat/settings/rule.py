@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actorchat import limits
+from actorchat.settings.networks import parse_networks
 
 # Each with the two files that guard it.
 _GATEWAYS = (
@@ -33,6 +34,10 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     for origin in values["gateway.ws.origins"].split():
         if _ORIGIN.fullmatch(origin) is None:
             yield f"gateway.ws.origins: expected * or scheme://host[:port], got {origin!r}"
+    try:
+        parse_networks(values["hooks.networks"])
+    except ValueError as error:
+        yield f"hooks.networks: {error}"
     if values["gateway.http.poll_wait_s"] > values["limits.idle_timeout_s"]:
         yield (
             "gateway.http.poll_wait_s: must not exceed limits.idle_timeout_s, "

@@ -217,6 +217,31 @@ class AuthSettings(_Section, frozen=True):
     ] = limits.DEVICES_MAX
 
 
+class HookSettings(_Section, frozen=True):
+    """Where events are posted to, and how long they are kept for who has not fetched them."""
+
+    networks: Annotated[
+        str,
+        Meta(
+            description="Networks that hooks may reach though they are private, as 10.1.0.0/16 "
+            "separated by spaces. Private, loopback and link-local addresses are refused otherwise."
+        ),
+    ] = ""
+    timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=60, description="Seconds for one post, its answer included."),
+    ] = limits.HOOK_TIMEOUT_S
+    keep_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=365,
+            description="Days for which events are kept for hooks and bots that do not take them, "
+            "and after which a hook that fails is given up.",
+        ),
+    ] = limits.EVENTS_KEEP_DAYS
+
+
 class LimitSettings(_Section, frozen=True):
     """What one client, and all together, may ask of the node."""
 
@@ -267,6 +292,7 @@ class Settings(_Section, frozen=True):
     chat: ChatSettings = ChatSettings()
     presence: PresenceSettings = PresenceSettings()
     auth: AuthSettings = AuthSettings()
+    hooks: HookSettings = HookSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
 

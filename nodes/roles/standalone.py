@@ -22,10 +22,13 @@ from actorchat.errors import Fatal, StoreIO
 from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
 from actorchat.metrics import Exposition
 from actorchat.settings import Settings
+from actorchat.settings.networks import parse_networks
 from actorchat.store.committer import ThreadSyncer
 from actorchat.store.rocks import RocksEngine
+from nodes.roles.courier import HttpCourier
 from nodes.roles.gateways import make_gateways
 from nodes.roles.numbers import expose_node
+from nodes.roles.outside import Outside
 
 log = logs.logger(__name__)
 
@@ -67,7 +70,9 @@ class Standalone:
         self._system = ActorSystem(dispatcher)
         self._system.on_crash(self._crashed)
         self._system.on_terminated(self._terminated)
-        auth = settings.auth
+        auth, hooks = settings.auth, settings.hooks
+        outside = Outside(parse_networks(hooks.networks), hooks.timeout_s)
+        self._courier = HttpCourier(outside)
         self._broker = Broker(
             Parts(
                 system=self._system,
@@ -89,6 +94,8 @@ class Standalone:
                 group_members_max=settings.chat.group_members_max,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
+                courier=self._courier,
+                events_keep_days=hooks.keep_days,
                 on_fatal=self._fatal,
             )
         )
@@ -138,6 +145,7 @@ class Standalone:
                 await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
+        await self._courier.close()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()

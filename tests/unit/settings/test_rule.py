@@ -47,6 +47,7 @@ def test_what_is_no_port_is_refused(port: str) -> None:
         ({"gateway.zmq.secret_key_file": "s"}, "give both or neither"),
         ({"gateway.zmq.clients_file": "c"}, "give both or neither"),
         ({"gateway.http.poll_wait_s": 80}, "must not exceed limits.idle_timeout_s"),
+        ({"hooks.networks": "localhost"}, "hooks.networks: "),
         ({"limits.idle_timeout_s": 25}, "limits.idle_timeout_s: must exceed the 25 s"),
         ({"auth.argon2_memory_kib": 8, "auth.argon2_parallelism": 2}, "at least 8 times"),
         ({"store.write_buffer_total_bytes": 1_048_576}, "must not be less than"),
