@@ -17,7 +17,7 @@ from actorchat.broker.firehose import FIREHOSE, Courier, FirehoseActor
 from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
-from actorchat.broker.hasher import HasherActor, Hashing
+from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
@@ -88,6 +88,8 @@ class Parts:
 
     `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
     which nothing may be acked any more. `courier` posts to hooks; None: nobody does.
+    `token_reader` reads others' tokens; None: they sign nobody in. `makes_users`: they make
+    accounts.
     """
 
     system: ActorSystem
@@ -105,6 +107,8 @@ class Parts:
     group_members_max: int = GROUP_MEMBERS_MAX
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
+    token_reader: TokenReader | None = None
+    makes_users: bool = False
     courier: Courier | None = None
     events_keep_days: float = EVENTS_KEEP_DAYS
     on_fatal: Callable[[Exception], None]
@@ -140,7 +144,9 @@ class Broker:
         """Start the tree; returns the ref of its top, whose end is the broker's."""
         parts, context = self._parts, self.context
         hashers = [
-            self._system.spawn(HasherActor, parts.hashing, dispatcher=dispatcher)
+            self._system.spawn(
+                HasherActor, parts.hashing, parts.token_reader, dispatcher=dispatcher
+            )
             for dispatcher in parts.hash_dispatchers
         ]
         desk = (
@@ -149,6 +155,8 @@ class Broker:
             parts.hashes_queued_max,
             hashers,
             parts.devices_max,
+            parts.token_reader is not None,
+            parts.makes_users,
         )
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from actorchat.limits import HOOK_POSTS_MAX
+from actorchat.settings.networks import parse_networks
+from actorchat.settings.schema import HookSettings
 from nodes.roles.outside import Outside
 
 
@@ -47,3 +49,8 @@ class HttpCourier:
         except Exception as error:  # noqa: BLE001 (whatever HTTP can end with is one failed post)
             reason = f"{type(error).__name__}: {error}"
         done(status, reason)
+
+
+def make_courier(hooks: HookSettings) -> HttpCourier:
+    """Return the courier that these settings describe."""
+    return HttpCourier(Outside(parse_networks(hooks.networks), hooks.timeout_s))

@@ -22,13 +22,12 @@ from actorchat.errors import Fatal, StoreIO
 from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
 from actorchat.metrics import Exposition
 from actorchat.settings import Settings
-from actorchat.settings.networks import parse_networks
 from actorchat.store.committer import ThreadSyncer
 from actorchat.store.rocks import RocksEngine
-from nodes.roles.courier import HttpCourier
+from nodes.roles.courier import make_courier
 from nodes.roles.gateways import make_gateways
+from nodes.roles.issuer import make_token_reader
 from nodes.roles.numbers import expose_node
-from nodes.roles.outside import Outside
 
 log = logs.logger(__name__)
 
@@ -71,8 +70,8 @@ class Standalone:
         self._system.on_crash(self._crashed)
         self._system.on_terminated(self._terminated)
         auth, hooks = settings.auth, settings.hooks
-        outside = Outside(parse_networks(hooks.networks), hooks.timeout_s)
-        self._courier = HttpCourier(outside)
+        self._courier = make_courier(hooks)
+        self._keyset, token_reader = make_token_reader(auth.jwt)
         self._broker = Broker(
             Parts(
                 system=self._system,
@@ -94,6 +93,8 @@ class Standalone:
                 group_members_max=settings.chat.group_members_max,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
+                token_reader=token_reader,
+                makes_users=auth.jwt.makes_users,
                 courier=self._courier,
                 events_keep_days=hooks.keep_days,
                 on_fatal=self._fatal,
@@ -123,6 +124,8 @@ class Standalone:
 
     async def start(self) -> None:
         """Start the actors, then listen."""
+        if self._keyset is not None:
+            self._keyset.start()
         await self._broker.start().started()
         for gateway in self._gateways.values():
             await gateway.start()
@@ -146,6 +149,8 @@ class Standalone:
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
         await self._courier.close()
+        if self._keyset is not None:
+            await self._keyset.close()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()

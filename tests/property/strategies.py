@@ -120,7 +120,7 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         request_ids,
         names,
         names,
-        st.sampled_from(("password", "token", "operator")),
+        st.sampled_from(("password", "token", "operator", "jwt")),
         secrets,
         st.none() | positions,
         st.text(max_size=128),

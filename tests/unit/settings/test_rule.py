@@ -47,6 +47,18 @@ def test_what_is_no_port_is_refused(port: str) -> None:
         ({"gateway.zmq.secret_key_file": "s"}, "give both or neither"),
         ({"gateway.zmq.clients_file": "c"}, "give both or neither"),
         ({"gateway.http.poll_wait_s": 80}, "must not exceed limits.idle_timeout_s"),
+        ({"auth.jwt.algorithms": "RS256 HS256"}, "asymmetric ones of the list, got HS256"),
+        ({"auth.jwt.algorithms": "none"}, "got none"),
+        ({"auth.jwt.algorithms": ""}, "got none"),
+        ({"auth.jwt.jwks": "keys.json"}, "wants auth.jwt.issuer and auth.jwt.audience"),
+        (
+            {
+                "auth.jwt.jwks": "http://idp.example/keys",
+                "auth.jwt.issuer": "i",
+                "auth.jwt.audience": "a",
+            },
+            "expected https://",
+        ),
         ({"hooks.networks": "localhost"}, "hooks.networks: "),
         ({"limits.idle_timeout_s": 25}, "limits.idle_timeout_s: must exceed the 25 s"),
         ({"auth.argon2_memory_kib": 8, "auth.argon2_parallelism": 2}, "at least 8 times"),
