@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from actorchat import logs
 from actorchat.chat.firehose_event import HookRow, Item, Place
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import other_of
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from actorchat.broker.archive import Archive
     from actorchat.store.committer import Put
     from actorchat.store.engine import Engine, Op
+
+log = logs.logger(__name__)
 
 _T = TypeVar("_T")
 _READERS = keys.NODE_OWNER + keys.EVENT_READER
@@ -106,7 +109,7 @@ class FirehoseLog:
                 continue
             record = keys.unpack_history(value)[1]
             item = self._item(position, at, record)
-            if item["kind"] in kinds:
+            if item is not None and item["kind"] in kinds:
                 bytes_left -= len(record)
                 # As a page of history counts them: whom a change names is an item each.
                 items_left -= 25 if item["kind"] == "message" else 50 + len(record) // 2
@@ -116,15 +119,22 @@ class FirehoseLog:
             after = position
         return (after if len(rows) == _ROWS_AT_ONCE else upto), found
 
-    def _item(self, position: int, at: bytes, record: bytes) -> Item:
-        said: dict[str, Any] = codec.decode(record)
+    def _item(self, position: int, at: bytes, record: bytes) -> Item | None:
+        """Return the event; None for what is no record, on which all readers would be stuck."""
+        try:
+            said: dict[str, Any] = codec.decode(record)
+            sender = str(said["from"])
+        except (MalformedFrame, KeyError):
+            log.error("event that is no record passed over", position=position)
+            return None
         item: Item = {"id": position, "kind": "change" if "change" in said else "message", **said}
         if "conv" not in said:
             conversation, _ = keys.parse_history_key(at)
             pair = self._archive.members(conversation)
-            if pair is None:
-                raise StoreCorrupt(f"nobody is in {conversation.hex()}, which has messages")
-            item["to"] = other_of(pair, said["from"])
+            if pair is None or sender not in pair:
+                log.error("event of an unknown conversation passed over", position=position)
+                return None
+            item["to"] = other_of(pair, sender)
         return item
 
     def drop_range(
@@ -147,7 +157,10 @@ class FirehoseLog:
         value = self._get(at, self._history)
         if value is None:
             return 0
-        return float(codec.decode(keys.unpack_history(value)[1])["ts"])
+        try:
+            return float(codec.decode(keys.unpack_history(value)[1])["ts"])
+        except (MalformedFrame, KeyError):
+            return 0
 
     # -- readers -----------------------------------------------------------------------------------
     def hooks(self) -> list[tuple[HookRow, Place]]:

@@ -71,6 +71,19 @@ def test_record_that_is_kept_no_more_is_passed_over(stage: Stage) -> None:
     assert (upto, [item["body"] for item in items]) == (2, ["b"])
 
 
+def test_row_that_is_no_record_stops_nobody(stage: Stage) -> None:
+    history = stage.engine.family("history")
+    conversation = keys.conversation_key("ann", "eve")
+    for seq, record in enumerate((b"\xff", b"\xa0", b"\xa1\x64from\x63ann"), 1):
+        row = (history, keys.history_key(conversation, seq), keys.pack_history(1, record))
+        stage.broker.context.log.append((row,))
+    stage.run()
+    stage.hello("ann").send("bob", "after")
+    upto, items = firehose(stage).read(0, 9, 9, KINDS)
+    assert (upto, [item["body"] for item in items if "body" in item]) == (9, ["after"])
+    assert dropped(stage, 0, 1.0) is None  # the last has a time of its own
+
+
 def test_last_event_is_never_dropped(stage: Stage) -> None:
     ann = stage.hello("ann")
     for body in "abc":

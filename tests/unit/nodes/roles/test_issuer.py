@@ -82,7 +82,7 @@ async def test_token_makes_an_account_and_a_device_token(
             assert (await chat.history("ann")).events[0].text == "a note"
         bad = {
             "another user's": ("bob", token()),
-            "expired": ("ann", token(exp=1)),
+            "expired": ("ann", token(exp=-60)),
             "forged": ("ann", token(OTHER_RSA)),
         }
         for user, secret in bad.values():
