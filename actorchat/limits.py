@@ -98,6 +98,24 @@ RECORD_BYTES_MAX = FRAME_BYTES_MAX - 512  # edits and reactions may not grow one
 UPDATES_SEARCHED_MAX = 512  # of a log, at 1 µs each, for copies of a text that is no more
 EXPIRED_AT_ONCE_MAX = 1_024  # rows that are turned into tombstones in one go
 
+# -- bots and hooks ---------------------------------------------------------------------------
+EVENTS_PAGE_MAX = 100  # events of an answer, or of a post to a hook
+EVENTS_PAGE_BYTES_MAX = 131_072  # of their records; one may be longer
+EVENTS_WAIT_MS_MAX = 5_000  # half of what a client waits for an answer
+EVENTS_KEEP_DAYS = 7.0  # what nobody has fetched in so long a time is dropped
+EVENTS_TRIM_S = 60.0
+FIREHOSE_BEAT_S = 1.0  # whoever waits for events waits no longer after something went wrong
+HOOKS_MAX = 32
+HOOK_URL_CHARS_MAX = 2_048
+HOOK_SECRET_CHARS_MIN = 16
+HOOK_TIMEOUT_S = 5.0  # of one post, from the look-up of the name to the head of the answer
+HOOK_POSTS_MAX = 8  # posts under way at once, of all hooks together
+HOOK_BACKOFF_BASE_S = 1.0  # first wait after a failure, doubled each time, with full jitter
+HOOK_BACKOFF_CAP_S = 300.0
+HOOK_BREAK_AFTER = 8  # after so many failures in a row a hook is let alone ...
+HOOK_BREAK_S = 300.0  # ... for at least so long before it is tried again
+HOOK_REASON_CHARS_MAX = 200
+
 # -- actors -----------------------------------------------------------------------------------
 ENTITY_IDLE_S = 120.0  # a user or conversation without work is stopped; the log has it all
 ENTITY_MAILBOX_MAX = 65_536
@@ -138,6 +156,12 @@ LINK_FOUND_MAX = 16_384  # actors that a peer tells by number and that are found
 HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on two cores
 SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
+JWT_CHARS_MAX = 2_900  # a token of somebody else's; the rest of a hello has space beside it
+JWKS_BYTES_MAX = 262_144
+JWKS_KEYS_MAX = 64
+JWKS_REFRESH_S = 300.0
+JWKS_RETRY_S = 10.0  # after a failure, or between two tokens whose keys are not known
+RSA_BITS_MIN = 2_048
 DEVICES_MAX = 10  # devices of a user that may sign in; the command line is two of them
 TITLE_CHARS_MAX = 64  # how a device, or a user, is shown
 ABOUT_CHARS_MAX = 256  # what a user says of oneself

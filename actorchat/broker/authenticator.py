@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.actor import Actor, Mailbox
 from actorchat.chat.account import Device, token_digest
 from actorchat.chat.event import Answer, DeviceRevoked, SignedIn
+from actorchat.chat.firehose_event import Granted
 from actorchat.chat.signin import (
     Attempt,
     DropDevice,
@@ -19,10 +20,12 @@ from actorchat.chat.signin import (
     KeepAccount,
     PasswordChange,
     Provisioning,
+    ReadToken,
     ReplacePassword,
     Revocation,
     SignInDesk,
     Tell,
+    TokenRead,
     Verified,
     Verify,
 )
@@ -38,7 +41,7 @@ class AuthenticatorActor(Actor):
     """The sign-in desk of a node. One a node, under the name `authenticator`.
 
     Args:
-        operator_key, hashes_queued_max, devices_max: As in `SignInDesk`.
+        operator_key, hashes_queued_max, devices_max, takes_jwt, makes_users: As in `SignInDesk`.
         hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
     """
 
@@ -51,10 +54,14 @@ class AuthenticatorActor(Actor):
         hashes_queued_max: int,
         hashers: list[Any],
         devices_max: int = DEVICES_MAX,
+        takes_jwt: bool = False,
+        makes_users: bool = False,
     ) -> None:
         super().__init__()
         self._context = context
-        self._desk = SignInDesk(operator_key, hashes_queued_max, devices_max)
+        self._desk = SignInDesk(
+            operator_key, hashes_queued_max, devices_max, takes_jwt, makes_users
+        )
         self._hashers = hashers
         self._next_hasher = 0
 
@@ -85,6 +92,10 @@ class AuthenticatorActor(Actor):
             asked = event.provisioning if kind is Hashed else event
             asked.account = archive.account(asked.user)
             asked.devices = self._context.census.device_names(asked.user)
+        elif kind is TokenRead:
+            self._context.log.apply()
+            event.attempt.account = archive.account(event.attempt.user)
+            event.attempt.devices = self._context.census.device_names(event.attempt.user)
         elif kind is Verified:
             self._context.log.apply()
             event.attempt.devices = self._context.census.device_names(event.attempt.user)
@@ -100,7 +111,7 @@ class AuthenticatorActor(Actor):
         seen = context.census.seen_row(user, device, context.clock.wall_ms())
         context.log.append_lazily((seen,))
 
-    def _hash(self, effect: Verify | HashPassword) -> None:
+    def _hash(self, effect: Verify | HashPassword | ReadToken) -> None:
         hasher = self._hashers[self._next_hasher]
         self._next_hasher = (self._next_hasher + 1) % len(self._hashers)
         hasher.tell((effect, self.ref))
@@ -118,7 +129,18 @@ class AuthenticatorActor(Actor):
             done = SignedIn(user, effect.device, token)
         else:
             done = Answer(effect.rid, {"user": user, "device": effect.device, "token": token})
-        context.log.append(changes, effect.session.tell, done)
+        if effect.bot_kinds is None:
+            context.log.append(changes, effect.session.tell, done)
+            return
+        kinds = sorted(set(effect.bot_kinds))
+        changes += context.firehose.grant_rows(user, kinds)
+        granted = Granted(user, kinds)
+        context.log.append(changes, self._tell_firehose, granted, effect.session.tell, done)
+
+    def _tell_firehose(self, granted: Granted) -> None:
+        firehose = self.system.names.whereis("firehose")
+        if firehose is not None:  # one that is just being started reads the rows
+            firehose.tell(granted)
 
     def _keep_account(self, effect: KeepAccount) -> None:
         context = self._context
@@ -155,6 +177,7 @@ class AuthenticatorActor(Actor):
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Tell: _tell,
         Verify: _hash,
+        ReadToken: _hash,
         HashPassword: _hash,
         IssueToken: _issue_token,
         KeepAccount: _keep_account,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
     from actorchat.broker.census import Census
+    from actorchat.broker.firehose_log import FirehoseLog
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
@@ -65,4 +66,5 @@ class Context:
     files_base: Callable[[], str] = field(init=False, default=str)
     trackers: Trackers = field(init=False)
     veils: VeilLog = field(init=False)
+    firehose: FirehoseLog = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from actorchat.actor import Actor
+from actorchat.chat.bearer import Reading
 from actorchat.chat.signin import (
     Attempt,
     Hashed,
@@ -17,6 +18,8 @@ from actorchat.chat.signin import (
     HashPassword,
     PasswordChange,
     Provisioning,
+    ReadToken,
+    TokenRead,
     Verified,
     Verify,
 )
@@ -31,6 +34,14 @@ class Hashing(Protocol):
 
     def fits(self, password_hash: str, password: str) -> bool:
         """Say whether `password` gives `password_hash`; "" costs as much and never fits."""
+        ...
+
+
+class TokenReader(Protocol):
+    """Reads tokens of another issuer; any thread."""
+
+    def read(self, token: str) -> Reading:
+        """Return whose a token is, or why it is not good."""
         ...
 
 
@@ -64,13 +75,14 @@ class Argon2:
 class HasherActor(Actor):
     """Hashes for the sign-in desk, on a dispatcher of its own thread.
 
-    Told (job, reply_to): `Verify` is answered by `Verified`, `HashPassword` by `Hashed`; a job that
-    fails or is left over by `HasherLost`.
+    Told (job, reply_to): `Verify` is answered by `Verified`, `HashPassword` by `Hashed`,
+    `ReadToken` by `TokenRead`; a job that fails or is left over by `HasherLost`.
     """
 
-    def __init__(self, hashing: Hashing) -> None:
+    def __init__(self, hashing: Hashing, tokens: TokenReader | None = None) -> None:
         super().__init__()
         self._hashing = hashing
+        self._tokens = tokens
 
     def on_receive(self, message: Any) -> None:
         """Do one job."""
@@ -82,8 +94,11 @@ class HasherActor(Actor):
         job, reply_to = message
         reply_to.tell(HasherLost(_asked(job)))
 
-    def _work(self, job: Verify | HashPassword) -> object:
+    def _work(self, job: Verify | HashPassword | ReadToken) -> object:
         try:
+            if isinstance(job, ReadToken):
+                assert self._tokens is not None, "the desk asks only where tokens are taken"
+                return TokenRead(job.attempt, self._tokens.read(job.attempt.secret))
             if isinstance(job, Verify):
                 fits = self._hashing.fits(job.password_hash, job.attempt.secret)
                 return Verified(job.attempt, fits)
@@ -94,5 +109,5 @@ class HasherActor(Actor):
             return HasherLost(_asked(job))
 
 
-def _asked(job: Verify | HashPassword) -> Attempt | Provisioning | PasswordChange:
-    return job.attempt if isinstance(job, Verify) else job.provisioning
+def _asked(job: Verify | HashPassword | ReadToken) -> Attempt | Provisioning | PasswordChange:
+    return job.provisioning if isinstance(job, HashPassword) else job.attempt

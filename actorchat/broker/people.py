@@ -73,7 +73,10 @@ class PeopleActor(Actor):
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
-            event.card = census.card(op.user if isinstance(op, Profile) else user)
+            whose = op.user if isinstance(op, Profile) else user
+            event.card = census.card(whose)
+            account = self._context.archive.account(whose)
+            event.is_bot = account is not None and account.is_bot
         elif isinstance(op, Contact | Contacts):
             event.contacts = census.contacts(user)
             event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)

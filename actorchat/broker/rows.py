@@ -134,14 +134,14 @@ class Rows:
     def account(self, account: Account) -> Op:
         """Return the row of an account."""
         key = keys.state_key(keys.user_key(account.user), keys.ACCOUNT)
-        value = codec.encode(
-            {
-                "user": account.user,
-                "created_at_wall_ms": account.created_at_wall_ms,
-                "password_hash": account.password_hash,
-            }
-        )
-        return (self._state, key, value)
+        fields: dict[str, object] = {
+            "user": account.user,
+            "created_at_wall_ms": account.created_at_wall_ms,
+            "password_hash": account.password_hash,
+        }
+        if account.is_bot:
+            fields["is_bot"] = True
+        return (self._state, key, codec.encode(fields))
 
     def device(self, user: str, device: Device) -> Op:
         """Return the row of a device's right to sign in."""

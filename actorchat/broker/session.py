@@ -11,6 +11,7 @@ from actorchat.actor import Actor, Mailbox
 from actorchat.broker.acting import acting
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.file import FILES
+from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.inspection import show
 from actorchat.broker.people import PEOPLE
 from actorchat.broker.watching import Watching
@@ -44,6 +45,7 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.file import Asked as FileAsked
+from actorchat.chat.firehose_event import Wanted
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.people import Asked
@@ -213,6 +215,10 @@ class SessionActor(Actor):
         if not self._reach(FILES, FileAsked(self._me, machine.user, machine.device, op)):
             self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
 
+    def _ask_firehose(self, op: Any) -> None:
+        if not self._reach(FIREHOSE, Wanted(self.ref, self._machine.user, op)):
+            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+
     def _provision(self, op: ops.Provision) -> None:
         asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
         self._tell_authenticator(asked, op.id)
@@ -347,6 +353,7 @@ class SessionActor(Actor):
         ops.Revoke: _revoke,
         **dict.fromkeys(ops.PEOPLE_OPS, _ask_people),
         **dict.fromkeys(ops.FILE_OPS, _ask_files),
+        **dict.fromkeys(ops.FIREHOSE_OPS, _ask_firehose),
         ops.Password: _change_password,
         ops.Provision: _provision,
         ops.Status: _status,

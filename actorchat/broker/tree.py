@@ -14,9 +14,11 @@ from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.fan_out import FanOutKeeper
 from actorchat.broker.file import FilesActor
+from actorchat.broker.firehose import FIREHOSE, Courier, FirehoseActor
+from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
-from actorchat.broker.hasher import HasherActor, Hashing
+from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
@@ -31,6 +33,7 @@ from actorchat.chat.file import FilePolicy
 from actorchat.limits import (
     DEVICES_MAX,
     EDIT_WINDOW_S,
+    EVENTS_KEEP_DAYS,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
@@ -90,7 +93,9 @@ class Parts:
     """What a broker is built on: the seams between it and the world.
 
     `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
-    which nothing may be acked any more.
+    which nothing may be acked any more. `courier` posts to hooks; None: nobody does.
+    `token_reader` reads others' tokens; None: they sign nobody in. `makes_users`: they make
+    accounts.
     """
 
     system: ActorSystem
@@ -110,6 +115,10 @@ class Parts:
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
     files: FilePolicy = field(default_factory=FilePolicy)
+    token_reader: TokenReader | None = None
+    makes_users: bool = False
+    courier: Courier | None = None
+    events_keep_days: float = EVENTS_KEEP_DAYS
     on_fatal: Callable[[Exception], None]
 
 
@@ -138,6 +147,7 @@ class Broker:
         context.router = Router(self._spawn_user, self._spawn_conversation)
         context.shelf = Shelf(parts.engine)
         context.trackers = Trackers(self._spawn_tracker)
+        context.firehose = FirehoseLog(parts.engine, archive)
         self._system = system
         self._parts = parts
 
@@ -145,7 +155,9 @@ class Broker:
         """Start the tree; returns the ref of its top, whose end is the broker's."""
         parts, context = self._parts, self.context
         hashers = [
-            self._system.spawn(HasherActor, parts.hashing, dispatcher=dispatcher)
+            self._system.spawn(
+                HasherActor, parts.hashing, parts.token_reader, dispatcher=dispatcher
+            )
             for dispatcher in parts.hash_dispatchers
         ]
         desk = (
@@ -154,6 +166,8 @@ class Broker:
             parts.hashes_queued_max,
             hashers,
             parts.devices_max,
+            parts.token_reader is not None,
+            parts.makes_users,
         )
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
@@ -170,6 +184,7 @@ class Broker:
             Child("files", FilesActor, (context, parts.files)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
+            Child(FIREHOSE, FirehoseActor, (context, parts.courier, parts.events_keep_days)),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 

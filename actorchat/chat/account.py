@@ -13,11 +13,12 @@ TOKEN_BYTES = 32
 
 
 class Account(msgspec.Struct, gc=False):
-    """A user of this server; without a `password_hash` nobody signs in by password."""
+    """A user of this server, or a bot; without a `password_hash` nobody signs in by password."""
 
     user: str
     created_at_wall_ms: int
     password_hash: str = ""
+    is_bot: bool = False
 
 
 class Device(msgspec.Struct, gc=False):

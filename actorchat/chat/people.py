@@ -61,8 +61,8 @@ class Asked(msgspec.Struct, gc=False):
 
     `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
     many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
-    `Profile` and `Describe`, `is_known` for `Contact`: whether there is such a user; `contacts` for
-    `Contact` and `Contacts`.
+    `Profile` and `Describe`, `is_bot` for both; `is_known` for `Contact`: whether there is such a
+    user; `contacts` for `Contact` and `Contacts`.
     """
 
     session: Address
@@ -75,6 +75,7 @@ class Asked(msgspec.Struct, gc=False):
     card: Card | None = None
     is_known: bool = False
     contacts: list[str] = []
+    is_bot: bool = False
 
 
 class KeepCard(msgspec.Struct, gc=False):
@@ -197,14 +198,15 @@ class PeopleDesk:
     def _on_profile(self, event: Asked, op: Profile) -> list[object]:
         if event.card is None:
             return [Refuse(event.session, Refused(op.id, "no_such_user", NOBODY))]
-        return [TellWhenDurable(event.session, Answer(op.id, card_shown(op.user, event.card)))]
+        shown = card_shown(op.user, event.card, event.is_bot)
+        return [TellWhenDurable(event.session, Answer(op.id, shown))]
 
     def _on_describe(self, event: Asked, op: Describe) -> list[object]:
         card = event.card or Card()
         title = card.title if op.title is None else op.title
         about = card.about if op.about is None else op.about
         now = Card(title, about)
-        answer = Answer(op.id, card_shown(event.user, now))
+        answer = Answer(op.id, card_shown(event.user, now, event.is_bot))
         return [KeepCard(event.session, event.user, now, answer)]
 
     def _on_contact(self, event: Asked, op: Contact) -> list[object]:
@@ -233,9 +235,10 @@ class PeopleDesk:
     }
 
 
-def card_shown(user: str, card: Card) -> dict[str, object]:
+def card_shown(user: str, card: Card, is_bot: bool = False) -> dict[str, object]:
     """Return a profile's fields."""
-    return {"user": user, "title": card.title, "about": card.about}
+    shown: dict[str, object] = {"user": user, "title": card.title, "about": card.about}
+    return {**shown, "bot": True} if is_bot else shown
 
 
 def flags_shown(flags: int) -> dict[str, bool]:

@@ -49,12 +49,16 @@ from actorchat.protocol.ops import (
     PEOPLE_OPS,
     Ack,
     Actors,
+    Bot,
     Change,
     Delete,
     Edit,
+    Events,
     Group,
     Hello,
     History,
+    Hook,
+    Hooks,
     Invalid,
     Mark,
     Password,
@@ -78,7 +82,7 @@ PRESENCE_EVENTS: tuple[type, ...] = (
     *(Watched, Sighted, SignalSeen, LevelChanged, TrackerLost, PushDue),
 )
 
-OPERATOR_OPS = frozenset((Provision, Status, Actors))
+OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks))
 
 
 class State(Enum):
@@ -249,6 +253,7 @@ class Session:
             Password: _pass,
             **dict.fromkeys(PEOPLE_OPS, _pass),
             **dict.fromkeys(FILE_OPS, _pass),
+            Events: _pass,
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,
@@ -267,6 +272,7 @@ class Session:
             Provision: _pass,
             Status: _pass,
             Actors: _pass,
+            **dict.fromkeys((Bot, Hook, Hooks), _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Answer: _pass,

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from actorchat.chat.account import Account, Device, token_fits
+from actorchat.chat.bearer import DISABLED, Reading, refusal
 from actorchat.chat.event import (
     Address,
     Answer,
@@ -24,6 +25,7 @@ from actorchat.ids import is_name
 from actorchat.limits import (
     DEVICES_MAX,
     HASHES_QUEUED_MAX,
+    SECRET_CHARS_MAX,
     SIGN_IN_BUCKETS_MAX,
     SIGN_IN_FAILURES_PER_MINUTE,
 )
@@ -49,7 +51,10 @@ class Attempt(msgspec.Struct, gc=False):
 
 
 class Provisioning(msgspec.Struct, gc=False):
-    """An operator asks for an account, or for a device's token; the rest as in `Attempt`."""
+    """An operator asks for an account, or for a device's token; the rest as in `Attempt`.
+
+    With `bot_kinds` it is a bot's, and says which events it may read.
+    """
 
     session: Address
     rid: int
@@ -58,6 +63,7 @@ class Provisioning(msgspec.Struct, gc=False):
     device: str | None
     account: Account | None = None
     devices: list[str] = []
+    bot_kinds: list[str] | None = None
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -91,6 +97,13 @@ class Verified(msgspec.Struct, gc=False):
     fits: bool
 
 
+class TokenRead(msgspec.Struct, gc=False):
+    """The token of an attempt by `jwt` was read; the shell looks up account and devices."""
+
+    attempt: Attempt
+    reading: Reading
+
+
 class Hashed(msgspec.Struct, gc=False):
     """The hasher has hashed a new password; the shell looks up `account` once more."""
 
@@ -118,6 +131,12 @@ class Verify(msgspec.Struct, gc=False):
     password_hash: str
 
 
+class ReadToken(msgspec.Struct, gc=False):
+    """Effect: read the token that is the attempt's secret."""
+
+    attempt: Attempt
+
+
 class HashPassword(msgspec.Struct, gc=False):
     """Effect: hash a new password."""
 
@@ -127,7 +146,8 @@ class HashPassword(msgspec.Struct, gc=False):
 class IssueToken(msgspec.Struct, gc=False):
     """Effect: make a token for `device`, keep its digest, and when synced tell the session.
 
-    With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too.
+    With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too,
+    and so are the `bot_kinds`.
     """
 
     session: Address
@@ -135,6 +155,7 @@ class IssueToken(msgspec.Struct, gc=False):
     device: str
     rid: int | None
     account: Account | None
+    bot_kinds: list[str] | None = None
 
 
 class KeepAccount(msgspec.Struct, gc=False):
@@ -175,16 +196,24 @@ class SignInDesk:
         operator_key: The secret of the `operator` mechanism; empty: nobody is operator.
         hashes_queued_max: How many passwords may wait to be hashed; the next is told `busy`.
         devices_max: How many devices of a user may sign in; one more is refused.
+        takes_jwt: Whether tokens of another issuer sign in. makes_users: and make accounts.
     """
 
-    __slots__ = ("_devices_max", "_failures", "_hashes_queued_max", "_hashing", "_operator_key")
+    __slots__ = (
+        *("_devices_max", "_failures", "_hashes_queued_max", "_hashing", "_makes_users"),
+        *("_operator_key", "_takes_jwt"),
+    )
 
     def __init__(
         self,
         operator_key: str,
         hashes_queued_max: int = HASHES_QUEUED_MAX,
         devices_max: int = DEVICES_MAX,
+        takes_jwt: bool = False,
+        makes_users: bool = False,
     ) -> None:
+        self._takes_jwt = takes_jwt
+        self._makes_users = makes_users
         self._devices_max = devices_max
         self._operator_key = operator_key
         self._hashes_queued_max = hashes_queued_max
@@ -205,11 +234,16 @@ class SignInDesk:
             return self._operator(event, now_wall_ms)
         if not (is_name(event.user) and is_name(event.device)):
             return [Tell(event.session, WRONG)]
+        is_jwt = event.mech == "jwt"
+        if is_jwt and not self._takes_jwt:
+            return [Tell(event.session, DISABLED)]
+        if not is_jwt and len(event.secret) > SECRET_CHARS_MAX:
+            return [Tell(event.session, WRONG)]
         if event.mech == "token":
             if token_fits(event.known_device, event.secret):
                 return [Tell(event.session, SignedIn(event.user, event.device))]
             return [Tell(event.session, WRONG)]
-        wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
+        wait_ms = 0 if is_jwt else self._failures.wait_ms(event.user, now_wall_ms)
         if wait_ms:
             reason = "too many wrong passwords for this user"
             refused = SignInRefused("rate_limited", reason, "after", wait_ms)
@@ -218,9 +252,24 @@ class SignInDesk:
             refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
             return [Tell(event.session, refused)]
         self._hashing += 1
+        if is_jwt:  # nobody guesses a signature, so failures are not counted
+            return [ReadToken(event)]
         self._failures.failed(event.user, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
+
+    def _on_token_read(self, event: TokenRead, now_wall_ms: int) -> list[object]:
+        self._hashing -= 1
+        attempt, reading = event.attempt, event.reading
+        if reading.problem or reading.user != attempt.user:
+            return [Tell(attempt.session, refusal(reading))]
+        account = attempt.account
+        if not self._makes_users if account is None else account.is_bot:
+            return [Tell(attempt.session, WRONG)]
+        if self._is_too_many(attempt.device, attempt.devices):
+            return [Tell(attempt.session, SignInRefused("too_many_devices", TOO_MANY))]
+        fresh = Account(attempt.user, now_wall_ms) if account is None else None
+        return [IssueToken(attempt.session, attempt.user, attempt.device, None, fresh)]
 
     def _on_password_change(self, event: PasswordChange, now_wall_ms: int) -> list[object]:
         wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
@@ -286,7 +335,10 @@ class SignInDesk:
                 return [Tell(event.session, busy)]
             self._hashing += 1
             return [HashPassword(event)]
-        return self._provide(event, Account(event.user, now_wall_ms))
+        is_bot = event.bot_kinds is not None
+        if is_bot and event.account is not None and not event.account.is_bot:
+            return [self._exists(event)]
+        return self._provide(event, Account(event.user, now_wall_ms, "", is_bot))
 
     def _on_hashed(self, event: Hashed, now_wall_ms: int) -> list[object]:
         self._hashing -= 1
@@ -309,7 +361,8 @@ class SignInDesk:
         if event.device is not None and self._is_too_many(event.device, event.devices):
             return [Tell(event.session, Refused(event.rid, "too_many_devices", TOO_MANY))]
         if event.device is not None:
-            return [IssueToken(event.session, event.user, event.device, event.rid, fresh)]
+            user, kinds = event.user, event.bot_kinds
+            return [IssueToken(event.session, user, event.device, event.rid, fresh, kinds)]
         if fresh is not None:
             return [KeepAccount(event.session, event.rid, fresh)]
         return [Tell(event.session, Answer(event.rid, {"user": event.user}))]
@@ -319,7 +372,8 @@ class SignInDesk:
         job = event.job
         reason = "the password could not be checked"
         if isinstance(job, Attempt):
-            self._failures.give_back(job.user)
+            if job.mech == "password":
+                self._failures.give_back(job.user)
             refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
         if isinstance(job, PasswordChange):
@@ -335,6 +389,7 @@ class SignInDesk:
         Attempt: _on_attempt,
         PasswordChange: _on_password_change,
         Verified: _on_verified,
+        TokenRead: _on_token_read,
         Provisioning: _on_provisioning,
         Hashed: _on_hashed,
         HasherLost: _on_hasher_lost,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from actorchat.client import blocking
 from actorchat.client.aio import AckMode, Chat, connect
+from actorchat.client.bot import EventPage, HookInfo, StoredEvent
 from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
@@ -16,6 +17,7 @@ from actorchat.client.post import new_cid
 from actorchat.client.presence import Presence, Signal
 from actorchat.client.signin import Welcome
 from actorchat.protocol.ops import Extra, FileRef, Forwarded
+from actorchat.protocol.signature import is_signed
 
 __all__ = [
     "AckMode",
@@ -23,10 +25,12 @@ __all__ = [
     "CurveIdentity",
     "Entry",
     "Extra",
+    "EventPage",
     "Feed",
     "FileRef",
     "Forwarded",
     "GroupInfo",
+    "HookInfo",
     "Marks",
     "Message",
     "Page",
@@ -39,9 +43,11 @@ __all__ = [
     "Sent",
     "Signal",
     "State",
+    "StoredEvent",
     "Welcome",
     "blocking",
     "connect",
+    "is_signed",
     "new_cid",
     "read_curve_identity",
 ]

@@ -13,6 +13,7 @@ import msgspec
 
 from actorchat.client import event
 from actorchat.client.act import ActCalls
+from actorchat.client.bot import BotCalls
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
@@ -54,6 +55,7 @@ def connect(
     token: str | None = None,
     password: str | None = None,
     operator: str | None = None,
+    jwt: str | None = None,
     ack: AckMode = "auto",
     resume: int | None = None,
     strict_order: bool = False,
@@ -72,7 +74,8 @@ def connect(
     Args:
         address: `tcp://host:port`, or with `tls`, `ws`, `wss`, `zmq`, `http`, `https`; or several,
             to be tried in turn.
-        token, password, operator: One of them: the secret to sign in by.
+        token, password, operator, jwt: One of them: the secret to sign in by; a `jwt` is of
+            the identity provider that the server trusts.
         ack: `auto` acks a message when it is in the inbox, `manual` when the application says so.
         resume: The last update that the application holds from a former run (`Chat.cursor`).
         strict_order: Have one send under way to a conversation, so that none overtakes another.
@@ -86,10 +89,10 @@ def connect(
     Raises:
         ValueError: An argument that can't be used.
     """
-    secrets = {"token": token, "password": password, "operator": operator}
+    secrets = {"token": token, "password": password, "operator": operator, "jwt": jwt}
     given = [(mech, secret) for mech, secret in secrets.items() if secret is not None]
     if len(given) != 1:
-        raise ValueError("expected one of token, password and operator")
+        raise ValueError("expected one of token, password, operator and jwt")
     if not is_name(user) or not is_name(device):
         raise ValueError(f"expected names of user and device, not {user!r} and {device!r}")
     mech, secret = given[0]
@@ -106,7 +109,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls):
+class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls, BotCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:

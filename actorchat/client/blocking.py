@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
 from actorchat.client.blocking_act import BlockingActCalls
+from actorchat.client.blocking_bot import BlockingBotCalls
 from actorchat.client.blocking_file import BlockingFileCalls
 from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
@@ -36,7 +37,7 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     return Chat(aio.connect(address, user=user, device=device, **options))
 
 
-class Chat(BlockingGroupCalls, BlockingActCalls, BlockingFileCalls):
+class Chat(BlockingGroupCalls, BlockingActCalls, BlockingFileCalls, BlockingBotCalls):
     """The asyncio `Chat`, method for method, but that each call waits for its result."""
 
     def __init__(self, chat: aio.Chat) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from actorchat.protocol.ops import (
     Actors,
+    Bot,
     Change,
     Contact,
     Contacts,
@@ -20,10 +21,13 @@ from actorchat.protocol.ops import (
     Devices,
     Download,
     Edit,
+    Events,
     Extra,
     Flag,
     Group,
     History,
+    Hook,
+    Hooks,
     Password,
     Privacy,
     Profile,
@@ -63,6 +67,10 @@ Request = (
     | Edit
     | Delete
     | React
+    | Bot
+    | Events
+    | Hook
+    | Hooks
 )
 
 

@@ -30,12 +30,13 @@ class DeviceInfo(Struct, frozen=True):
     current: bool
 
 
-class Profile(Struct, frozen=True):
-    """What a user says of oneself; both texts may be empty."""
+class Profile(Struct, frozen=True, omit_defaults=True):
+    """What a user, or a `bot`, says of oneself; both texts may be empty."""
 
     user: str
     title: str
     about: str
+    bot: bool = False
 
 
 class ContactsAnswer(Struct):

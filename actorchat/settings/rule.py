@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actorchat import limits
+from actorchat.settings.networks import parse_networks
 
 # Each with the two files that guard it.
 _GATEWAYS = (
@@ -15,6 +16,11 @@ _GATEWAYS = (
     ("http", "tls_cert", "tls_key"),
     ("zmq", "secret_key_file", "clients_file"),
 )
+JWT_ALGORITHMS = frozenset(
+    "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split()  # noqa: SIM905
+)
+# Who can change the keys on their way can sign in as anybody.
+_JWKS_URL = re.compile(r"https://.|http://(127\.0\.0\.1|localhost|\[::1\])[:/]")
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -33,6 +39,11 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     for origin in values["gateway.ws.origins"].split():
         if _ORIGIN.fullmatch(origin) is None:
             yield f"gateway.ws.origins: expected * or scheme://host[:port], got {origin!r}"
+    try:
+        parse_networks(values["hooks.networks"])
+    except ValueError as error:
+        yield f"hooks.networks: {error}"
+    yield from _jwt_contradictions(values)
     if values["gateway.http.poll_wait_s"] > values["limits.idle_timeout_s"]:
         yield (
             "gateway.http.poll_wait_s: must not exceed limits.idle_timeout_s, "
@@ -48,6 +59,18 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         yield "auth.argon2_memory_kib: must be at least 8 times auth.argon2_parallelism"
     if values["store.write_buffer_total_bytes"] < values["store.write_buffer_bytes"]:
         yield "store.write_buffer_total_bytes: must not be less than store.write_buffer_bytes"
+
+
+def _jwt_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    unknown = set(values["auth.jwt.algorithms"].split()) - JWT_ALGORITHMS
+    if unknown or not values["auth.jwt.algorithms"].split():
+        named = " ".join(sorted(unknown)) or "none"
+        yield f"auth.jwt.algorithms: expected asymmetric ones of the list, got {named}"
+    source = values["auth.jwt.jwks"]
+    if source and not (values["auth.jwt.issuer"] and values["auth.jwt.audience"]):
+        yield "auth.jwt.jwks: wants auth.jwt.issuer and auth.jwt.audience too"
+    if "://" in source and not _JWKS_URL.match(source):
+        yield "auth.jwt.jwks: expected https://, or http:// on loopback"
 
 
 def parse_address(text: str) -> tuple[str, int]:

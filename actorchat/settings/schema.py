@@ -201,6 +201,45 @@ class PresenceSettings(_Section, frozen=True):
     ] = limits.OFFLINE_AFTER_S
 
 
+class JwtSettings(_Section, frozen=True):
+    """Sign-in by tokens (JWT) of an identity provider; wants the extra `oidc`."""
+
+    jwks: Annotated[
+        str,
+        Meta(
+            description="The provider's key set: an https:// URL or the path of a file; empty: no "
+            "such tokens sign in. It is fetched anew every five minutes and for unknown keys."
+        ),
+    ] = ""
+    issuer: Annotated[
+        str, Meta(description="What the claim `iss` of a token must be, letter by letter.")
+    ] = ""
+    audience: Annotated[
+        str, Meta(description="What must be the claim `aud` of a token, or one of its list.")
+    ] = ""
+    algorithms: Annotated[
+        str,
+        Meta(
+            description="Algorithms of signatures, separated by spaces: of RS256 RS384 RS512 "
+            "PS256 PS384 PS512 ES256 ES384 ES512 EdDSA."
+        ),
+    ] = "RS256 ES256 EdDSA"
+    user_claim: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The claim that is the user's name here, letter by letter. It must be one "
+            "that people can't change for themselves at the provider.",
+        ),
+    ] = "preferred_username"
+    makes_users: Annotated[
+        bool, Meta(description="A token of a user who has no account makes one.")
+    ] = False
+    leeway_s: Annotated[
+        float, Meta(ge=0, le=300, description="Seconds by which the provider's clock may differ.")
+    ] = 30.0
+
+
 class AuthSettings(_Section, frozen=True):
     """Password hashing (argon2id); the defaults are the floor that OWASP recommends."""
 
@@ -219,6 +258,32 @@ class AuthSettings(_Section, frozen=True):
         _Count,
         Meta(description="Devices of one user that may sign in; one more is refused."),
     ] = limits.DEVICES_MAX
+    jwt: JwtSettings = JwtSettings()
+
+
+class HookSettings(_Section, frozen=True):
+    """Where events are posted to, and how long they are kept for who has not fetched them."""
+
+    networks: Annotated[
+        str,
+        Meta(
+            description="Networks that hooks may reach though they are private, as 10.1.0.0/16 "
+            "separated by spaces. Private, loopback and link-local addresses are refused otherwise."
+        ),
+    ] = ""
+    timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=60, description="Seconds for one post, its answer included."),
+    ] = limits.HOOK_TIMEOUT_S
+    keep_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=365,
+            description="Days for which events are kept for hooks and bots that do not take them, "
+            "and after which a hook that fails is given up.",
+        ),
+    ] = limits.EVENTS_KEEP_DAYS
 
 
 class LimitSettings(_Section, frozen=True):
@@ -304,6 +369,7 @@ class Settings(_Section, frozen=True):
     chat: ChatSettings = ChatSettings()
     presence: PresenceSettings = PresenceSettings()
     auth: AuthSettings = AuthSettings()
+    hooks: HookSettings = HookSettings()
     limits: LimitSettings = LimitSettings()
     files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()

@@ -23,6 +23,8 @@ from actorchat.store.keys import PROBE_KEY
 
 # `Any`, because a completion is called with whatever its append was given.
 Completion: TypeAlias = tuple[Callable[[Any], object], Any]
+Put: TypeAlias = Callable[[bytes, bytes, Family], None]
+Tap: TypeAlias = Callable[[Put], Put]
 Done: TypeAlias = Callable[["Exception | None"], None]
 
 
@@ -104,6 +106,7 @@ class Committer:
         "_probe_family",
         "_put",
         "_syncer",
+        "_tap",
         "_waiting",
         "_written",
         "batches",
@@ -134,6 +137,7 @@ class Committer:
         self._in_flight: list[Completion] = []  # of batches that are being synced
         self._failures: list[tuple[StoreFull, list[Completion]]] = []
         self._appended = False  # something was written that no sync covers yet
+        self._tap: Tap | None = None
         self._is_busy = False  # a kick is scheduled, or a sync runs
         self.is_full = False
         self.is_broken = False
@@ -195,6 +199,15 @@ class Committer:
             if self._failures:
                 self._call_soon(self._tell_failures)
 
+    def tap(self, tap: Tap | None) -> None:
+        """Have every later put go through what `tap` makes of a batch's own; None: as before.
+
+        What it adds is in the same batch, in the order of the appends. While there is none it costs
+        one look a batch.
+        """
+        self._tap = tap
+        self._put = self._batch.put if tap is None else tap(self._batch.put)
+
     def probe(self) -> None:
         """Try a small write if the store was full; the owner calls it from time to time."""
         if not self.is_full or self.is_broken:
@@ -219,7 +232,7 @@ class Committer:
     def _open(self) -> None:
         batch: Batch = self._engine.batch()
         self._batch = batch
-        self._put = batch.put
+        self._put = batch.put if self._tap is None else self._tap(batch.put)
         self._delete = batch.delete
 
     def _kick(self) -> None:

@@ -56,6 +56,9 @@ USAGE = b"U"
 EXPIRY = b"X"
 HIDDEN = b"H"
 VEIL = b"J"
+EVENT = b"e"
+EVENT_READER = b"f"
+EVENT_PLACE = b"g"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -64,6 +67,7 @@ STATE_KINDS = frozenset(
         *(INDEX, FLAGS, SEEN, TITLE, PROFILE, CONTACT, META),
         *(FILE, USAGE),
         *(EXPIRY, HIDDEN, VEIL),
+        *(EVENT, EVENT_READER, EVENT_PLACE),
     )
 )
 
@@ -88,6 +92,7 @@ _pack_u64 = _U64.pack
 NODE_OWNER = b"\xff\xff" + bytes(_DIGEST_BYTES)
 FORMAT_KEY = NODE_OWNER + META + b"format"
 PROBE_KEY = NODE_OWNER + META + b"probe"
+EVENT_PREFIX = NODE_OWNER + EVENT
 
 
 class InboxRow(NamedTuple):
@@ -169,6 +174,18 @@ def parse_expiry_id(id: bytes) -> tuple[int, int]:
         raise _bad("expiry id", id)
     at_wall_ms, seq = _SENT.unpack(id)
     return at_wall_ms, seq
+
+
+def event_key(position: int) -> bytes:
+    """Return the key of what was stored at `position` of the node's events."""
+    return EVENT_PREFIX + _pack_u64(position)
+
+
+def parse_event_key(key: bytes) -> int:
+    """Return the position."""
+    if len(key) != len(EVENT_PREFIX) + _U64.size or not key.startswith(EVENT_PREFIX):
+        raise _bad("event key", key)
+    return int(_U64.unpack_from(key, len(EVENT_PREFIX))[0])
 
 
 def parse_history_key(key: bytes) -> tuple[bytes, int]:

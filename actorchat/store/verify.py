@@ -229,6 +229,9 @@ class _StateCheck:
         elif kind in {keys.HIDDEN, keys.VEIL}:
             if not self._has_message(*keys.parse_place(rest)):
                 return "names a message that is not in history"
+        elif kind == keys.EVENT:
+            keys.parse_event_key(key)
+            keys.parse_history_key(value)
         return _check_format(key, value)
 
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:

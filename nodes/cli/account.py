@@ -90,17 +90,28 @@ def add(
 def login(
     name: Name,
     password_file: PasswordFile = None,
+    jwt_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--jwt-file",
+            metavar="FILE",
+            help="Instead of a password: a token (JWT) of the identity provider; - is stdin.",
+        ),
+    ] = None,
     server: Server = None,
     data: Data = None,
     json: Json = False,
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
-    """Sign this machine in as a user, by password; afterwards its token is used."""
+    """Sign this machine in as a user, by password or JWT; afterwards its own token is used."""
     from actorchat.client import connect
     from nodes.cli.wire import AGENT, curve_identity, reach, run_async
 
     _check_name(name)
-    password = _password(password_file, confirm=False)
+    if jwt_file is not None and password_file is not None:
+        raise typer.BadParameter("give one of --password-file and --jwt-file")
+    file = password_file if jwt_file is None else jwt_file
+    secret = _password(file, confirm=False)
     address = server_address(server, data)
     credentials = Credentials(address)
     known = credentials.logins.get(name)
@@ -111,7 +122,8 @@ def login(
             address,
             user=name,
             device=one,
-            password=password,
+            password=secret if jwt_file is None else None,
+            jwt=None if jwt_file is None else secret.strip(),
             ack="manual",
             sign_in_timeout_s=timeout,
             curve=curve_identity(),

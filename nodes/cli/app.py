@@ -12,9 +12,11 @@ from nodes.cli import (
     account,
     act,
     actors,
+    bot,
     config,
     file,
     group,
+    hook,
     message,
     node,
     people,
@@ -83,6 +85,8 @@ for _part in (
     replay,
     registry_commands,
     file,
+    bot,
+    hook,
 ):
     _part.register(app)
 

@@ -100,7 +100,8 @@ def profile(
     if json:
         say_json(msgspec.to_builtins(found))
     else:
-        say_table(("user", "title", "about"), [(found.user, found.title, found.about)])
+        kind = "bot" if found.bot else "user"
+        say_table((kind, "title", "about"), [(found.user, found.title, found.about)])
 
 
 def contacts(

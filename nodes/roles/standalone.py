@@ -24,8 +24,10 @@ from actorchat.metrics import Exposition
 from actorchat.settings import Settings
 from actorchat.store.committer import ThreadSyncer
 from actorchat.store.rocks import RocksEngine
+from nodes.roles.courier import make_courier
 from nodes.roles.files import FileRoom, file_policy_of
 from nodes.roles.gateways import make_gateways
+from nodes.roles.issuer import make_token_reader
 from nodes.roles.numbers import expose_node
 
 log = logs.logger(__name__)
@@ -61,7 +63,9 @@ class Standalone:
         self._system = ActorSystem(dispatcher)
         self._system.on_crash(self._crashed)
         self._system.on_terminated(self._terminated)
-        auth = settings.auth
+        auth, hooks = settings.auth, settings.hooks
+        self._courier = make_courier(hooks)
+        self._keyset, token_reader = make_token_reader(auth.jwt)
         self._broker = Broker(
             Parts(
                 system=self._system,
@@ -85,6 +89,10 @@ class Standalone:
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
                 files=file_policy_of(settings),
+                token_reader=token_reader,
+                makes_users=auth.jwt.makes_users,
+                courier=self._courier,
+                events_keep_days=hooks.keep_days,
                 on_fatal=self._fatal,
             )
         )
@@ -118,6 +126,8 @@ class Standalone:
     async def start(self) -> None:
         """Start the actors, then listen."""
         await self._files.start(lambda: self.addresses.get("http", ""))
+        if self._keyset is not None:
+            self._keyset.start()
         await self._broker.start().started()
         for gateway in self._gateways.values():
             await gateway.start()
@@ -141,6 +151,9 @@ class Standalone:
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
         await self._files.close()
+        await self._courier.close()
+        if self._keyset is not None:
+            await self._keyset.close()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from actorchat.limits import AGENT_CHARS_MAX, POSITION_MAX, REQUEST_ID_MAX, SECRET_CHARS_MAX
+from actorchat.limits import (
+    AGENT_CHARS_MAX,
+    JWT_CHARS_MAX,
+    POSITION_MAX,
+    REQUEST_ID_MAX,
+    SECRET_CHARS_MAX,
+)
 from tests.fault.node import MIB, Node, Operator, Wire, control_pair, hello, send
 
 pytestmark = pytest.mark.fault
@@ -92,7 +98,7 @@ WRONG = {
     "conv too long": HISTORY | {"conv": "c" * 65},
     "mech unknown": HELLO | {"mech": "magic"},
     "version as text": HELLO | {"version": "1"},
-    "secret too long": HELLO | {"secret": "s" * (SECRET_CHARS_MAX + 1)},
+    "secret too long": HELLO | {"secret": "s" * (JWT_CHARS_MAX + 1)},
     "secret as bytes": HELLO | {"secret": b"s"},
     "agent too long": HELLO | {"agent": "a" * (AGENT_CHARS_MAX + 1)},
     "resume below": HELLO | {"resume": -1},

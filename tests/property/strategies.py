@@ -15,6 +15,7 @@ from actorchat.limits import (
 from actorchat.protocol.ops import (
     Ack,
     Actors,
+    Bot,
     Bye,
     Change,
     Contact,
@@ -27,6 +28,7 @@ from actorchat.protocol.ops import (
     Download,
     Edit,
     Edited,
+    Events,
     Extra,
     Failure,
     FileRef,
@@ -35,6 +37,8 @@ from actorchat.protocol.ops import (
     Group,
     Hello,
     History,
+    Hook,
+    Hooks,
     Mark,
     MarkPush,
     Msg,
@@ -163,6 +167,7 @@ records = st.builds(
     st.dictionaries(emojis, st.lists(names, min_size=1, max_size=3), max_size=2),
 )
 
+event_kinds = st.lists(st.sampled_from(("message", "change")), max_size=2)
 _switches = st.none() | st.booleans()
 
 CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
@@ -172,7 +177,7 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         request_ids,
         names,
         names,
-        st.sampled_from(("password", "token", "operator")),
+        st.sampled_from(("password", "token", "operator", "jwt")),
         secrets,
         st.none() | positions,
         st.text(max_size=128),
@@ -216,6 +221,21 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Contact: st.builds(Contact, request_ids, names, st.booleans()),
     Contacts: st.builds(Contacts, request_ids),
     Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
+    Bot: st.builds(Bot, request_ids, names, names, event_kinds),
+    Events: st.builds(
+        Events, request_ids, st.none() | positions, st.integers(1, 100), st.integers(0, 5_000)
+    ),
+    Hook: st.builds(
+        Hook,
+        request_ids,
+        names,
+        st.just("add"),
+        st.text(min_size=1, max_size=60),
+        st.text(min_size=16, max_size=60),
+        st.lists(st.sampled_from(("message", "change")), min_size=1, max_size=2),
+    )
+    | st.builds(Hook, request_ids, names, st.sampled_from(("remove", "pause", "resume", "test"))),
+    Hooks: st.builds(Hooks, request_ids),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
     Upload: st.builds(
         Upload, request_ids, hashes, positions, st.sampled_from(("image/png", "a/b+c.d"))

@@ -130,8 +130,8 @@ def dead(sources: Iterable[Source]) -> Iterator[Finding]:
 def undeclared(sources: Iterable[Source]) -> Iterator[Finding]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["zk"], *extras["tui"]]
-    return rule.imports_are_declared(sources, [re.split(r"[<>=]", name)[0] for name in wanted])
+    wanted = [*project["dependencies"], *extras["zk"], *extras["tui"], *extras["oidc"]]
+    return rule.imports_are_declared(sources, [re.split(r"[<>=\[]", name)[0] for name in wanted])
 
 
 WHOLES: list[Whole] = [

@@ -18,7 +18,8 @@ def test_bound_is_a_positive_number(name: str) -> None:
 
 
 def test_longest_password_fits_in_a_hello() -> None:
-    chars = limits.SECRET_CHARS_MAX + limits.AGENT_CHARS_MAX
+    assert limits.SECRET_CHARS_MAX <= limits.JWT_CHARS_MAX
+    chars = limits.JWT_CHARS_MAX + limits.AGENT_CHARS_MAX
     assert chars + ENVELOPE_BYTES <= limits.HELLO_FRAME_BYTES_MAX < limits.FRAME_BYTES_MAX
 
 

@@ -17,6 +17,7 @@ from actorchat.protocol import codec
 from actorchat.protocol.ops import (
     Ack,
     Actors,
+    Bot,
     Bye,
     Change,
     Contact,
@@ -29,6 +30,7 @@ from actorchat.protocol.ops import (
     Download,
     Edit,
     Edited,
+    Events,
     Extra,
     Failure,
     FileRef,
@@ -37,6 +39,8 @@ from actorchat.protocol.ops import (
     Group,
     Hello,
     History,
+    Hook,
+    Hooks,
     Mark,
     MarkPush,
     Msg,
@@ -205,6 +209,30 @@ _CONVERSATIONS = [
     }
 ]
 
+_EVENTS: list[dict[str, Any]] = [
+    {"id": 41, "kind": "message", **_PAGE["events"][0], "to": "bob"},
+    {
+        "id": 42,
+        "kind": "change",
+        **_PAGE["events"][1],
+        "conv": GROUP,
+        "change": {"kind": "add", "users": ["bob"]},
+    },
+]
+_HOOKS = [
+    {
+        "name": "audit",
+        "url": "https://chat.example/hook",
+        "kinds": ["change", "message"],
+        "state": "active",
+        "created": TS,
+        "position": 40,
+        "head": 42,
+        "failures": 1,
+        "error": "status 503",
+    }
+]
+
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
     "hello-resume": Example(
@@ -270,6 +298,15 @@ CLIENT_EXAMPLES = {
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
     "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
+    "bot": Example(Bot(12, "robot", "main", ["message"]), "bot"),
+    "events": Example(Events(12), "events"),
+    "events-after": Example(Events(12, 40, 10, 5_000), "events"),
+    "hook": Example(
+        Hook(13, "audit", "add", "https://chat.example/hook", "0123456789abcdef", ["message"]),
+        "hook",
+    ),
+    "hook-test": Example(Hook(13, "audit", "test"), "hook"),
+    "hooks": Example(Hooks(14), "hooks"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
@@ -296,6 +333,11 @@ SERVER_EXAMPLES = {
     "reply-upload": _ok("upload-grant", **GRANT, stored=False),
     "reply-download": _ok("download-grant", **GRANT, size=1_048_576, type="image/png"),
     "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
+    "reply-card-bot": _ok("card", user="robot", title="", about="", bot=True),
+    "reply-bot": _ok("bot-made", user="robot", token="t0ken"),
+    "reply-events": _ok("event-page", events=_EVENTS, position=42, head=42, missed=True),
+    "reply-hooks": _ok("hook-list", hooks=_HOOKS),
+    "reply-trial": _ok("trial", status=204, reason=""),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"
     ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from actorchat.protocol.ops.act import AnyAct, Delete, Deleted, Edit, Edited, React, Reacted
 from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
 from actorchat.protocol.ops.file import FILE_OPS, Download, Upload
+from actorchat.protocol.ops.firehose import FIREHOSE_OPS, Bot, Events, Hook, Hooks
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
@@ -82,6 +83,10 @@ ClientOp = (
     | Edit
     | Delete
     | React
+    | Bot
+    | Events
+    | Hook
+    | Hooks
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -118,6 +123,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "edit": Edit,
     "delete": Delete,
     "react": React,
+    "bot": Bot,
+    "events": Events,
+    "hook": Hook,
+    "hooks": Hooks,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -133,12 +142,14 @@ SERVER_OPS: dict[str, type[Push]] = {
 __all__ = [
     "CLIENT_OPS",
     "FILE_OPS",
+    "FIREHOSE_OPS",
     "PEOPLE_OPS",
     "SERVER_OPS",
     "Ack",
     "Actors",
     "AnyAct",
     "AnyChange",
+    "Bot",
     "Bye",
     "ByeCode",
     "Change",
@@ -154,6 +165,7 @@ __all__ = [
     "Edit",
     "Edited",
     "Extra",
+    "Events",
     "Failure",
     "FileRef",
     "Flag",
@@ -161,6 +173,8 @@ __all__ = [
     "Group",
     "Hello",
     "History",
+    "Hook",
+    "Hooks",
     "Invalid",
     "Mark",
     "MarkPush",

@@ -10,6 +10,7 @@ from actorchat.ids import CLIENT_ID_BYTES, NAME_LENGTH_MAX, NAME_PATTERN
 from actorchat.limits import (
     AGENT_CHARS_MAX,
     BODY_CHARS_MAX,
+    JWT_CHARS_MAX,
     POSITION_MAX,
     REQUEST_ID_MAX,
     SECRET_CHARS_MAX,
@@ -28,6 +29,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH_MAX)]
 ClientId = Annotated[bytes, Meta(min_length=CLIENT_ID_BYTES, max_length=CLIENT_ID_BYTES)]
 Body = Annotated[str, Meta(max_length=BODY_CHARS_MAX)]
 Secret = Annotated[str, Meta(max_length=SECRET_CHARS_MAX)]
+HelloSecret = Annotated[str, Meta(max_length=JWT_CHARS_MAX)]
 NewSecret = Annotated[str, Meta(min_length=1, max_length=SECRET_CHARS_MAX)]
 Agent = Annotated[str, Meta(max_length=AGENT_CHARS_MAX)]
 Code = Annotated[str, Meta(min_length=1, max_length=32)]

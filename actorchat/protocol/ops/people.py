@@ -80,7 +80,8 @@ class Flag(Struct, tag_field="op", tag="flag", gc=False, omit_defaults=True):
 class Profile(Struct, tag_field="op", tag="profile", gc=False):
     """Ask what `user` says of oneself.
 
-    Answer: `{user, title, about}`, both texts empty where nothing was said. Error: `no_such_user`.
+    Answer: `{user, title, about, bot?}`, both texts empty where nothing was said; `bot: true` of a
+    bot. Error: `no_such_user`.
     """
 
     id: RequestId
@@ -90,7 +91,7 @@ class Profile(Struct, tag_field="op", tag="profile", gc=False):
 class Describe(Struct, tag_field="op", tag="describe", gc=False, omit_defaults=True):
     """Ask for what others may read of the user; null leaves a text as it is.
 
-    Answer: `{user, title, about}` as they are now.
+    Answer: `{user, title, about, bot?}` as they are now.
     """
 
     id: RequestId

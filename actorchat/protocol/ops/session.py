@@ -11,14 +11,14 @@ from actorchat.protocol.ops.field import (
     Agent,
     Code,
     DurationMs,
+    HelloSecret,
     NewName,
     Position,
     RequestId,
-    Secret,
     Version,
 )
 
-Mechanism = Literal["password", "token", "operator"]
+Mechanism = Literal["password", "token", "operator", "jwt"]
 ByeCode = Literal["drain", "takeover", "revoked", "idle", "protocol", "slow_consumer", "overload"]
 Reconnect = Literal["now", "after", "never", "elsewhere"]
 
@@ -28,7 +28,9 @@ class Hello(Struct, tag_field="op", tag="hello", gc=False, omit_defaults=True):
 
     Answer: the welcome, `{user, device, token?, head, cursor, ping_s, time_ms, durability,
     limits}`; updates after the cursor follow as `msg`. Errors: `unauthenticated`,
-    `rate_limited`, `version`, `busy`, `unexpected_op` when already signed in.
+    `rate_limited`, `version`, `busy`, `unavailable`, `unexpected_op` when already signed in.
+    A `secret` has at most 1,024 characters, but a `jwt`: a token of the issuer that the settings
+    name, which a device token takes the place of.
     `resume` absent: from the device's own acked position.
     """
 
@@ -37,7 +39,7 @@ class Hello(Struct, tag_field="op", tag="hello", gc=False, omit_defaults=True):
     user: NewName
     device: NewName
     mech: Mechanism
-    secret: Secret
+    secret: HelloSecret
     resume: Position | None = None
     agent: Agent = ""
 

@@ -144,9 +144,17 @@ class Device:
 class Stage:
     """A broker, its engine, and the devices that talk to it."""
 
-    def __init__(self, seed: int = 1, idle_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        idle_s: float = 120.0,
+        courier: Any = None,
+        keep_days: float = 7.0,
+    ) -> None:
         self.engine = MemoryEngine()
         self.idle_s = idle_s
+        self.courier = courier
+        self.keep_days = keep_days
         self.failures: list[Exception] = []
         self.crashes: list[str] = []
         self.rng = random.Random(seed)
@@ -172,6 +180,8 @@ class Stage:
                 operator_key=OPERATOR_KEY,
                 token_source=lambda: self.rng.randbytes(16).hex(),
                 entity_idle_s=self.idle_s,
+                courier=self.courier,
+                events_keep_days=self.keep_days,
                 on_fatal=self.failures.append,
             )
         )

@@ -45,6 +45,7 @@ from actorchat.protocol.ops import (
     CLIENT_OPS,
     Ack,
     Actors,
+    Bot,
     Change,
     Contact,
     Contacts,
@@ -54,10 +55,13 @@ from actorchat.protocol.ops import (
     Devices,
     Download,
     Edit,
+    Events,
     Flag,
     Group,
     Hello,
     History,
+    Hook,
+    Hooks,
     Invalid,
     Mark,
     Password,
@@ -110,8 +114,10 @@ USER_OPS = [
     Flag(7, "bob"),
     Upload(7, bytes(32), 1, "a/b"),
     Download(7, bytes(32)),
+    Events(7),
 ]
-OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
+FIREHOSE_FOR_OPERATORS = [Bot(8, "robot", "main", []), Hook(8, "a", "test"), Hooks(8)]
+OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree"), *FIREHOSE_FOR_OPERATORS]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
 DELIVERIES = [
     Accepted(2, 1, 5),
@@ -155,7 +161,7 @@ def at(state: State, token: str | None = None) -> Playbook:
 def refusal(op: object, state: State) -> Refused:
     if state in BEFORE_SIGN_IN:
         return Refused(op.id, "unauthenticated", "sign in first", "reconnect")
-    if type(op) in {Provision, Status, Actors}:
+    if type(op) in {Provision, Status, Actors, Bot, Hook, Hooks}:
         return Refused(op.id, "forbidden", "for operators only")
     name = type(op).__name__.lower()
     return Refused(op.id, "unexpected_op", f"{name} is not allowed here")

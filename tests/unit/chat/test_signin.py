@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actorchat.chat.account import Account, Device, token_digest
+from actorchat.chat.bearer import DISABLED, Reading, refusal
 from actorchat.chat.event import (
     Answer,
     Refused,
@@ -24,14 +25,16 @@ from actorchat.chat.signin import (
     KeepAccount,
     PasswordChange,
     Provisioning,
+    ReadToken,
     ReplacePassword,
     Revocation,
     SignInDesk,
     Tell,
+    TokenRead,
     Verified,
     Verify,
 )
-from actorchat.limits import DEVICES_MAX, SIGN_IN_FAILURES_PER_MINUTE
+from actorchat.limits import DEVICES_MAX, SECRET_CHARS_MAX, SIGN_IN_FAILURES_PER_MINUTE
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import Peer
 
@@ -342,3 +345,47 @@ def test_change_whose_hash_was_lost_may_be_tried_again() -> None:
     play = play << refused("unavailable", "the password could not be checked", "after")
     assert play
     assert play.machine.hashes_under_way == 0
+
+
+def test_secret_longer_than_a_password_may_be_is_no_secret() -> None:
+    machine = SignInDesk("key")
+    for mech in ("password", "token"):
+        attempt = Attempt(SESSION, "ann", "phone", mech, "s" * (SECRET_CHARS_MAX + 1))
+        assert machine.handle(attempt, 0) == [Tell(SESSION, WRONG)]
+
+
+def test_token_of_an_issuer_is_read_where_it_is_taken_and_bounded_like_passwords() -> None:
+    attempt = Attempt(SESSION, "ann", "phone", "jwt", "t" * 3_000)
+    assert SignInDesk("key").handle(attempt, 0) == [Tell(SESSION, DISABLED)]
+    machine = SignInDesk("key", hashes_queued_max=1, takes_jwt=True)
+    assert machine.handle(attempt, 0) == [ReadToken(attempt)]
+    (busy,) = machine.handle(attempt, 0)
+    assert isinstance(busy, Tell)
+    assert isinstance(busy.event, SignInRefused)
+    assert busy.event.code == "busy"
+    (gone,) = machine.handle(HasherLost(attempt), 0)
+    assert isinstance(gone, Tell)
+    assert machine.hashes_under_way == 0
+
+
+@pytest.mark.parametrize("makes_users", [True, False])
+def test_token_signs_in_whom_it_names_and_makes_accounts_where_that_is_set(
+    makes_users: bool,
+) -> None:
+    machine = SignInDesk("key", devices_max=1, takes_jwt=True, makes_users=makes_users)
+
+    def answer(reading: Reading, account: Account | None, *devices: str) -> object:
+        attempt = Attempt(SESSION, "ann", "phone", "jwt", "t", account, None, list(devices))
+        machine.handle(attempt, 7)
+        (effect,) = machine.handle(TokenRead(attempt, reading), 7)
+        return effect
+
+    known = Account("ann", 1, "hash")
+    assert answer(Reading("ann"), known) == IssueToken(SESSION, "ann", "phone", None, None)
+    for reading in (Reading("bob"), Reading("", "expired")):
+        assert answer(reading, known) == Tell(SESSION, refusal(reading))
+    assert answer(Reading("ann"), Account("ann", 1, "", True)) == Tell(SESSION, WRONG)
+    full = answer(Reading("ann"), known, "other")
+    assert isinstance(full, Tell)
+    made = IssueToken(SESSION, "ann", "phone", None, Account("ann", 7))
+    assert answer(Reading("ann"), None) == (made if makes_users else Tell(SESSION, WRONG))

@@ -63,7 +63,7 @@ def test_what_is_no_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"mech": "none"}, {"secret": "x" * 1_025}, {"agent": "x" * 129}, {"resume": -1},
+        {"mech": "none"}, {"secret": "x" * 2_901}, {"agent": "x" * 129}, {"resume": -1},
         {"resume": 2**53}, {"version": -1}, {"version": True}, {"resume": 1.0},
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from actorchat.errors import StoreCorrupt, StoreFull, StoreIO
-from actorchat.store.committer import Committer, Completion, Done, ThreadSyncer
+from actorchat.store.committer import Committer, Completion, Done, Put, ThreadSyncer
 from actorchat.store.engine import Op
 from actorchat.store.memory import Fault, MemoryEngine
 
@@ -549,3 +549,29 @@ def test_the_thread_syncs_and_posts_each_outcome_in_order() -> None:
         syncer.start(done)
     syncer.close()
     assert posted == [(done, None), (done, error), (done, None)]
+
+
+def test_what_a_tap_adds_is_in_the_same_batch_and_costs_nothing_before_and_after() -> None:
+    rig = Rig()
+    history, state = rig.engine.family("history"), rig.engine.family("state")
+
+    def tap(put: Put) -> Put:
+        def tapped(key: bytes, value: bytes, family: object) -> None:
+            put(key, value, family)
+            put(b"of " + key, b"", state)
+
+        return tapped
+
+    rig.append("before")
+    rig.committer.tap(tap)
+    rig.append("open batch")
+    rig.settle()
+    rig.append("next batch")
+    rig.settle()
+    rig.committer.tap(None)
+    assert rig.committer._put.__self__ is rig.committer._batch  # type: ignore[attr-defined]
+    rig.append("after")
+    rig.settle()
+    noted = [key for key, _ in rig.engine.scan(state, b"of", b"og")]
+    assert noted == [b"of next batch", b"of open batch"]
+    assert len(rig.engine.scan(history, b"", b"\xff")) == 4

@@ -63,8 +63,16 @@ def test_values_have_their_golden_bytes() -> None:
 
 
 def test_kinds_of_state_are_one_byte_and_differ() -> None:
-    assert len(keys.STATE_KINDS) == 23
+    assert len(keys.STATE_KINDS) == 26
     assert {len(kind) for kind in keys.STATE_KINDS} == {1}
+
+
+def test_events_of_a_node_are_in_the_order_of_their_positions() -> None:
+    positions = [1, 255, 256, 2**40]
+    assert [keys.parse_event_key(keys.event_key(each)) for each in positions] == positions
+    assert sorted(map(keys.event_key, positions)) == [keys.event_key(each) for each in positions]
+    with pytest.raises(StoreCorrupt):
+        keys.parse_event_key(keys.FORMAT_KEY)
 
 
 def test_the_node_has_no_slot_that_an_entity_can_have() -> None:

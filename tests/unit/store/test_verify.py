@@ -57,6 +57,14 @@ def test_a_second_conversation_and_a_second_user_begin_anew(engine: MemoryEngine
     assert verify(engine).problems == []
 
 
+def test_an_event_that_says_where_no_record_can_be_is_found(engine: MemoryEngine) -> None:
+    put(engine, "state", keys.event_key(1), keys.history_key(CONVERSATION, 1))
+    assert verify(engine).problems == []
+    put(engine, "state", keys.event_key(2), b"nowhere")
+    put(engine, "state", keys.EVENT_PREFIX + b"short", keys.history_key(CONVERSATION, 1))
+    assert [problem.family for problem in verify(engine).problems] == ["state", "state"]
+
+
 def test_members_and_links_behind_their_group_are_sound(engine: MemoryEngine) -> None:
     group = keys.group_key("#" + "A" * 22)
     for kind, name in ((keys.GROUP, b""), (keys.MEMBER, b"ann"), (keys.LINK, b"x")):

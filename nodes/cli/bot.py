@@ -1,0 +1,131 @@
+"""Knows the commands of bots, for operators and for the bots themselves.
+Must not know how events are kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from nodes.cli.option import Data, Json, Server, Timeout
+from nodes.cli.terminal import message_line, note, say, say_json
+
+if TYPE_CHECKING:
+    from actorchat.client import StoredEvent
+
+TIMEOUT_S = 10.0
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="a-z 0-9 . _ -, up to 64 of them.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--events",
+        metavar="KIND",
+        help="What it may read of everybody's: message, change; may be given twice.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    bot = typer.Typer(help="Make bots, and read events as one.", no_args_is_help=True)
+    bot.command("add", epilog="Example: actorchat bot add robot --events message")(add)
+    bot.command(
+        "events", epilog="Example: actorchat bot events robot --token-file robot.token --follow"
+    )(events)
+    app.add_typer(bot, name="bot")
+
+
+def add(
+    name: Name,
+    kinds: Kinds = None,
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE")] = "main",
+    server: Server = None,
+    data: Data = None,
+    json: Json = False,
+    timeout: Timeout = TIMEOUT_S,
+) -> None:
+    """Make a bot and print its token; of one that is there, a new token and these events alone."""
+    from nodes.cli.wire import as_operator, run_async
+
+    async def make() -> str:
+        async with as_operator(server, data, timeout) as operator:
+            granted: Any = kinds or []
+            return await operator.make_bot(name, device, granted)
+
+    token = run_async(make())
+    if json:
+        say_json({"user": name, "device": device, "token": token, "events": kinds or []})
+        return
+    note(f"{name} is a bot and signs in as device {device} by this token, shown this once")
+    say(token)
+
+
+def events(
+    name: Name,
+    token_file: Annotated[
+        Path, typer.Option("--token-file", metavar="FILE", help="- is standard input.")
+    ],
+    after: Annotated[
+        int | None,
+        typer.Option("--after", min=0, help="All up to this position is safe (default: as said)."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on for ever.")] = False,
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE")] = "main",
+    server: Server = None,
+    data: Data = None,
+    json: Json = False,
+    timeout: Timeout = TIMEOUT_S,
+) -> None:
+    """Print what was stored on the node; what is printed counts as safe when the next is asked."""
+    from actorchat.client import connect
+    from nodes.cli.place import server_address
+    from nodes.cli.wire import AGENT, curve_identity, reach, run_async
+
+    is_stdin = str(token_file) == "-"
+    text = sys.stdin.readline() if is_stdin else token_file.read_text(encoding="utf-8")
+    address = server_address(server, data)
+    show = _show_json if json else _show
+
+    async def read() -> None:
+        reach(address, timeout)
+        chat = connect(
+            address,
+            user=name,
+            device=device,
+            token=text.strip(),
+            ack="manual",
+            sign_in_timeout_s=timeout,
+            curve=curve_identity(),
+            agent=AGENT,
+        )
+        async with chat:
+            if follow:
+                async for event in chat.follow_events(after):
+                    show(event)
+                return
+            position, head = after, -1
+            while position is None or head < 0 or position < head:
+                page = await chat.events(position)
+                for event in page.events:
+                    show(event)
+                position, head = page.position, page.head if head < 0 else head
+                if page.missed:
+                    note("some events before were too old and are not kept any more")
+
+    run_async(read())
+
+
+def _show_json(event: StoredEvent) -> None:
+    fields: dict[str, Any] = msgspec.to_builtins(event, builtin_types=(bytes,))
+    say_json({**fields, "cid": event.cid.hex()})
+
+
+def _show(event: StoredEvent) -> None:
+    text = event.text if event.change is None else f"({event.change.get('kind', 'change')})"
+    where = event.to or event.conv
+    say(f"{event.id}\t{message_line(event.sender, event.seq, event.ts, text, where)}")
