@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
+    from actorchat.broker.blocks import Blocks
     from actorchat.broker.census import Census
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
@@ -50,6 +51,7 @@ class Context:
     entity_idle_s: float
     terms: Terms
     groups: GroupLog
+    blocks: Blocks
     group_members_max: int = GROUP_MEMBERS_MAX
     router: Router = field(init=False)
     trackers: Trackers = field(init=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.sequence import SequenceActor
+from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -26,6 +27,7 @@ from actorchat.chat.effect import (
 )
 from actorchat.chat.event import (
     Accepted,
+    Answer,
     Confirm,
     Deliver,
     HomeLost,
@@ -40,6 +42,7 @@ from actorchat.chat.event import (
     Relay,
     Repeat,
 )
+from actorchat.chat.sighting import BlockChanged
 from actorchat.limits import CATCH_UP_PAGE_UPDATES
 from actorchat.protocol import codec
 from actorchat.store import keys
@@ -123,6 +126,11 @@ class ConversationActor(SequenceActor):
             marks.delivered, marks.read = archive.marks(key, user)
         self._machine = machine
         self._has_members = seq > 0
+        blocks = self._context.blocks
+        for user, spans in blocks.of_conversation(key, self._pair).items():
+            machine.blocks[user] = kept = cut(spans, seq)
+            if kept != spans:
+                self._log.append_lazily((blocks.spans_row(key, user, kept),))
         if seq and not self._census.is_listed(key, self._pair):
             # The store was begun without the index.
             self._log.append_lazily(self._census.index_rows(key, self._pair))
@@ -183,6 +191,34 @@ class ConversationActor(SequenceActor):
             )
         )
 
+    def _store_hidden(self, effect: StoreHidden) -> None:
+        post, seq, ts = effect.post, effect.seq, effect.ts
+        key, pair, me = self._key, self._pair, self._me
+        record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
+        ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        if seq == 1:
+            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+        recipient = deliver = None
+        if effect.is_away:  # other devices of the sender
+            recipient = self._away
+            deliver = Deliver(pair, key, me, seq, effect.prev, record, is_own=True)
+        ack = Accepted(post.rid, seq, ts)
+        is_own = post.sender == pair[0]
+        to = (post.session, ack, recipient, deliver)
+        rest = (effect.wants_durable, is_own, post.has_company)
+        self._home.tell(HiddenRecord(pair, key, me, seq, record, ops, *to, *rest))
+
+    def _keep_block(self, effect: KeepBlock) -> None:
+        blocks, user, other = self._context.blocks, effect.user, effect.other
+        rows = (
+            blocks.spans_row(self._key, user, effect.spans),
+            blocks.list_row(user, other, effect.on),
+        )
+        changed = BlockChanged(user, other, effect.on)
+        answer = Answer(effect.rid, {})
+        follow = self._context.trackers.follow_block
+        self._log.append(rows, effect.session.tell, answer, follow, changed)
+
     def _answer_again(self, effect: AnswerAgain) -> None:
         # The first copy may still be on its way to the log, or lost on it with an earlier home.
         again = Accepted(effect.rid, effect.seq, effect.ts, True)
@@ -201,6 +237,8 @@ class ConversationActor(SequenceActor):
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 is_own = codec.record_sender(record) == effect.user
+                if not is_own and self._machine.hides(effect.user, seq):
+                    continue
                 deliver = Deliver(self._pair, self._key, self._me, seq, prev, record, is_own, True)
                 self._home.tell(Relay(self._away, deliver))
                 last = prev = seq
@@ -239,4 +277,6 @@ class ConversationActor(SequenceActor):
         ReadPage: SequenceActor._read_page,
         StartTimer: SequenceActor._start_timer,
         Restart: _restart,
+        StoreHidden: _store_hidden,
+        KeepBlock: _keep_block,
     }

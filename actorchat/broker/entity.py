@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.chat.block import Blocking
 from actorchat.chat.event import (
     Attach,
     Event,
@@ -74,7 +75,7 @@ class EntityActor(Actor):
             return
         if self._is_passivated:
             self._place.tell(message)
-        elif isinstance(message, Post | Fetch | Changing | Describe | AskReceipts):
+        elif isinstance(message, Post | Fetch | Changing | Describe | AskReceipts | Blocking):
             message.session.tell(_recovering(message.rid))
         elif isinstance(message, Record | Repeat):
             message.session.tell(_recovering(message.ack.rid))

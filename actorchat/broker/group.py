@@ -132,6 +132,8 @@ class GroupActor(SequenceActor):
             has_account = self._archive.has_account
             named = _named(event.change)
             event.unknown = tuple(user for user in named if not has_account(user))
+            has_blocked, sender = self._context.blocks.has_blocked, event.sender
+            event.barred = tuple(user for user in named if has_blocked(user, sender))
         return True
 
     # -- what is stored, and told when it is synced ------------------------------------------------

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.census import Census
-from actorchat.chat.event import Answer
+from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
     Asked,
+    Card,
     KeepCard,
     KeepContact,
     KeepFlags,
     KeepTitle,
     PeopleDesk,
     Refuse,
+    TellConversation,
     TellWhenDurable,
 )
+from actorchat.errors import MailboxFull
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
+from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -70,11 +74,30 @@ class PeopleActor(Actor):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
             event.card = census.card(op.user if isinstance(op, Profile) else user)
+            if isinstance(op, Profile) and event.card and self._is_kept_from(user, op.user):
+                event.card = Card()
         elif isinstance(op, Contact | Contacts):
             event.contacts = census.contacts(user)
             event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)
+        elif isinstance(op, Block | Blocks):
+            event.blocked = self._context.blocks.blocked(user)
+            event.is_known = isinstance(op, Block) and self._context.archive.has_account(op.user)
+
+    def _is_kept_from(self, user: str, other: str) -> bool:
+        """Say whether `other` blocks `user`, who then sees a profile that says nothing."""
+        return self._context.blocks.has_blocked(other, user)
 
     # -- effects -----------------------------------------------------------------------------------
+    def _tell_conversation(self, effect: TellConversation) -> None:
+        event = effect.event
+        place = self._context.router.conversation_with(event.user, effect.conv)
+        try:
+            place.tell(event)
+        except MailboxFull as full:
+            reason = "too much at once; ask again a little later"
+            refused = Refused(event.rid, full.code, reason, full.retry, "none", 1_000)
+            event.session.tell(refused)
+
     def _keep_title(self, effect: KeepTitle) -> None:
         row = self._census.title_row(effect.user, effect.device, effect.title)
         self._context.log.append((row,), effect.session.tell, effect.answer)
@@ -109,4 +132,5 @@ class PeopleActor(Actor):
         KeepFlags: _keep_flags,
         TellWhenDurable: _tell_when_durable,
         Refuse: _refuse,
+        TellConversation: _tell_conversation,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actorchat.actor import Actor, Child, Dispatcher, DynamicSupervisor, Supervisor
 from actorchat.broker.archive import Archive
 from actorchat.broker.authenticator import AuthenticatorActor
+from actorchat.broker.blocks import Blocks
 from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
@@ -123,6 +124,7 @@ class Broker:
             parts.entity_idle_s,
             parts.terms,
             GroupLog(parts.engine),
+            Blocks(parts.engine),
             parts.group_members_max,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.broker.entity import IDLE_CHECK, EntityActor
 from actorchat.broker.log_writer import store_full
+from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
     AppendRecord,
     AppendUpdate,
@@ -158,6 +159,7 @@ class UserActor(EntityActor):
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Attach: _may_attach,
         Record: _before_record,
+        HiddenRecord: _before_record,
         Repeat: _know_recorded,
         Deliver: _before_deliver,
         Confirm: _know_received,
@@ -168,8 +170,10 @@ class UserActor(EntityActor):
         event, upd = effect.record, effect.upd
         append, ack_to = self._append, event.session.tell
         if not upd:
-            assert event.recipient is not None
-            append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
+            if event.recipient is None:  # it is hidden from who is at home here
+                append(event.ops, ack_to, event.ack)
+            else:
+                append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
             then, update = self._shown(effect, upd, event, event.is_own)

@@ -89,7 +89,10 @@ class TellMarks(Effect):
 
 
 class ReadPage(Effect):
-    """Answer with the records in (after, before), at most `limit`, the newest if `newest`."""
+    """Answer with the records in (after, before), at most `limit`, the newest if `newest`.
+
+    `hidden` are spans of seqs that are not shown, (first, last), last 0 where it goes on.
+    """
 
     session: Address
     rid: int
@@ -97,6 +100,7 @@ class ReadPage(Effect):
     before: int
     limit: int
     newest: bool
+    hidden: tuple[tuple[int, int], ...] = ()
 
 
 class StartTimer(Effect):

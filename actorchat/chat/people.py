@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from actorchat.chat.block import Blocking
 from actorchat.chat.event import Address, Answer, Refused
-from actorchat.limits import CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.limits import BLOCKS_MAX, CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -20,6 +22,18 @@ from actorchat.protocol.ops.people import (
     Rename,
 )
 
+PeopleOp = (
+    Devices
+    | Rename
+    | Conversations
+    | Flag
+    | Profile
+    | Describe
+    | Contact
+    | Contacts
+    | Block
+    | Blocks
+)
 NOBODY = "there is no such user"
 FLAGS = ("muted", "archived", "pinned")  # the bits of a row, from the lowest
 
@@ -62,19 +76,21 @@ class Asked(msgspec.Struct, gc=False):
     `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
     many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
     `Profile` and `Describe`, `is_known` for `Contact`: whether there is such a user; `contacts` for
-    `Contact` and `Contacts`.
+    `Contact` and `Contacts`; `is_known` and `blocked`, whom the user blocks, for `Block` and
+    `Blocks`.
     """
 
     session: Address
     user: str
     device: str
-    op: Devices | Rename | Conversations | Flag | Profile | Describe | Contact | Contacts
+    op: PeopleOp
     devices: list[DeviceFacts] = []
     conversations: list[ConversationFacts] = []
     flags: int | None = None
     card: Card | None = None
     is_known: bool = False
     contacts: list[str] = []
+    blocked: list[str] = []
 
 
 class KeepCard(msgspec.Struct, gc=False):
@@ -114,6 +130,13 @@ class KeepFlags(msgspec.Struct, gc=False):
     conv: str
     flags: int
     answer: Answer
+
+
+class TellConversation(msgspec.Struct, gc=False):
+    """Effect: tell the user's conversation with `conv`; it answers."""
+
+    conv: str
+    event: Blocking
 
 
 class TellWhenDurable(msgspec.Struct, gc=False):
@@ -221,6 +244,23 @@ class PeopleDesk:
         answer = Answer(op.id, {"contacts": event.contacts})
         return [TellWhenDurable(event.session, answer)]
 
+    def _on_block(self, event: Asked, op: Block) -> list[object]:
+        if op.user == event.user:
+            refused = Refused(op.id, "bad_request", "nobody can block oneself")
+        elif not event.is_known:
+            refused = Refused(op.id, "no_such_user", NOBODY)
+        elif op.on and op.user not in event.blocked and len(event.blocked) >= BLOCKS_MAX:
+            reason = f"a user blocks at most {BLOCKS_MAX} others"
+            refused = Refused(op.id, "too_many_blocks", reason)
+        else:
+            blocking = Blocking(event.user, event.session, op.id, op.on)
+            return [TellConversation(op.user, blocking)]
+        return [Refuse(event.session, refused)]
+
+    def _on_blocks(self, event: Asked, op: Blocks) -> list[object]:
+        answer = Answer(op.id, {"blocks": event.blocked})
+        return [TellWhenDurable(event.session, answer)]
+
     _HANDLERS: dict[type, Callable[[Any, Asked, Any], list[object]]] = {
         Devices: _on_devices,
         Rename: _on_rename,
@@ -230,6 +270,8 @@ class PeopleDesk:
         Describe: _on_describe,
         Contact: _on_contact,
         Contacts: _on_contacts,
+        Block: _on_block,
+        Blocks: _on_blocks,
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from actorchat.client import event
+from actorchat.client.block import BlockCalls
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
@@ -103,7 +104,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls):
+class Chat(GroupCalls, PeopleCalls, BlockCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:

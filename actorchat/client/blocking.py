@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
+from actorchat.client.blocking_block import BlockingBlockCalls
 from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
@@ -34,7 +35,7 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     return Chat(aio.connect(address, user=user, device=device, **options))
 
 
-class Chat(BlockingGroupCalls):
+class Chat(BlockingGroupCalls, BlockingBlockCalls):
     """The asyncio `Chat`, method for method, but that each call waits for its result."""
 
     def __init__(self, chat: aio.Chat) -> None:

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from actorchat.protocol.ops import (
     Actors,
+    Block,
+    Blocks,
     Change,
     Contact,
     Contacts,
@@ -52,6 +54,8 @@ Request = (
     | Describe
     | Contact
     | Contacts
+    | Block
+    | Blocks
 )
 
 

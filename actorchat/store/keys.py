@@ -51,12 +51,15 @@ SEEN = b"E"
 TITLE = b"T"
 PROFILE = b"B"
 CONTACT = b"Q"
+HIDDEN = b"Z"
+BLOCKED = b"a"
 META = b"#"
 STATE_KINDS = frozenset(
     (
         *(ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS),
         *(GROUP, MEMBER, LINK, PRESENCE),
         *(INDEX, FLAGS, SEEN, TITLE, PROFILE, CONTACT, META),
+        *(HIDDEN, BLOCKED),
     )
 )
 
@@ -308,6 +311,25 @@ def unpack_presence(value: bytes) -> tuple[int, int]:
     if level >= PRESENCE_LEVELS:
         raise _bad("presence", value)
     return last_seen, level
+
+
+def pack_spans(spans: tuple[tuple[int, int], ...]) -> bytes:
+    """Return the value of a row of hidden spans: (first, last) each, last 0 where it goes on."""
+    return b"".join(_SENT.pack(first, last) for first, last in spans)
+
+
+def unpack_spans(value: bytes) -> tuple[tuple[int, int], ...]:
+    """Return the spans; ascending, and only the last goes on."""
+    if not value or len(value) % _SENT.size:
+        raise _bad("spans", value)
+    spans = tuple(_SENT.iter_unpack(value))
+    end = 0
+    for at, (first, last) in enumerate(spans, 1):
+        is_open = not last and at == len(spans)
+        if first <= end or (last < first and not is_open):
+            raise _bad("spans", value)
+        end = last
+    return spans
 
 
 def pack_format(version: int) -> bytes:

@@ -206,6 +206,8 @@ class _StateCheck:
             return "belongs to a group that has no row"
         elif kind == keys.PRESENCE:
             keys.unpack_presence(value)
+        elif kind == keys.HIDDEN:
+            keys.unpack_spans(value)
         return _check_format(key, value)
 
 

@@ -29,6 +29,7 @@ FLUSH_S = 10.0
 HELP = (
     "/with NAME  talk with another    /history [N]  show the last N messages\n"
     "/who        whom you talk with   /quit         leave (or end of input)\n"
+    "/block      keep the other away  /unblock      let them reach you again\n"
     "//text      send a text that begins with /"
 )
 
@@ -166,10 +167,16 @@ class Talk:
             case "/who":
                 whom = f"talks with {self._other}" if self._other else "talks with nobody yet"
                 self._say(f"{self._user} {whom}; {self._client.state.value}")
+            case "/block" | "/unblock" if self._other is not None:
+                await self._block(self._other, word == "/block")
             case "/help":
                 self._say(HELP)
             case _:
                 self._say(f"{word}: no such command, or something is missing; /help shows all")
+
+    async def _block(self, other: str, on: bool) -> None:
+        await (self._client.block(other) if on else self._client.unblock(other))
+        self._dim(f"  {other} is {'blocked' if on else 'not blocked'}")
 
     async def _turn_to(self, other: str) -> None:
         before, self._other = self._other, other

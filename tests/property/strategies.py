@@ -10,6 +10,8 @@ from actorchat.limits import CONVERSATIONS_PAGE_MAX, POSITION_MAX, REQUEST_ID_MA
 from actorchat.protocol.ops import (
     Ack,
     Actors,
+    Block,
+    Blocks,
     Bye,
     Change,
     Contact,
@@ -158,6 +160,8 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     ),
     Contact: st.builds(Contact, request_ids, names, st.booleans()),
     Contacts: st.builds(Contacts, request_ids),
+    Block: st.builds(Block, request_ids, names, st.booleans()),
+    Blocks: st.builds(Blocks, request_ids),
     Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }

@@ -16,6 +16,8 @@ from msgspec import Struct
 from actorchat.protocol.ops import (
     Ack,
     Actors,
+    Block,
+    Blocks,
     Bye,
     Change,
     Contact,
@@ -211,6 +213,9 @@ CLIENT_EXAMPLES = {
     "describe": Example(Describe(9, "Ann", "Grüße 👋"), "describe"),
     "contact": Example(Contact(9, "bob", keep=False), "contact"),
     "contacts": Example(Contacts(9), "contacts"),
+    "block": Example(Block(9, "eve"), "block"),
+    "block-off": Example(Block(9, "eve", on=False), "block"),
+    "blocks": Example(Blocks(9), "blocks"),
     "password": Example(Password(9, "secret", "better", revoke_others=True), "password"),
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
@@ -237,6 +242,7 @@ SERVER_EXAMPLES = {
     "reply-devices": _ok("device-list", devices=_DEVICES),
     "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
     "reply-card": _ok("card", user="ann", title="Ann", about="Grüße 👋"),
+    "reply-blocks": _ok("block-list", blocks=["eve"]),
     "reply-contacts": _ok("contact-list", contacts=["bob", "eve"]),
     "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
     "reply-error": Example(

@@ -7,6 +7,7 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
@@ -74,6 +75,8 @@ ClientOp = (
     | Contacts
     | Conversations
     | Flag
+    | Block
+    | Blocks
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -105,6 +108,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "contacts": Contacts,
     "conversations": Conversations,
     "flag": Flag,
+    "block": Block,
+    "blocks": Blocks,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -124,6 +129,8 @@ __all__ = [
     "Ack",
     "Actors",
     "AnyChange",
+    "Block",
+    "Blocks",
     "Bye",
     "ByeCode",
     "Change",
