@@ -104,6 +104,8 @@ DEVICES_MAX = 10  # devices of a user that may sign in; the command line is two 
 TITLE_CHARS_MAX = 64  # how a device, or a user, is shown
 ABOUT_CHARS_MAX = 256  # what a user says of oneself
 CONTACTS_MAX = 1_000  # of a user; a list of them is one answer
+ERASURE_RETRY_S = 2.0  # after which a step of taking a deleted account away is done again
+ERASURE_ROWS_AT_ONCE = 2_048  # of state that are looked at in one go, at 1 µs each
 BLOCKS_MAX = 1_000  # of a user, as of contacts
 BLOCK_SPANS_MAX = 256  # times that a user blocked the same other one, with messages in between
 

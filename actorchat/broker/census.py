@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from actorchat.broker.archive import Archive
 from actorchat.broker.blocks import Blocks
+from actorchat.broker.tombs import Tombs
 from actorchat.chat.block import Spans, last_shown, shown_ranges
 from actorchat.chat.event import Pair
 from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
@@ -26,11 +27,12 @@ class Census:
     of a page 20 µs, and 0.5 µs for each unread message that is counted.
     """
 
-    __slots__ = ("_archive", "_blocks", "_get", "_scan", "_state")
+    __slots__ = ("_archive", "_blocks", "_get", "_scan", "_state", "_tombs")
 
     def __init__(self, engine: Engine, archive: Archive) -> None:
         self._archive = archive
         self._blocks = Blocks(engine)
+        self._tombs = Tombs(engine)
         self._get = engine.get
         self._scan = engine.scan
         self._state = engine.family("state")
@@ -105,6 +107,12 @@ class Census:
         return (self._state, key, b"" if keep else None)
 
     # -- conversations -----------------------------------------------------------------------------
+    def peers(self, user: str) -> list[str]:
+        """Return those with whom a user has a conversation."""
+        prefix = keys.state_key(keys.user_key(user), keys.INDEX)
+        rows = self._scan(self._state, *keys.prefix_range(prefix))
+        return [other.decode() for _, other in rows]
+
     def index_rows(self, conversation: bytes, pair: Pair) -> tuple[Op, ...]:
         """Return the rows that list a conversation, for each of its users."""
         return tuple(
@@ -155,6 +163,7 @@ class Census:
             [codec.record_sender(record) for _, record in unread],
             marks,
             self._flags(user, conversation) or 0,
+            not archive.has_account(other),
         )
 
     def _unread(

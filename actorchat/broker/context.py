@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
+    from actorchat.broker.tombs import Tombs
     from actorchat.broker.tracker import Trackers
     from actorchat.clock import Clock
 
@@ -52,6 +53,7 @@ class Context:
     terms: Terms
     groups: GroupLog
     blocks: Blocks
+    tombs: Tombs
     group_members_max: int = GROUP_MEMBERS_MAX
     router: Router = field(init=False)
     trackers: Trackers = field(init=False)

@@ -125,13 +125,13 @@ class ConversationActor(SequenceActor):
         for user, marks in machine.marks.items():
             marks.delivered, marks.read = archive.marks(key, user)
         self._machine = machine
-        self._has_members = seq > 0
+        self._has_members = seq > 0 and self._are_here()
         blocks = self._context.blocks
         for user, spans in blocks.of_conversation(key, self._pair).items():
             machine.blocks[user] = kept = cut(spans, seq)
             if kept != spans:
                 self._log.append_lazily((blocks.spans_row(key, user, kept),))
-        if seq and not self._census.is_listed(key, self._pair):
+        if self._has_members and not self._census.is_listed(key, self._pair):
             # The store was begun without the index.
             self._log.append_lazily(self._census.index_rows(key, self._pair))
         for effect in machine.start():
@@ -143,13 +143,12 @@ class ConversationActor(SequenceActor):
     def _may_post(self, post: Post, machine: Conversation) -> bool:
         """Look up what the machine may need; say whether it may be asked at all."""
         if not self._has_members:
-            has_account = self._archive.has_account
-            if not all(map(has_account, self._pair)):
+            self._has_members = self._are_here()
+            if not (self._has_members or self._is_known(post, machine)):
                 refused = Refused(post.rid, "no_such_user", "there is no such user")
                 post.session.tell(refused)
                 self._passivate()  # names that somebody tries must not fill the memory
                 return False
-            self._has_members = True
         key = machine.key_to_look_up(post)
         if key is not None:
             post.prior = self._archive.prior(self._key, key)
@@ -157,6 +156,14 @@ class ConversationActor(SequenceActor):
             post.session.tell(store_full(post.rid))
             return False
         return True
+
+    def _are_here(self) -> bool:
+        return all(map(self._archive.has_account, self._pair))
+
+    def _is_known(self, post: Post, machine: Conversation) -> bool:
+        """Say whether `post` was stored before its recipient's account ended."""
+        key = machine.key_to_look_up(post)
+        return key is None or self._archive.prior(self._key, key) is not None
 
     # -- effects -----------------------------------------------------------------------------------
     def _store(self, effect: Store) -> None:

@@ -34,7 +34,7 @@ from actorchat.limits import (
     HISTORY_PAGE_BYTES_MAX,
 )
 from actorchat.protocol import codec
-from actorchat.protocol.ops.group import Add, AnyChange, Create
+from actorchat.protocol.ops.group import Add, AnyChange, Create, Enter
 from actorchat.store import keys
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class GroupActor(SequenceActor):
             return False
         if isinstance(event, Changing):
             has_account = self._archive.has_account
-            named = _named(event.change)
+            named = _named(event.sender, event.change)
             event.unknown = tuple(user for user in named if not has_account(user))
             has_blocked, sender = self._context.blocks.has_blocked, event.sender
             event.barred = tuple(user for user in named if has_blocked(user, sender))
@@ -274,8 +274,10 @@ def _ask(question: tuple[Confirm, list[Place]]) -> None:
     tell_all([place.ref() for place in places], confirm)
 
 
-def _named(change: AnyChange) -> list[str]:
+def _named(sender: str, change: AnyChange) -> list[str]:
     """Return the users that a change would make members."""
     if isinstance(change, Create):
-        return change.members
+        return [*change.members, sender]
+    if isinstance(change, Enter):
+        return [sender]
     return change.users if isinstance(change, Add) else []

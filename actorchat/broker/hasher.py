@@ -12,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from actorchat.actor import Actor
 from actorchat.chat.signin import (
     Attempt,
+    Erasing,
     Hashed,
     HasherLost,
     HashPassword,
@@ -94,5 +95,5 @@ class HasherActor(Actor):
             return HasherLost(_asked(job))
 
 
-def _asked(job: Verify | HashPassword) -> Attempt | Provisioning | PasswordChange:
+def _asked(job: Verify | HashPassword) -> Attempt | Provisioning | PasswordChange | Erasing:
     return job.attempt if isinstance(job, Verify) else job.provisioning

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.census import Census
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
@@ -18,6 +19,7 @@ from actorchat.chat.people import (
     PeopleDesk,
     Refuse,
     TellConversation,
+    TellSignIn,
     TellWhenDurable,
 )
 from actorchat.errors import MailboxFull
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
 PEOPLE = "people"
+BUSY = "too much at once; ask again a little later"
 
 
 class PeopleActor(Actor):
@@ -74,6 +77,7 @@ class PeopleActor(Actor):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
             event.card = census.card(op.user if isinstance(op, Profile) else user)
+            event.is_gone = isinstance(op, Profile) and self._context.tombs.has(op.user)
             if isinstance(op, Profile) and event.card and self._is_kept_from(user, op.user):
                 event.card = Card()
         elif isinstance(op, Contact | Contacts):
@@ -91,12 +95,21 @@ class PeopleActor(Actor):
     def _tell_conversation(self, effect: TellConversation) -> None:
         event = effect.event
         place = self._context.router.conversation_with(event.user, effect.conv)
+        self._pass_on(place, event)
+
+    def _tell_sign_in(self, effect: TellSignIn) -> None:
+        self._pass_on(self.system.names.whereis(AUTHENTICATOR), effect.event)
+
+    def _pass_on(self, to: Any, event: Any) -> None:
+        """Tell somebody else, who answers; or answer that it can't be now."""
         try:
-            place.tell(event)
-        except MailboxFull as full:
-            reason = "too much at once; ask again a little later"
-            refused = Refused(event.rid, full.code, reason, full.retry, "none", 1_000)
-            event.session.tell(refused)
+            if to is not None:
+                to.tell(event)
+                return
+        except MailboxFull:
+            pass
+        refused = Refused(event.rid, "busy", BUSY, "after", "none", 1_000)
+        event.session.tell(refused)
 
     def _keep_title(self, effect: KeepTitle) -> None:
         row = self._census.title_row(effect.user, effect.device, effect.title)
@@ -133,4 +146,5 @@ class PeopleActor(Actor):
         TellWhenDurable: _tell_when_durable,
         Refuse: _refuse,
         TellConversation: _tell_conversation,
+        TellSignIn: _tell_sign_in,
     }

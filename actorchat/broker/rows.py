@@ -125,6 +125,10 @@ class Rows:
         )
         return (self._state, key, value)
 
+    def no_account(self, user: str) -> Op:
+        """Return the change that takes an account's row away."""
+        return (self._state, keys.state_key(keys.user_key(user), keys.ACCOUNT), None)
+
     def device(self, user: str, device: Device) -> Op:
         """Return the row of a device's right to sign in."""
         key = keys.state_key(keys.user_key(user), keys.DEVICE, device.device.encode())

@@ -139,7 +139,7 @@ class SessionActor(Actor):
     def _is_there(self, peer: str) -> bool:
         if peer[0] == GROUP_MARK:
             return self._context.groups.has(peer)
-        return self._context.archive.has_account(peer)
+        return self._context.archive.has_account(peer) or self._context.tombs.has(peer)
 
     # -- requests ----------------------------------------------------------------------------------
     def _send(self, op: ops.Send) -> None:

@@ -13,6 +13,7 @@ from actorchat.broker.blocks import Blocks
 from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
+from actorchat.broker.eraser import EraserActor
 from actorchat.broker.fan_out import FanOutKeeper
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
@@ -22,6 +23,7 @@ from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.tombs import Tombs
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Conv, Event
@@ -125,6 +127,7 @@ class Broker:
             parts.terms,
             GroupLog(parts.engine),
             Blocks(parts.engine),
+            Tombs(parts.engine),
             parts.group_members_max,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
@@ -160,6 +163,7 @@ class Broker:
             Child("people", PeopleActor, (context, context.census)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
+            Child("eraser", EraserActor, (context,)),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 

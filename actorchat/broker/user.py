@@ -22,6 +22,7 @@ from actorchat.chat.effect import (
     TellReached,
     Trim,
 )
+from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
 from actorchat.chat.event import (
     Attach,
     Confirm,
@@ -39,6 +40,7 @@ from actorchat.chat.event import (
     Unmarked,
     Update,
 )
+from actorchat.chat.gone import GoneHome
 from actorchat.chat.inbox import Inbox
 from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
@@ -87,8 +89,12 @@ class UserActor(EntityActor):
     # -- the machine -------------------------------------------------------------------------------
     def _build(self) -> None:
         archive, owner = self._archive, self._key
+        cursors = self._cursors()
+        if not cursors and self._context.tombs.has(self._user):
+            self._machine = GoneHome(self._user)
+            return
         head, trimmed = archive.user_log(owner)
-        machine = Inbox(self._user, head, trimmed, self._cursors())
+        machine = Inbox(self._user, head, trimmed, cursors)
         for row in archive.rows(self._user, owner, head + 1):
             machine.recall(row.upd, row.pair, row.seq)
         self._machine = machine
@@ -156,6 +162,21 @@ class UserActor(EntityActor):
         event.session.tell(Ended("revoked", "never"))
         return False
 
+    def _end_account(self, event: AccountGone) -> bool:
+        for session in self._machine.sessions():
+            session.tell(Ended("revoked", "never"))
+        self._rebuild()  # as the home of nobody
+        return False
+
+    def _wipe(self, event: WipeHome) -> bool:
+        # What can't be written now is asked for again.
+        if not self._committer.is_full:
+            self._rebuild()
+            for family, start, stop in self._context.tombs.home_ranges(self._user):
+                self._log.delete_range(family, start, stop)
+            self._append((), event.eraser.tell, HomeWiped(self._user))
+        return False
+
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Attach: _may_attach,
         Record: _before_record,
@@ -163,6 +184,8 @@ class UserActor(EntityActor):
         Repeat: _know_recorded,
         Deliver: _before_deliver,
         Confirm: _know_received,
+        AccountGone: _end_account,
+        WipeHome: _wipe,
     }
 
     # -- effects -----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from actorchat.chat.effect import (
     Store,
     TellMarks,
 )
+from actorchat.chat.erasure import AccountGone
 from actorchat.chat.event import (
     ConfirmDue,
     Durable,
@@ -189,6 +190,9 @@ class Conversation:
         other = pair[1] if user == pair[0] else pair[0]
         return [KeepBlock(user, other, spans, event.on, event.session, event.rid)]
 
+    def _on_account_gone(self, event: AccountGone, now_wall_ms: int) -> list[Effect]:
+        return [Restart(f"{event.user} is gone")]
+
     def hides(self, user: str, seq: int) -> bool:
         """Say whether record `seq` is never to be shown to `user`."""
         return bool(self.blocks) and block.hides(self.blocks.get(user, ()), seq)
@@ -279,4 +283,5 @@ class Conversation:
         Reached: _on_reached,
         Fetch: _on_fetch,
         Blocking: _on_blocking,
+        AccountGone: _on_account_gone,
     }

@@ -9,7 +9,9 @@ import msgspec
 
 from actorchat.chat.block import Blocking
 from actorchat.chat.event import Address, Answer, Refused
+from actorchat.chat.signin import Erasing
 from actorchat.limits import BLOCKS_MAX, CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.protocol.ops.account import DeleteAccount
 from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.people import (
     Contact,
@@ -33,6 +35,7 @@ PeopleOp = (
     | Contacts
     | Block
     | Blocks
+    | DeleteAccount
 )
 NOBODY = "there is no such user"
 FLAGS = ("muted", "archived", "pinned")  # the bits of a row, from the lowest
@@ -52,7 +55,7 @@ class ConversationFacts(msgspec.Struct, gc=False):
     """What the store knows of a conversation: `record` is the newest, encoded and opaque.
 
     `unread_senders` are those of the records above the user's read mark, at most
-    `UNREAD_COUNTED_MAX` of them and one more.
+    `UNREAD_COUNTED_MAX` of them and one more. `is_gone`: the other's account has ended.
     """
 
     conv: str
@@ -61,6 +64,7 @@ class ConversationFacts(msgspec.Struct, gc=False):
     unread_senders: list[str]
     marks: dict[str, dict[str, int]]
     flags: int
+    is_gone: bool = False
 
 
 class Card(msgspec.Struct, gc=False):
@@ -75,9 +79,9 @@ class Asked(msgspec.Struct, gc=False):
 
     `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
     many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
-    `Profile` and `Describe`, `is_known` for `Contact`: whether there is such a user; `contacts` for
-    `Contact` and `Contacts`; `is_known` and `blocked`, whom the user blocks, for `Block` and
-    `Blocks`.
+    `Profile` and `Describe`, with `is_gone` if that account has ended; `is_known` for `Contact`:
+    whether there is such a user; `contacts` for it and `Contacts`; `is_known` and `blocked`, whom
+    the user blocks, for `Block` and `Blocks`.
     """
 
     session: Address
@@ -89,6 +93,7 @@ class Asked(msgspec.Struct, gc=False):
     flags: int | None = None
     card: Card | None = None
     is_known: bool = False
+    is_gone: bool = False
     contacts: list[str] = []
     blocked: list[str] = []
 
@@ -137,6 +142,12 @@ class TellConversation(msgspec.Struct, gc=False):
 
     conv: str
     event: Blocking
+
+
+class TellSignIn(msgspec.Struct, gc=False):
+    """Effect: tell the sign-in desk, which has the password checked and answers."""
+
+    event: Erasing
 
 
 class TellWhenDurable(msgspec.Struct, gc=False):
@@ -199,6 +210,7 @@ class PeopleDesk:
                     "unread": min(unread, UNREAD_COUNTED_MAX),
                     "marks": one.marks,
                     **flags_shown(one.flags),
+                    **({"gone": True} if one.is_gone else {}),
                 }
             )
         more = len(shown) < len(event.conversations)
@@ -218,6 +230,9 @@ class PeopleDesk:
         return [KeepFlags(event.session, event.user, op.conv, flags, answer)]
 
     def _on_profile(self, event: Asked, op: Profile) -> list[object]:
+        if event.is_gone:
+            gone = {**card_shown(op.user, Card()), "gone": True}
+            return [TellWhenDurable(event.session, Answer(op.id, gone))]
         if event.card is None:
             return [Refuse(event.session, Refused(op.id, "no_such_user", NOBODY))]
         return [TellWhenDurable(event.session, Answer(op.id, card_shown(op.user, event.card)))]
@@ -261,6 +276,10 @@ class PeopleDesk:
         answer = Answer(op.id, {"blocks": event.blocked})
         return [TellWhenDurable(event.session, answer)]
 
+    def _on_delete_account(self, event: Asked, op: DeleteAccount) -> list[object]:
+        erasing = Erasing(event.session, op.id, event.user, event.device, op.password)
+        return [TellSignIn(erasing)]
+
     _HANDLERS: dict[type, Callable[[Any, Asked, Any], list[object]]] = {
         Devices: _on_devices,
         Rename: _on_rename,
@@ -272,6 +291,7 @@ class PeopleDesk:
         Contacts: _on_contacts,
         Block: _on_block,
         Blocks: _on_blocks,
+        DeleteAccount: _on_delete_account,
     }
 
 

@@ -16,6 +16,7 @@ from actorchat.chat.sighting import (
     BlockChanged,
     Departed,
     Due,
+    Forget,
     LevelChanged,
     SaveLevel,
     SaveSeen,
@@ -368,6 +369,13 @@ class Presence:
         changed = LevelChanged(entry.level, self._apart.blocked(user))
         out.extend(Tell(session, changed) for session in entry.sessions)
 
+    def _on_forget(self, event: Forget, now_s: float, now_wall_ms: int, out: list[Effect]) -> None:
+        entry = self._entries.get(event.user)
+        if entry is not None:
+            entry.sessions.clear()
+            entry.last_seen = 0
+            self._go_offline(event.user, entry, now_s)
+
     _HANDLERS: dict[type, Callable[[Any, Any, float, int, list[Effect]], None]] = {
         Arrived: _on_arrived,
         Departed: _on_departed,
@@ -377,6 +385,7 @@ class Presence:
         Signalled: _on_signalled,
         SetPrivacy: _on_set_privacy,
         BlockChanged: _on_block_changed,
+        Forget: _on_forget,
     }
 
 

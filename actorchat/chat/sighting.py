@@ -78,6 +78,12 @@ class BlockChanged(Event):
     on: bool
 
 
+class Forget(Event):
+    """The account of `user` has ended: nothing is known of them any more."""
+
+    user: str
+
+
 class Due(Event):
     """The tracker's deadline has come."""
 

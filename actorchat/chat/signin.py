@@ -49,7 +49,10 @@ class Attempt(msgspec.Struct, gc=False):
 
 
 class Provisioning(msgspec.Struct, gc=False):
-    """An operator asks for an account, or for a device's token; the rest as in `Attempt`."""
+    """An operator asks for an account, or for a device's token; the rest as in `Attempt`.
+
+    `is_gone`: an account of this name has ended; nobody gets the name again.
+    """
 
     session: Address
     rid: int
@@ -58,6 +61,7 @@ class Provisioning(msgspec.Struct, gc=False):
     device: str | None
     account: Account | None = None
     devices: list[str] = []
+    is_gone: bool = False
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -84,10 +88,22 @@ class PasswordChange(msgspec.Struct, gc=False):
     devices: list[str] = []
 
 
+class Erasing(msgspec.Struct, gc=False):
+    """A user asks for the account to end; `secret` is the password. The rest as in `Attempt`."""
+
+    session: Address
+    rid: int
+    user: str
+    device: str
+    secret: str
+    account: Account | None = None
+    devices: list[str] = []
+
+
 class Verified(msgspec.Struct, gc=False):
     """The hasher has compared an attempt's password."""
 
-    attempt: Attempt | PasswordChange
+    attempt: Attempt | PasswordChange | Erasing
     fits: bool
 
 
@@ -101,7 +117,7 @@ class Hashed(msgspec.Struct, gc=False):
 class HasherLost(msgspec.Struct, gc=False):
     """The hasher failed at a job; nothing was done."""
 
-    job: Attempt | Provisioning | PasswordChange
+    job: Attempt | Provisioning | PasswordChange | Erasing
 
 
 class Tell(msgspec.Struct, gc=False):
@@ -114,7 +130,7 @@ class Tell(msgspec.Struct, gc=False):
 class Verify(msgspec.Struct, gc=False):
     """Effect: compare the attempt's password with `password_hash`; "" stands for a dummy."""
 
-    attempt: Attempt | PasswordChange
+    attempt: Attempt | PasswordChange | Erasing
     password_hash: str
 
 
@@ -160,6 +176,18 @@ class ReplacePassword(msgspec.Struct, gc=False):
     session: Address
     rid: int
     account: Account
+    devices: list[str]
+
+
+class EndAccount(msgspec.Struct, gc=False):
+    """Effect: keep that the account of `user` has ended, and when synced answer the request.
+
+    In the same batch its row, its `devices` and its profile go.
+    """
+
+    session: Address
+    rid: int
+    user: str
     devices: list[str]
 
 
@@ -222,7 +250,7 @@ class SignInDesk:
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
 
-    def _on_password_change(self, event: PasswordChange, now_wall_ms: int) -> list[object]:
+    def _on_password_given(self, event: PasswordChange | Erasing, now_wall_ms: int) -> list[object]:
         wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
         if wait_ms:
             reason = "too many wrong passwords for this user"
@@ -236,6 +264,15 @@ class SignInDesk:
         self._failures.failed(event.user, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
+
+    def _on_right_to_erase(self, event: Erasing, fits: bool) -> list[object]:
+        self._hashing -= 1
+        account = event.account
+        if not fits or account is None or not account.password_hash:
+            refused = Refused(event.rid, "unauthenticated", "the password is wrong")
+            return [Tell(event.session, refused)]
+        self._failures.succeeded(event.user)
+        return [EndAccount(event.session, event.rid, event.user, event.devices)]
 
     def _on_old_password(self, event: PasswordChange, fits: bool) -> list[object]:
         """Go on with a change of password; its place among the hashes is kept if it goes on."""
@@ -263,6 +300,8 @@ class SignInDesk:
     def _on_verified(self, event: Verified, now_wall_ms: int) -> list[object]:
         if isinstance(event.attempt, PasswordChange):
             return self._on_old_password(event.attempt, event.fits)
+        if isinstance(event.attempt, Erasing):
+            return self._on_right_to_erase(event.attempt, event.fits)
         self._hashing -= 1
         attempt = event.attempt
         account = attempt.account
@@ -277,6 +316,8 @@ class SignInDesk:
         if not is_name(event.user) or (event.device is not None and not is_name(event.device)):
             reason = "a name is 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
             return [Tell(event.session, Refused(event.rid, "bad_request", reason))]
+        if event.is_gone:
+            return [self._exists(event)]
         if event.password is not None:
             if event.account is not None:
                 return [self._exists(event)]
@@ -293,7 +334,9 @@ class SignInDesk:
         provisioning = event.provisioning
         if isinstance(provisioning, PasswordChange):
             return self._on_new_password(provisioning, event.password_hash)
-        if provisioning.account is not None:  # made by somebody else while this one was hashed
+        if (
+            provisioning.account is not None or provisioning.is_gone
+        ):  # made by somebody else while this one was hashed
             return [self._exists(provisioning)]
         account = Account(provisioning.user, now_wall_ms, event.password_hash)
         return self._provide(provisioning, account)
@@ -322,7 +365,7 @@ class SignInDesk:
             self._failures.give_back(job.user)
             refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
-        if isinstance(job, PasswordChange):
+        if isinstance(job, PasswordChange | Erasing):
             self._failures.give_back(job.user)
         return [Tell(job.session, Refused(job.rid, "unavailable", reason, "after"))]
 
@@ -333,7 +376,8 @@ class SignInDesk:
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[object]]] = {
         Attempt: _on_attempt,
-        PasswordChange: _on_password_change,
+        PasswordChange: _on_password_given,
+        Erasing: _on_password_given,
         Verified: _on_verified,
         Provisioning: _on_provisioning,
         Hashed: _on_hashed,

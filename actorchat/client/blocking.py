@@ -256,6 +256,10 @@ class Chat(BlockingGroupCalls, BlockingBlockCalls):
         """Drop `user` from the user's contacts."""
         self._run(self._chat.remove_contact(user))
 
+    def delete_account(self, password: str) -> None:
+        """End the user's account for good, as the asyncio face does."""
+        self._run(self._chat.delete_account(password))
+
     def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
         """Change the user's password, as the asyncio face does."""
         self._run(self._chat.change_password(old, new, revoke_others=revoke_others))

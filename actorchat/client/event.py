@@ -17,6 +17,7 @@ from actorchat.protocol.ops import (
     Contact,
     Contacts,
     Conversations,
+    DeleteAccount,
     Describe,
     Devices,
     Flag,
@@ -56,6 +57,7 @@ Request = (
     | Contacts
     | Block
     | Blocks
+    | DeleteAccount
 )
 
 

@@ -31,11 +31,12 @@ class DeviceInfo(Struct, frozen=True):
 
 
 class Profile(Struct, frozen=True):
-    """What a user says of oneself; both texts may be empty."""
+    """What a user says of oneself; both texts may be empty. `gone`: the account has ended."""
 
     user: str
     title: str
     about: str
+    gone: bool = False
 
 
 class ContactsAnswer(Struct):
@@ -53,7 +54,7 @@ class Flags(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """One line of the list: `unread` is counted up to 100."""
+    """One line of the list: `unread` is counted up to 100. `gone`: that account has ended."""
 
     conv: str
     head: int
@@ -61,6 +62,7 @@ class Conversation(Struct, frozen=True):
     unread: int
     marks: dict[str, Marks]
     flags: Flags
+    gone: bool = False
 
 
 class DevicesAnswer(Struct):
@@ -80,12 +82,14 @@ class Line(Struct):
     muted: bool
     archived: bool
     pinned: bool
+    gone: bool = False
 
     def conversation(self) -> Conversation:
         """Return what the application gets."""
         last = Entry(self.last.sender, self.last.seq, self.last.ts, self.last.cid, self.last.body)
         flags = Flags(self.muted, self.archived, self.pinned)
-        return Conversation(self.conv, self.head, last, self.unread, self.marks, flags)
+        counts = (self.head, last, self.unread)
+        return Conversation(self.conv, *counts, self.marks, flags, self.gone)
 
 
 class ConversationsAnswer(Struct):
@@ -166,6 +170,15 @@ class PeopleCalls:
     async def remove_contact(self, user: str) -> None:
         """Drop `user` from the user's contacts."""
         await self._ask(ops.Contact(0, user, keep=False))
+
+    async def delete_account(self, password: str) -> None:
+        """End the user's account for good; then this session and all others end.
+
+        Raises:
+            Refusal: `unauthenticated`: the password is wrong; `rate_limited`: too often.
+            ConnectionLost: Whether it was done is unknown; signing in again tells.
+        """
+        await self._ask(ops.DeleteAccount(0, password))
 
     async def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
         """Change the user's password; with `revoke_others` all other devices are signed out.

@@ -53,13 +53,14 @@ PROFILE = b"B"
 CONTACT = b"Q"
 HIDDEN = b"Z"
 BLOCKED = b"a"
+GONE = b"b"
 META = b"#"
 STATE_KINDS = frozenset(
     (
         *(ACCOUNT, DEVICE, CURSOR, USER_LOG, RECEIVED, MARKS, MEMBERS),
         *(GROUP, MEMBER, LINK, PRESENCE),
         *(INDEX, FLAGS, SEEN, TITLE, PROFILE, CONTACT, META),
-        *(HIDDEN, BLOCKED),
+        *(HIDDEN, BLOCKED, GONE),
     )
 )
 

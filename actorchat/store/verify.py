@@ -197,15 +197,22 @@ class _StateCheck:
 
     def __init__(self) -> None:
         self._group = b""
+        self._account = b""
 
     def __call__(self, key: bytes, value: bytes) -> str | None:
         owner, kind, _ = keys.parse_state_key(key)
         if kind == keys.GROUP:
             self._group = owner
+        elif kind == keys.ACCOUNT:
+            self._account = owner
         elif kind in {keys.MEMBER, keys.LINK} and owner != self._group:
             return "belongs to a group that has no row"
         elif kind == keys.PRESENCE:
             keys.unpack_presence(value)
+        elif kind == keys.GONE:
+            keys.unpack_position(value)
+            if owner == self._account:
+                return "an account that has ended is there"
         elif kind == keys.HIDDEN:
             keys.unpack_spans(value)
         return _check_format(key, value)

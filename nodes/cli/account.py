@@ -64,7 +64,7 @@ def add(
 
         password = secrets.token_urlsafe(PASSWORD_BYTES)
     else:
-        password = _password(password_file, confirm=True)
+        password = read_password(password_file, confirm=True)
     device = new_device()
 
     async def make() -> Login:
@@ -100,7 +100,7 @@ def login(
     from nodes.cli.wire import AGENT, curve_identity, reach, run_async
 
     _check_name(name)
-    password = _password(password_file, confirm=False)
+    password = read_password(password_file, confirm=False)
     address = server_address(server, data)
     credentials = Credentials(address)
     known = credentials.logins.get(name)
@@ -222,7 +222,7 @@ def passwd(
         old, _, rest = text.partition("\n")
         new = rest.split("\n", 1)[0]
     else:
-        old = _password(None, confirm=False)
+        old = read_password(None, confirm=False)
         new = str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
     if not new:
         raise CommandFailed(Exit.USAGE, "no_password", "the new password is empty")
@@ -248,7 +248,8 @@ def _check_name(name: str) -> None:
         raise typer.BadParameter(f"{name!r} is no name: 1 to 64 of a-z 0-9 . _ -, ends a-z 0-9")
 
 
-def _password(file: Path | None, *, confirm: bool) -> str:
+def read_password(file: Path | None, *, confirm: bool) -> str:
+    """Return the first line of `file`, - being standard input; or ask for it."""
     if file is not None:
         text = sys.stdin.readline() if str(file) == "-" else file.read_text(encoding="utf-8")
         password = text.split("\n", 1)[0].rstrip("\r")

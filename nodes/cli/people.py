@@ -100,7 +100,8 @@ def profile(
     if json:
         say_json(msgspec.to_builtins(found))
     else:
-        say_table(("user", "title", "about"), [(found.user, found.title, found.about)])
+        title = "(deleted account)" if found.gone else found.title
+        say_table(("user", "title", "about"), [(found.user, title, found.about)])
 
 
 def contacts(
@@ -146,7 +147,7 @@ def conversations(
         return
     rows = [
         (
-            one.conv,
+            f"{one.conv} (deleted account)" if one.gone else one.conv,
             one.unread or "",
             _when(one.last.ts),
             f"{one.last.sender}: {_short(one.last.text)}",

@@ -17,6 +17,7 @@ from actorchat.protocol.ops import (
     Contact,
     Contacts,
     Conversations,
+    DeleteAccount,
     Describe,
     Devices,
     Failure,
@@ -162,6 +163,7 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Contacts: st.builds(Contacts, request_ids),
     Block: st.builds(Block, request_ids, names, st.booleans()),
     Blocks: st.builds(Blocks, request_ids),
+    DeleteAccount: st.builds(DeleteAccount, request_ids, secrets),
     Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }

@@ -7,6 +7,7 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.account import DeleteAccount
 from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
@@ -77,6 +78,7 @@ ClientOp = (
     | Flag
     | Block
     | Blocks
+    | DeleteAccount
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -110,6 +112,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "flag": Flag,
     "block": Block,
     "blocks": Blocks,
+    "delete_account": DeleteAccount,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -137,6 +140,7 @@ __all__ = [
     "ClientOp",
     "Contact",
     "Contacts",
+    "DeleteAccount",
     "Conversations",
     "Describe",
     "Devices",

@@ -9,6 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from actorchat.limits import ABOUT_CHARS_MAX, CONVERSATIONS_PAGE_MAX, TITLE_CHARS_MAX
+from actorchat.protocol.ops.account import DeleteAccount
 from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.field import Name, NewSecret, RequestId, Secret
 
@@ -118,5 +119,5 @@ class Contacts(Struct, tag_field="op", tag="contacts", gc=False):
 
 PEOPLE_OPS = (
     *(Devices, Rename, Conversations, Flag, Profile, Describe, Contact, Contacts),
-    *(Block, Blocks),
+    *(Block, Blocks, DeleteAccount),
 )

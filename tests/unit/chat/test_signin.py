@@ -17,6 +17,8 @@ from actorchat.chat.signin import (
     WRONG,
     Attempt,
     DropDevice,
+    EndAccount,
+    Erasing,
     Hashed,
     HasherLost,
     HashPassword,
@@ -342,3 +344,30 @@ def test_change_whose_hash_was_lost_may_be_tried_again() -> None:
     play = play << refused("unavailable", "the password could not be checked", "after")
     assert play
     assert play.machine.hashes_under_way == 0
+
+
+# -- the end of an account ---------------------------------------------------------------------
+def test_account_ends_for_who_knows_the_password() -> None:
+    event = Erasing(SESSION, 7, "ann", "phone", "secret", ANN, ["phone", "web"])
+    play = desk() >> event << Verify(event, "hash of secret")
+    play = play >> Verified(event, True) << EndAccount(SESSION, 7, "ann", ["phone", "web"])
+    assert play.machine.hashes_under_way == 0
+
+
+def test_account_stays_for_who_does_not() -> None:
+    event = Erasing(SESSION, 7, "ann", "phone", "wrong", ANN)
+    wrong = Tell(SESSION, Refused(7, "unauthenticated", "the password is wrong"))
+    play = desk()
+    for _ in range(SIGN_IN_FAILURES_PER_MINUTE):
+        play = play >> event << Verify(event, "hash of secret") >> Verified(event, False) << wrong
+    (effect,) = play.machine.handle(event, play.now)
+    assert effect.event.code == "rate_limited"
+
+
+def test_name_of_an_account_that_ended_is_taken() -> None:
+    exists = refused("exists", "there is such a user")
+    assert desk() >> Provisioning(SESSION, 7, "ann", None, None, is_gone=True) << exists
+    new = Provisioning(SESSION, 7, "ann", "secret", None)
+    play = desk() >> new << HashPassword(new)
+    new.is_gone = True
+    assert play >> Hashed(new, "h") << exists
