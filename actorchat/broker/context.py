@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from actorchat.broker.census import Census
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
+    from actorchat.broker.memberships import Memberships
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
     from actorchat.broker.tombs import Tombs
@@ -54,6 +55,7 @@ class Context:
     groups: GroupLog
     blocks: Blocks
     tombs: Tombs
+    memberships: Memberships
     group_members_max: int = GROUP_MEMBERS_MAX
     router: Router = field(init=False)
     trackers: Trackers = field(init=False)

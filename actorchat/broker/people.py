@@ -26,6 +26,7 @@ from actorchat.errors import MailboxFull
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
 from actorchat.protocol.ops.block import Block, Blocks
+from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -83,6 +84,8 @@ class PeopleActor(Actor):
         elif isinstance(op, Contact | Contacts):
             event.contacts = census.contacts(user)
             event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)
+        elif isinstance(op, Groups):
+            event.groups = self._context.memberships.groups(user)
         elif isinstance(op, Block | Blocks):
             event.blocked = self._context.blocks.blocked(user)
             event.is_known = isinstance(op, Block) and self._context.archive.has_account(op.user)

@@ -208,6 +208,7 @@ class SessionActor(Actor):
     def _change_password(self, op: ops.Password) -> None:
         user, device = self._machine.user, self._machine.device
         change = PasswordChange(self.ref, op.id, user, device, op.old, op.new, op.revoke_others)
+        change.keep = op.keep
         self._tell_authenticator(change, op.id)
 
     def _ask_people(self, op: Any) -> None:

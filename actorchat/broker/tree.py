@@ -19,6 +19,7 @@ from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing
 from actorchat.broker.log_writer import LogWriter
+from actorchat.broker.memberships import Memberships
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
@@ -115,6 +116,7 @@ class Broker:
         system = parts.system
         log = LogWriter(parts.engine, parts.syncer, parts.call_soon, parts.on_fatal)
         archive = Archive(parts.engine)
+        groups = GroupLog(parts.engine)
         self.context = context = Context(
             system,
             parts.clock,
@@ -125,9 +127,10 @@ class Broker:
             parts.token_source,
             parts.entity_idle_s,
             parts.terms,
-            GroupLog(parts.engine),
+            groups,
             Blocks(parts.engine),
             Tombs(parts.engine),
+            Memberships(parts.engine, archive, groups),
             parts.group_members_max,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)

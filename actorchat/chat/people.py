@@ -10,9 +10,16 @@ import msgspec
 from actorchat.chat.block import Blocking
 from actorchat.chat.event import Address, Answer, Refused
 from actorchat.chat.signin import Erasing
-from actorchat.limits import BLOCKS_MAX, CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.limits import (
+    BLOCKS_MAX,
+    CONTACTS_MAX,
+    GROUPS_PAGE_MAX,
+    HISTORY_PAGE_BYTES_MAX,
+    UNREAD_COUNTED_MAX,
+)
 from actorchat.protocol.ops.account import DeleteAccount
 from actorchat.protocol.ops.block import Block, Blocks
+from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -36,6 +43,7 @@ PeopleOp = (
     | Block
     | Blocks
     | DeleteAccount
+    | Groups
 )
 NOBODY = "there is no such user"
 FLAGS = ("muted", "archived", "pinned")  # the bits of a row, from the lowest
@@ -81,7 +89,7 @@ class Asked(msgspec.Struct, gc=False):
     many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
     `Profile` and `Describe`, with `is_gone` if that account has ended; `is_known` for `Contact`:
     whether there is such a user; `contacts` for it and `Contacts`; `is_known` and `blocked`, whom
-    the user blocks, for `Block` and `Blocks`.
+    the user blocks, for `Block` and `Blocks`; `groups`, all of them in order, for `Groups`.
     """
 
     session: Address
@@ -96,6 +104,7 @@ class Asked(msgspec.Struct, gc=False):
     is_gone: bool = False
     contacts: list[str] = []
     blocked: list[str] = []
+    groups: list[str] = []
 
 
 class KeepCard(msgspec.Struct, gc=False):
@@ -276,6 +285,12 @@ class PeopleDesk:
         answer = Answer(op.id, {"blocks": event.blocked})
         return [TellWhenDurable(event.session, answer)]
 
+    def _on_groups(self, event: Asked, op: Groups) -> list[object]:
+        left = [group for group in event.groups if op.after is None or group > op.after]
+        page, more = left[:GROUPS_PAGE_MAX], len(left) > GROUPS_PAGE_MAX
+        ok: dict[str, object] = {"groups": page, "more": more}
+        return [TellWhenDurable(event.session, Answer(op.id, ok))]
+
     def _on_delete_account(self, event: Asked, op: DeleteAccount) -> list[object]:
         erasing = Erasing(event.session, op.id, event.user, event.device, op.password)
         return [TellSignIn(erasing)]
@@ -291,6 +306,7 @@ class PeopleDesk:
         Contacts: _on_contacts,
         Block: _on_block,
         Blocks: _on_blocks,
+        Groups: _on_groups,
         DeleteAccount: _on_delete_account,
     }
 

@@ -75,7 +75,10 @@ class Revocation(msgspec.Struct, gc=False):
 
 
 class PasswordChange(msgspec.Struct, gc=False):
-    """A user asks for another password; `secret` is the old one. The rest as in `Attempt`."""
+    """A user asks for another password; `secret` is the old one. The rest as in `Attempt`.
+
+    `keep` are devices that stay signed in if it `revokes_others`.
+    """
 
     session: Address
     rid: int
@@ -86,6 +89,7 @@ class PasswordChange(msgspec.Struct, gc=False):
     revokes_others: bool
     account: Account | None = None
     devices: list[str] = []
+    keep: list[str] = []
 
 
 class Erasing(msgspec.Struct, gc=False):
@@ -288,7 +292,8 @@ class SignInDesk:
         account = event.account
         assert account is not None
         changed = Account(account.user, account.created_at_wall_ms, password_hash)
-        others = [device for device in event.devices if device != event.device]
+        kept = {event.device, *event.keep}
+        others = [device for device in event.devices if device not in kept]
         devices = others if event.revokes_others else []
         return [ReplacePassword(event.session, event.rid, changed, devices)]
 

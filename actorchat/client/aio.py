@@ -16,6 +16,7 @@ from actorchat.client.block import BlockCalls
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
+from actorchat.client.export import ExportCalls
 from actorchat.client.feed import Feed
 from actorchat.client.group import GroupCalls
 from actorchat.client.machine import Options
@@ -104,7 +105,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls, BlockCalls):
+class Chat(GroupCalls, PeopleCalls, BlockCalls, ExportCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
@@ -280,6 +281,9 @@ class Chat(GroupCalls, PeopleCalls, BlockCalls):
         """Tell the server that the user read the conversation with `conv` up to `seq`."""
         check_peer(conv)
         self._shell.handle(event.MarkRead(conv, seq))
+
+    def _own_name(self) -> str:
+        return self._machine.identity.user
 
     async def history(
         self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50

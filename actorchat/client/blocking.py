@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
 from actorchat.client.blocking_block import BlockingBlockCalls
+from actorchat.client.blocking_export import BlockingExportCalls
 from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
@@ -35,7 +36,7 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     return Chat(aio.connect(address, user=user, device=device, **options))
 
 
-class Chat(BlockingGroupCalls, BlockingBlockCalls):
+class Chat(BlockingGroupCalls, BlockingBlockCalls, BlockingExportCalls):
     """The asyncio `Chat`, method for method, but that each call waits for its result."""
 
     def __init__(self, chat: aio.Chat) -> None:
@@ -260,9 +261,11 @@ class Chat(BlockingGroupCalls, BlockingBlockCalls):
         """End the user's account for good, as the asyncio face does."""
         self._run(self._chat.delete_account(password))
 
-    def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
+    def change_password(
+        self, old: str, new: str, *, revoke_others: bool = False, keep: Sequence[str] = ()
+    ) -> None:
         """Change the user's password, as the asyncio face does."""
-        self._run(self._chat.change_password(old, new, revoke_others=revoke_others))
+        self._run(self._chat.change_password(old, new, revoke_others=revoke_others, keep=keep))
 
     def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""

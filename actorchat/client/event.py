@@ -22,6 +22,7 @@ from actorchat.protocol.ops import (
     Devices,
     Flag,
     Group,
+    Groups,
     History,
     Password,
     Privacy,
@@ -58,6 +59,7 @@ Request = (
     | Block
     | Blocks
     | DeleteAccount
+    | Groups
 )
 
 

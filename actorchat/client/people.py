@@ -4,6 +4,7 @@ Must not know how questions are asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -180,11 +181,15 @@ class PeopleCalls:
         """
         await self._ask(ops.DeleteAccount(0, password))
 
-    async def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
-        """Change the user's password; with `revoke_others` all other devices are signed out.
+    async def change_password(
+        self, old: str, new: str, *, revoke_others: bool = False, keep: Sequence[str] = ()
+    ) -> None:
+        """Change the user's password; with `revoke_others` others are signed out.
+
+        These are all devices but this one and those of `keep`.
 
         Raises:
             Refusal: `unauthenticated`: the old one is wrong; `rate_limited`: too often.
             ConnectionLost: Whether it was done is unknown.
         """
-        await self._ask(ops.Password(0, old, new, revoke_others))
+        await self._ask(ops.Password(0, old, new, revoke_others, list(keep)))

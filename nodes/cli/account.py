@@ -230,12 +230,9 @@ def passwd(
     async def ask() -> str:
         user, chat = as_user(server, data, as_, ack="manual", timeout_s=timeout)
         async with chat:
-            await chat.change_password(old, new)
-            if revoke_others:
-                mine = Credentials(server_address(server, data)).choose(user)[1]
-                for one in await chat.devices():
-                    if one.device not in {mine.device, mine.errand_device}:
-                        await chat.revoke(one.device)
+            mine = Credentials(server_address(server, data)).choose(user)[1]
+            keep = [mine.device, mine.errand_device]
+            await chat.change_password(old, new, revoke_others=revoke_others, keep=keep)
         return user
 
     note(f"{run_async(ask())} has another password")

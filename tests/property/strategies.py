@@ -23,6 +23,7 @@ from actorchat.protocol.ops import (
     Failure,
     Flag,
     Group,
+    Groups,
     Hello,
     History,
     Mark,
@@ -162,9 +163,12 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Contact: st.builds(Contact, request_ids, names, st.booleans()),
     Contacts: st.builds(Contacts, request_ids),
     Block: st.builds(Block, request_ids, names, st.booleans()),
+    Groups: st.builds(Groups, request_ids, st.none() | names),
     Blocks: st.builds(Blocks, request_ids),
     DeleteAccount: st.builds(DeleteAccount, request_ids, secrets),
-    Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
+    Password: st.builds(
+        Password, request_ids, secrets, secrets, st.booleans(), st.lists(names, max_size=16)
+    ),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from actorchat.protocol.ops.account import DeleteAccount
 from actorchat.protocol.ops.block import Block, Blocks
-from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
+from actorchat.protocol.ops.group import AnyChange, Change, Group, Groups, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.people import (
@@ -79,6 +79,7 @@ ClientOp = (
     | Block
     | Blocks
     | DeleteAccount
+    | Groups
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -113,6 +114,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "block": Block,
     "blocks": Blocks,
     "delete_account": DeleteAccount,
+    "groups": Groups,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -147,6 +149,7 @@ __all__ = [
     "Failure",
     "Flag",
     "Group",
+    "Groups",
     "Hello",
     "History",
     "Invalid",

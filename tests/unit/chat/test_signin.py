@@ -371,3 +371,14 @@ def test_name_of_an_account_that_ended_is_taken() -> None:
     play = desk() >> new << HashPassword(new)
     new.is_gone = True
     assert play >> Hashed(new, "h") << exists
+
+
+def test_devices_that_are_kept_stay_signed_in() -> None:
+    devices = ["phone", "web", "old"]
+    change = PasswordChange(
+        SESSION, 7, "ann", "phone", "secret", "new", True, ANN, devices, keep=["web"]
+    )
+    play = desk() >> change << Verify(change, "hash of secret")
+    play = play >> Verified(change, True) << HashPassword(change)
+    (effect,) = play.machine.handle(Hashed(change, "h"), 0)
+    assert effect.devices == ["old"]
