@@ -99,6 +99,7 @@ TRACEBACK_CHARS_MAX = 8_192  # of a crash, as text; a deep recursion prints mega
 # -- sign-in ----------------------------------------------------------------------------------
 HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on two cores
 SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
+SOURCE_FAILURES_PER_MINUTE = 100  # from an address; more than HASHES_QUEUED_MAX, all of them right
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
 DEVICES_MAX = 10  # devices of a user that may sign in; the command line is two of them
 TITLE_CHARS_MAX = 64  # how a device, or a user, is shown

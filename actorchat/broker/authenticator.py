@@ -31,7 +31,7 @@ from actorchat.chat.signin import (
     Verified,
     Verify,
 )
-from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX
+from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX, SOURCE_FAILURES_PER_MINUTE
 from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class AuthenticatorActor(Actor):
     """The sign-in desk of a node. One a node, under the name `authenticator`.
 
     Args:
-        operator_key, hashes_queued_max, devices_max: As in `SignInDesk`.
+        operator_key, hashes_queued_max, devices_max: As in `SignInDesk`, and so the last.
         hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
     """
 
@@ -57,10 +57,13 @@ class AuthenticatorActor(Actor):
         hashes_queued_max: int,
         hashers: list[Any],
         devices_max: int = DEVICES_MAX,
+        source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE,
     ) -> None:
         super().__init__()
         self._context = context
-        self._desk = SignInDesk(operator_key, hashes_queued_max, devices_max)
+        self._desk = SignInDesk(
+            operator_key, hashes_queued_max, devices_max, source_failures_per_minute
+        )
         self._hashers = hashers
         self._next_hasher = 0
 

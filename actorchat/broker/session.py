@@ -45,6 +45,7 @@ from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.people import Asked
 from actorchat.chat.session import PRESENCE_EVENTS, Session
 from actorchat.chat.signin import Attempt, PasswordChange, Provisioning, Revocation
+from actorchat.chat.source import source_of
 from actorchat.errors import MailboxFull
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
@@ -69,6 +70,11 @@ NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; neve
 
 class Connection(Protocol):
     """What a session needs of its connection; the gateways' `Outlet`."""
+
+    @property
+    def source(self) -> str:
+        """The address it comes from, without a port; empty if it has none."""
+        ...
 
     def push(self, payload: bytes) -> None:
         """Send what answers nothing."""
@@ -232,6 +238,7 @@ class SessionActor(Actor):
 
     def _check_secret(self, effect: CheckSecret) -> None:
         attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
+        attempt.source = source_of(self._connection.source)
         if not self._reach_authenticator(attempt):
             self.ref.tell(SignInRefused("busy", BUSY, "after", 1_000))
 

@@ -33,6 +33,7 @@ from actorchat.limits import (
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
+    SOURCE_FAILURES_PER_MINUTE,
     STORE_TICK_S,
 )
 
@@ -101,6 +102,7 @@ class Parts:
     operator_key: str
     hashes_queued_max: int = HASHES_QUEUED_MAX
     devices_max: int = DEVICES_MAX
+    source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE
     token_source: Callable[[], str]
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
@@ -151,6 +153,7 @@ class Broker:
             parts.hashes_queued_max,
             hashers,
             parts.devices_max,
+            parts.source_failures_per_minute,
         )
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these

@@ -19,13 +19,12 @@ from actorchat.chat.event import (
     SignedInOperator,
     SignInRefused,
 )
-from actorchat.chat.throttle import Throttle
+from actorchat.chat.source import Guesses
 from actorchat.ids import is_name
 from actorchat.limits import (
     DEVICES_MAX,
     HASHES_QUEUED_MAX,
-    SIGN_IN_BUCKETS_MAX,
-    SIGN_IN_FAILURES_PER_MINUTE,
+    SOURCE_FAILURES_PER_MINUTE,
 )
 
 TOO_MANY = "the user has as many devices as may be; revoke one first"
@@ -35,7 +34,8 @@ WRONG = SignInRefused("unauthenticated", "wrong user, device or secret", "never"
 class Attempt(msgspec.Struct, gc=False):
     """A session asks to sign in; the shell fills in the rest from the store.
 
-    `devices` are those that may sign in already, as of when the password was found right.
+    `devices` are those that may sign in already, as of when the password was found right. `source`
+    is where it comes from (`source_of`).
     """
 
     session: Address
@@ -46,6 +46,7 @@ class Attempt(msgspec.Struct, gc=False):
     account: Account | None = None
     known_device: Device | None = None
     devices: list[str] = []
+    source: str = ""
 
 
 class Provisioning(msgspec.Struct, gc=False):
@@ -209,18 +210,19 @@ class SignInDesk:
         devices_max: How many devices of a user may sign in; one more is refused.
     """
 
-    __slots__ = ("_devices_max", "_failures", "_hashes_queued_max", "_hashing", "_operator_key")
+    __slots__ = ("_devices_max", "_guesses", "_hashes_queued_max", "_hashing", "_operator_key")
 
     def __init__(
         self,
         operator_key: str,
         hashes_queued_max: int = HASHES_QUEUED_MAX,
         devices_max: int = DEVICES_MAX,
+        source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE,
     ) -> None:
         self._devices_max = devices_max
         self._operator_key = operator_key
         self._hashes_queued_max = hashes_queued_max
-        self._failures = Throttle(SIGN_IN_FAILURES_PER_MINUTE, SIGN_IN_BUCKETS_MAX)
+        self._guesses = Guesses(source_failures_per_minute)
         self._hashing = 0
 
     @property
@@ -241,23 +243,21 @@ class SignInDesk:
             if token_fits(event.known_device, event.secret):
                 return [Tell(event.session, SignedIn(event.user, event.device))]
             return [Tell(event.session, WRONG)]
-        wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
+        wait_ms, reason = self._guesses.wait_ms(event.user, event.source, now_wall_ms)
         if wait_ms:
-            reason = "too many wrong passwords for this user"
             refused = SignInRefused("rate_limited", reason, "after", wait_ms)
             return [Tell(event.session, refused)]
         if self._hashing >= self._hashes_queued_max:
             refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
             return [Tell(event.session, refused)]
         self._hashing += 1
-        self._failures.failed(event.user, now_wall_ms)
+        self._guesses.failed(event.user, event.source, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
 
     def _on_password_given(self, event: PasswordChange | Erasing, now_wall_ms: int) -> list[object]:
-        wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
+        wait_ms, reason = self._guesses.wait_ms(event.user, None, now_wall_ms)
         if wait_ms:
-            reason = "too many wrong passwords for this user"
             refused = Refused(event.rid, "rate_limited", reason, "after", "none", wait_ms)
             return [Tell(event.session, refused)]
         if self._hashing >= self._hashes_queued_max:
@@ -265,7 +265,7 @@ class SignInDesk:
             refused = Refused(event.rid, "busy", reason, "after", "none", 1_000)
             return [Tell(event.session, refused)]
         self._hashing += 1
-        self._failures.failed(event.user, now_wall_ms)
+        self._guesses.failed(event.user, None, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
 
@@ -275,7 +275,7 @@ class SignInDesk:
         if not fits or account is None or not account.password_hash:
             refused = Refused(event.rid, "unauthenticated", "the password is wrong")
             return [Tell(event.session, refused)]
-        self._failures.succeeded(event.user)
+        self._guesses.succeeded(event.user, None)
         return [EndAccount(event.session, event.rid, event.user, event.devices)]
 
     def _on_old_password(self, event: PasswordChange, fits: bool) -> list[object]:
@@ -285,7 +285,7 @@ class SignInDesk:
             self._hashing -= 1
             refused = Refused(event.rid, "unauthenticated", "the old password is wrong")
             return [Tell(event.session, refused)]
-        self._failures.succeeded(event.user)
+        self._guesses.succeeded(event.user, None)
         return [HashPassword(event)]
 
     def _on_new_password(self, event: PasswordChange, password_hash: str) -> list[object]:
@@ -298,9 +298,16 @@ class SignInDesk:
         return [ReplacePassword(event.session, event.rid, changed, devices)]
 
     def _operator(self, event: Attempt, now_wall_ms: int) -> list[object]:
+        wait_ms, reason = self._guesses.wait_ms(None, event.source, now_wall_ms)
+        if wait_ms:
+            refused = SignInRefused("rate_limited", reason, "after", wait_ms)
+            return [Tell(event.session, refused)]
         key = self._operator_key
         fits = compare_digest(key.encode(), event.secret.encode("utf-8", "surrogatepass"))
-        return [Tell(event.session, SignedInOperator() if fits and key else WRONG)]
+        if fits and key:
+            return [Tell(event.session, SignedInOperator())]
+        self._guesses.failed(None, event.source, now_wall_ms)
+        return [Tell(event.session, WRONG)]
 
     def _on_verified(self, event: Verified, now_wall_ms: int) -> list[object]:
         if isinstance(event.attempt, PasswordChange):
@@ -312,7 +319,7 @@ class SignInDesk:
         account = attempt.account
         if not event.fits or account is None or not account.password_hash:
             return [Tell(attempt.session, WRONG)]
-        self._failures.succeeded(attempt.user)
+        self._guesses.succeeded(attempt.user, attempt.source)
         if self._is_too_many(attempt.device, attempt.devices):
             return [Tell(attempt.session, SignInRefused("too_many_devices", TOO_MANY))]
         return [IssueToken(attempt.session, attempt.user, attempt.device, None, None)]
@@ -367,11 +374,11 @@ class SignInDesk:
         job = event.job
         reason = "the password could not be checked"
         if isinstance(job, Attempt):
-            self._failures.give_back(job.user)
+            self._guesses.give_back(job.user, job.source)
             refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
         if isinstance(job, PasswordChange | Erasing):
-            self._failures.give_back(job.user)
+            self._guesses.give_back(job.user, None)
         return [Tell(job.session, Refused(job.rid, "unavailable", reason, "after"))]
 
     def _on_revocation(self, event: Revocation, now_wall_ms: int) -> list[object]:
