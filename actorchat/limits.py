@@ -68,6 +68,7 @@ DEAD_AFTER_PINGS = 2.5  # silence of so many ping intervals: two pings went unan
 
 # -- conversations ----------------------------------------------------------------------------
 IDEMPOTENCE_WINDOW = 64  # client ids kept in memory, in two generations; the store has the rest
+HOME_FULL_WAIT_S = 0.2  # after which a conversation tries again to reach a home that was full
 FAN_OUT_SWEEP_S = 2.0  # how often the log is searched for debts that nobody sees to ...
 FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, at 1 µs each
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked

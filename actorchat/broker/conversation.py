@@ -5,6 +5,7 @@ Must not know how anything is stored or delivered.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.broker.entity import IDLE_CHECK
@@ -43,7 +44,8 @@ from actorchat.chat.event import (
     Repeat,
 )
 from actorchat.chat.sighting import BlockChanged
-from actorchat.limits import CATCH_UP_PAGE_UPDATES
+from actorchat.errors import MailboxFull, Outcome
+from actorchat.limits import CATCH_UP_PAGE_UPDATES, ENTITY_MAILBOX_MAX, HOME_FULL_WAIT_S
 from actorchat.protocol import codec
 from actorchat.store import keys
 
@@ -98,7 +100,25 @@ class ConversationActor(SequenceActor):
         """Begin anew, behind all records that are still on their way to the home of the pair."""
         self._generation = -1
         self._held = []
-        self._home.tell(Join(self._me))
+        self._ask_home()
+
+    def _ask_home(self) -> None:
+        try:
+            self._home.tell(Join(self._me))
+        except MailboxFull:
+            self._wait_for_home()
+
+    def _wait_for_home(self) -> None:
+        """Begin anew a little later: the home did not take what it had to."""
+        self._generation = -1
+        if self._held is None:
+            self._held = []
+        self.send_after(HOME_FULL_WAIT_S, HomeLost(), key=HomeLost)
+
+    def _overrun(self, post: Post, full: MailboxFull) -> None:
+        """Refuse what the home did not take; its seq is given out again, from the log."""
+        post.session.tell(_busy(post.rid, full, "none"))
+        self._wait_for_home()
 
     def _hold(self, event: Any) -> None:
         """Keep `event` until the log may be read; then build the machine and go on."""
@@ -108,13 +128,17 @@ class ConversationActor(SequenceActor):
         kind = type(event)
         if kind is Joined:
             self._rebuild()
+            if self._generation < 0:
+                return  # the home is full again
             self._released, self._held = self._held, None
             # Those that wait here are answered, too, should this actor crash on the way.
             while self._released:
                 self.on_receive(self._released[0])
                 del self._released[0]
         elif kind is HomeLost:
-            self._home.tell(Join(self._me))
+            self._ask_home()
+        elif kind is Post and len(self._held) >= ENTITY_MAILBOX_MAX:
+            event.session.tell(_busy(event.rid, MailboxFull(), "none"))
         elif kind is not OutOfOrder:  # which spoke of the machine that is given up
             self._held.append(event)
 
@@ -180,23 +204,26 @@ class ConversationActor(SequenceActor):
             recipient = self._away
             is_own = post.sender == pair[0]  # of the user at home
             deliver = Deliver(pair, key, me, seq, effect.prev, record, not is_own)
-        self._home.tell(
-            Record(
-                pair,
-                key,
-                me,
-                seq,
-                record,
-                ops,
-                post.session,
-                ack,
-                recipient,
-                deliver,
-                effect.wants_durable,
-                is_own,
-                post.has_company,
+        try:
+            self._home.tell(
+                Record(
+                    pair,
+                    key,
+                    me,
+                    seq,
+                    record,
+                    ops,
+                    post.session,
+                    ack,
+                    recipient,
+                    deliver,
+                    effect.wants_durable,
+                    is_own,
+                    post.has_company,
+                )
             )
-        )
+        except MailboxFull as full:
+            self._overrun(post, full)
 
     def _store_hidden(self, effect: StoreHidden) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
@@ -213,7 +240,10 @@ class ConversationActor(SequenceActor):
         is_own = post.sender == pair[0]
         to = (post.session, ack, recipient, deliver)
         rest = (effect.wants_durable, is_own, post.has_company)
-        self._home.tell(HiddenRecord(pair, key, me, seq, record, ops, *to, *rest))
+        try:
+            self._home.tell(HiddenRecord(pair, key, me, seq, record, ops, *to, *rest))
+        except MailboxFull as full:
+            self._overrun(post, full)
 
     def _keep_block(self, effect: KeepBlock) -> None:
         blocks, user, other = self._context.blocks, effect.user, effect.other
@@ -229,11 +259,16 @@ class ConversationActor(SequenceActor):
     def _answer_again(self, effect: AnswerAgain) -> None:
         # The first copy may still be on its way to the log, or lost on it with an earlier home.
         again = Accepted(effect.rid, effect.seq, effect.ts, True)
-        self._home.tell(Repeat(self._pair, self._key, self._me, effect.seq, effect.session, again))
+        pair, key, session = self._pair, self._key, effect.session
+        try:
+            self._home.tell(Repeat(pair, key, self._me, effect.seq, session, again))
+        except MailboxFull as full:
+            session.tell(_busy(effect.rid, full, "unknown"))
 
     def _ask_fan_out(self, effect: AskFanOut) -> None:
         confirm = Confirm(self._pair, self._key, self._me, effect.seq)
-        self._home.tell(Relay(self._away, confirm))
+        with suppress(MailboxFull):  # it is asked again in a while
+            self._home.tell(Relay(self._away, confirm))
 
     def _redrive(self, effect: Redrive) -> None:
         """Deliver again what history has for the user elsewhere; it drops what it has."""
@@ -247,7 +282,11 @@ class ConversationActor(SequenceActor):
                 if not is_own and self._machine.hides(effect.user, seq):
                     continue
                 deliver = Deliver(self._pair, self._key, self._me, seq, prev, record, is_own, True)
-                self._home.tell(Relay(self._away, deliver))
+                try:
+                    self._home.tell(Relay(self._away, deliver))
+                except MailboxFull:
+                    self._wait_for_home()
+                    return
                 last = prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:
                 break
@@ -258,7 +297,8 @@ class ConversationActor(SequenceActor):
             self._PERFORM[type(outcome)](self, outcome)
 
     def _tell_marks(self, effect: TellMarks) -> None:
-        (self._home if effect.to == self._pair[0] else self._away).tell(effect.marked)
+        with suppress(MailboxFull):  # a hint
+            (self._home if effect.to == self._pair[0] else self._away).tell(effect.marked)
 
     def _head(self) -> int:
         return self._machine.seq
@@ -287,3 +327,8 @@ class ConversationActor(SequenceActor):
         StoreHidden: _store_hidden,
         KeepBlock: _keep_block,
     }
+
+
+def _busy(rid: int, full: MailboxFull, outcome: Outcome) -> Refused:
+    reason = "too much at once; send again a little later"
+    return Refused(rid, full.code, reason, full.retry, outcome, 1_000)

@@ -30,6 +30,8 @@ from actorchat.chat.event import (
     Event,
     FannedOut,
     Fetch,
+    HomeLost,
+    Joined,
     Marked,
     Missing,
     OutOfOrder,
@@ -193,6 +195,9 @@ class Conversation:
     def _on_account_gone(self, event: AccountGone, now_wall_ms: int) -> list[Effect]:
         return [Restart(f"{event.user} is gone")]
 
+    def _on_late(self, event: HomeLost | Joined, now_wall_ms: int) -> list[Effect]:
+        return []  # asked for by an actor, or before a machine, that was given up since
+
     def hides(self, user: str, seq: int) -> bool:
         """Say whether record `seq` is never to be shown to `user`."""
         return bool(self.blocks) and block.hides(self.blocks.get(user, ()), seq)
@@ -284,4 +289,6 @@ class Conversation:
         Fetch: _on_fetch,
         Blocking: _on_blocking,
         AccountGone: _on_account_gone,
+        HomeLost: _on_late,
+        Joined: _on_late,
     }
