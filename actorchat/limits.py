@@ -68,6 +68,7 @@ DEAD_AFTER_PINGS = 2.5  # silence of so many ping intervals: two pings went unan
 
 # -- conversations ----------------------------------------------------------------------------
 IDEMPOTENCE_WINDOW = 64  # client ids kept in memory, in two generations; the store has the rest
+HOME_FULL_WAIT_S = 0.2  # after which a conversation tries again to reach a home that was full
 FAN_OUT_SWEEP_S = 2.0  # how often the log is searched for debts that nobody sees to ...
 FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, at 1 µs each
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
@@ -155,6 +156,7 @@ LINK_FOUND_MAX = 16_384  # actors that a peer tells by number and that are found
 # -- sign-in ----------------------------------------------------------------------------------
 HASHES_QUEUED_MAX = 64  # at 31 ms each a full queue is one second of waiting on two cores
 SIGN_IN_FAILURES_PER_MINUTE = 10  # per account, beyond: refused without hashing
+SOURCE_FAILURES_PER_MINUTE = 100  # from an address; more than HASHES_QUEUED_MAX, all of them right
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
 JWT_CHARS_MAX = 2_900  # a token of somebody else's; the rest of a hello has space beside it
 JWKS_BYTES_MAX = 262_144
@@ -166,6 +168,12 @@ DEVICES_MAX = 10  # devices of a user that may sign in; the command line is two 
 TITLE_CHARS_MAX = 64  # how a device, or a user, is shown
 ABOUT_CHARS_MAX = 256  # what a user says of oneself
 CONTACTS_MAX = 1_000  # of a user; a list of them is one answer
+ERASURE_RETRY_S = 2.0  # after which a step of taking a deleted account away is done again
+ERASURE_ROWS_AT_ONCE = 2_048  # of state that are looked at in one go, at 1 µs each
+KEPT_DEVICES_MAX = 16  # named in a change of password that signs all others out
+GROUPS_PAGE_MAX = 1_000  # groups of a user that are listed in one answer
+BLOCKS_MAX = 1_000  # of a user, as of contacts
+BLOCK_SPANS_MAX = 256  # times that a user blocked the same other one, with messages in between
 
 # -- lists ------------------------------------------------------------------------------------
 CONVERSATIONS_PAGE_MAX = 50  # at about 50 CBOR items each

@@ -12,7 +12,6 @@ import msgspec
 from actorchat.chat.account import Account, Device
 from actorchat.chat.act import asked_of
 from actorchat.chat.change import digest_of as digest_of_change
-from actorchat.chat.conversation import SENDER_TAGS
 from actorchat.chat.event import Conv, Pair, Prior, Row
 from actorchat.chat.extra import digest_of, digest_of_record
 from actorchat.chat.visibility import LEVELS
@@ -256,13 +255,6 @@ class Archive:
             return (0, LEVELS[0])
         last_seen, level = keys.unpack_presence(value)
         return (last_seen, LEVELS[level])
-
-    def has_written(self, user: str, other: str) -> bool:
-        """Say whether `user` has ever written to `other`."""
-        pair = direct_pair(user, other)
-        tag = SENDER_TAGS[pair.index(user)]
-        prefix = keys.conversation_key(*pair) + tag
-        return bool(self._scan(self._sent, *keys.prefix_range(prefix), 1))
 
     # -- accounts ----------------------------------------------------------------------------------
     def account(self, user: str) -> Account | None:

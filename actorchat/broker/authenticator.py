@@ -8,12 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.eraser import ERASER
 from actorchat.chat.account import Device, token_digest
+from actorchat.chat.erasure import AccountGone
 from actorchat.chat.event import Answer, DeviceRevoked, SignedIn
 from actorchat.chat.firehose_event import Granted
+from actorchat.chat.people import Card
 from actorchat.chat.signin import (
     Attempt,
     DropDevice,
+    EndAccount,
+    Erasing,
     Hashed,
     HashPassword,
     IssueToken,
@@ -29,7 +34,8 @@ from actorchat.chat.signin import (
     Verified,
     Verify,
 )
-from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX
+from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX, SOURCE_FAILURES_PER_MINUTE
+from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -41,7 +47,8 @@ class AuthenticatorActor(Actor):
     """The sign-in desk of a node. One a node, under the name `authenticator`.
 
     Args:
-        operator_key, hashes_queued_max, devices_max, takes_jwt, makes_users: As in `SignInDesk`.
+        operator_key, hashes_queued_max, devices_max, takes_jwt, makes_users,
+            source_failures_per_minute: As in `SignInDesk`.
         hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
     """
 
@@ -56,11 +63,17 @@ class AuthenticatorActor(Actor):
         devices_max: int = DEVICES_MAX,
         takes_jwt: bool = False,
         makes_users: bool = False,
+        source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE,
     ) -> None:
         super().__init__()
         self._context = context
         self._desk = SignInDesk(
-            operator_key, hashes_queued_max, devices_max, takes_jwt, makes_users
+            operator_key,
+            hashes_queued_max,
+            devices_max,
+            takes_jwt,
+            makes_users,
+            source_failures_per_minute,
         )
         self._hashers = hashers
         self._next_hasher = 0
@@ -86,18 +99,24 @@ class AuthenticatorActor(Actor):
         elif kind is Revocation:
             self._context.log.apply()
             event.known_device = archive.device(event.user, event.device)
-        elif kind in {Provisioning, PasswordChange, Hashed}:
+        elif kind in {Provisioning, PasswordChange, Hashed, Erasing}:
             # An account that was made a moment ago may not have been written yet.
             self._context.log.apply()
             asked = event.provisioning if kind is Hashed else event
             asked.account = archive.account(asked.user)
             asked.devices = self._context.census.device_names(asked.user)
+            if isinstance(asked, Provisioning):
+                asked.is_gone = self._context.tombs.has(asked.user)
         elif kind is TokenRead:
             self._context.log.apply()
-            event.attempt.account = archive.account(event.attempt.user)
-            event.attempt.devices = self._context.census.device_names(event.attempt.user)
+            attempt = event.attempt
+            attempt.account = archive.account(attempt.user)
+            attempt.devices = self._context.census.device_names(attempt.user)
+            attempt.is_gone = self._context.tombs.has(attempt.user)
         elif kind is Verified:
             self._context.log.apply()
+            if isinstance(event.attempt, Erasing):  # it may have been asked for twice
+                event.attempt.account = archive.account(event.attempt.user)
             event.attempt.devices = self._context.census.device_names(event.attempt.user)
 
     # -- effects -----------------------------------------------------------------------------------
@@ -164,15 +183,37 @@ class AuthenticatorActor(Actor):
 
     def _replace_password(self, effect: ReplacePassword) -> None:
         context, user = self._context, effect.account.user
-        rows = [context.rows.account(effect.account)]
-        for device in effect.devices:
-            rows.append(context.rows.no_device(user, device))
-            rows.append(context.census.title_row(user, device, ""))
-            rows.append(context.census.seen_row(user, device, None))
+        rows = [context.rows.account(effect.account), *self._no_devices(user, effect.devices)]
         context.log.append(rows, effect.session.tell, Answer(effect.rid, {}))
         home = context.router.user(user)
         for device in effect.devices:
             context.log.append((), home.tell, DeviceRevoked(device))
+
+    def _no_devices(self, user: str, devices: list[str]) -> list[Op]:
+        context = self._context
+        rows = []
+        for device in devices:
+            rows.append(context.rows.no_device(user, device))
+            rows.append(context.census.title_row(user, device, ""))
+            rows.append(context.census.seen_row(user, device, None))
+        return rows
+
+    def _end_account(self, effect: EndAccount) -> None:
+        context, user = self._context, effect.user
+        rows = [
+            *context.tombs.new_rows(user, context.clock.wall_ms()),
+            context.rows.no_account(user),
+            context.census.card_row(user, Card()),
+            *self._no_devices(user, effect.devices),
+        ]
+        context.log.append(rows, effect.session.tell, Answer(effect.rid, {}))
+        # The eraser tells all others who must know; should it not hear, it reads it at its start.
+        context.log.append((), self._tell_eraser, AccountGone(user))
+
+    def _tell_eraser(self, gone: AccountGone) -> None:
+        eraser = self.system.names.whereis(ERASER)
+        if eraser is not None:
+            eraser.tell(gone)
 
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Tell: _tell,
@@ -183,4 +224,5 @@ class AuthenticatorActor(Actor):
         KeepAccount: _keep_account,
         DropDevice: _drop_device,
         ReplacePassword: _replace_password,
+        EndAccount: _end_account,
     }

@@ -5,6 +5,9 @@ Must not know who asks.
 from __future__ import annotations
 
 from actorchat.broker.archive import Archive
+from actorchat.broker.blocks import Blocks
+from actorchat.broker.tombs import Tombs
+from actorchat.chat.block import Spans, last_shown, shown_ranges
 from actorchat.chat.event import Pair
 from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
 from actorchat.ids import other_of
@@ -24,10 +27,12 @@ class Census:
     of a page 20 µs, and 0.5 µs for each unread message that is counted.
     """
 
-    __slots__ = ("_archive", "_get", "_scan", "_state")
+    __slots__ = ("_archive", "_blocks", "_get", "_scan", "_state", "_tombs")
 
     def __init__(self, engine: Engine, archive: Archive) -> None:
         self._archive = archive
+        self._blocks = Blocks(engine)
+        self._tombs = Tombs(engine)
         self._get = engine.get
         self._scan = engine.scan
         self._state = engine.family("state")
@@ -91,12 +96,23 @@ class Census:
         rows = self._scan(self._state, *keys.prefix_range(prefix))
         return [key[len(prefix) :].decode() for key, _ in rows]
 
+    def has_contact(self, user: str, other: str) -> bool:
+        """Say whether `other` is one of the user's contacts."""
+        key = keys.state_key(keys.user_key(user), keys.CONTACT, other.encode())
+        return self._get(key, self._state) is not None
+
     def contact_row(self, user: str, contact: str, keep: bool) -> Op:
         """Return the row of a contact; not to keep it deletes it."""
         key = keys.state_key(keys.user_key(user), keys.CONTACT, contact.encode())
         return (self._state, key, b"" if keep else None)
 
     # -- conversations -----------------------------------------------------------------------------
+    def peers(self, user: str) -> list[str]:
+        """Return those with whom a user has a conversation."""
+        prefix = keys.state_key(keys.user_key(user), keys.INDEX)
+        rows = self._scan(self._state, *keys.prefix_range(prefix))
+        return [other.decode() for _, other in rows]
+
     def index_rows(self, conversation: bytes, pair: Pair) -> tuple[Op, ...]:
         """Return the rows that list a conversation, for each of its users."""
         return tuple(
@@ -109,23 +125,37 @@ class Census:
         return self._get(self._index_key(pair[0], conversation), self._state) is not None
 
     def conversations(self, user: str, after: str | None, limit: int) -> list[ConversationFacts]:
-        """Return at most `limit` conversations, behind the one with `after`."""
+        """Return at most `limit` conversations, behind the one with `after`.
+
+        Those in which a block hides everything are none.
+        """
         owner = keys.user_key(user)
         prefix = keys.state_key(owner, keys.INDEX)
         start = prefix if after is None else prefix + keys.conversation_key(user, after) + b"\0"
-        rows = self._scan(self._state, start, prefix + _LAST, limit)
-        return [self._facts(user, key[len(prefix) :], other.decode()) for key, other in rows]
+        found: list[ConversationFacts] = []
+        while len(found) < limit:
+            wanted = limit - len(found)
+            rows = self._scan(self._state, start, prefix + _LAST, wanted)
+            for key, other in rows:
+                facts = self._facts(user, key[len(prefix) :], other.decode())
+                if facts is not None:
+                    found.append(facts)
+            if len(rows) < wanted:
+                break
+            start = rows[-1][0] + b"\0"
+        return found
 
-    def _facts(self, user: str, conversation: bytes, other: str) -> ConversationFacts:
+    def _facts(self, user: str, conversation: bytes, other: str) -> ConversationFacts | None:
         archive = self._archive
-        head = archive.last_seq(conversation)
+        hidden = self._blocks.spans(conversation, user)
+        head = last_shown(hidden, archive.last_seq(conversation))
+        if not head:
+            return None
         marks = {}
         for one in (user, other):
             delivered, read = archive.marks(conversation, one)
             marks[one] = {"delivered": min(delivered, head), "read": min(read, head)}
-        unread = archive.records(
-            conversation, marks[user]["read"], head + 1, UNREAD_COUNTED_MAX + 1, True
-        )
+        unread = self._unread(conversation, marks[user]["read"], head, hidden)
         return ConversationFacts(
             other,
             head,
@@ -133,7 +163,20 @@ class Census:
             [codec.record_sender(record) for _, record in unread if not rich.is_act(record)],
             marks,
             self._flags(user, conversation) or 0,
+            not archive.has_account(other),
         )
+
+    def _unread(
+        self, conversation: bytes, read: int, head: int, hidden: Spans
+    ) -> list[tuple[int, bytes]]:
+        """Return the newest records above `read` that are shown, as many as are counted."""
+        found: list[tuple[int, bytes]] = []
+        for after, before in reversed(shown_ranges(hidden, read, head + 1)):
+            wanted = UNREAD_COUNTED_MAX + 1 - len(found)
+            if not wanted:
+                break
+            found += self._archive.records(conversation, after, before, wanted, True)
+        return found
 
     def flags(self, user: str, conv: str) -> int | None:
         """Return the user's flags of the conversation with `conv`; None if there is none."""

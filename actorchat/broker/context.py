@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
+    from actorchat.broker.blocks import Blocks
     from actorchat.broker.census import Census
     from actorchat.broker.firehose_log import FirehoseLog
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
+    from actorchat.broker.memberships import Memberships
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
     from actorchat.broker.shelf import Shelf
+    from actorchat.broker.tombs import Tombs
     from actorchat.broker.tracker import Trackers
     from actorchat.broker.veil import VeilLog
     from actorchat.clock import Clock
@@ -59,6 +62,9 @@ class Context:
     entity_idle_s: float
     terms: Terms
     groups: GroupLog
+    blocks: Blocks
+    tombs: Tombs
+    memberships: Memberships
     group_members_max: int = GROUP_MEMBERS_MAX
     edit_window_s: float = EDIT_WINDOW_S
     router: Router = field(init=False)

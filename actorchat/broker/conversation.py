@@ -5,12 +5,14 @@ Must not know how anything is stored or delivered.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.sequence import SequenceActor
+from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -27,6 +29,7 @@ from actorchat.chat.effect import (
 )
 from actorchat.chat.event import (
     Accepted,
+    Answer,
     Confirm,
     Deliver,
     HomeLost,
@@ -41,7 +44,9 @@ from actorchat.chat.event import (
     Relay,
     Repeat,
 )
-from actorchat.limits import CATCH_UP_PAGE_UPDATES
+from actorchat.chat.sighting import BlockChanged
+from actorchat.errors import MailboxFull, Outcome
+from actorchat.limits import CATCH_UP_PAGE_UPDATES, ENTITY_MAILBOX_MAX, HOME_FULL_WAIT_S
 from actorchat.protocol import codec
 from actorchat.store import keys
 
@@ -96,7 +101,25 @@ class ConversationActor(SequenceActor):
         """Begin anew, behind all records that are still on their way to the home of the pair."""
         self._generation = -1
         self._held = []
-        self._home.tell(Join(self._me))
+        self._ask_home()
+
+    def _ask_home(self) -> None:
+        try:
+            self._home.tell(Join(self._me))
+        except MailboxFull:
+            self._wait_for_home()
+
+    def _wait_for_home(self) -> None:
+        """Begin anew a little later: the home did not take what it had to."""
+        self._generation = -1
+        if self._held is None:
+            self._held = []
+        self.send_after(HOME_FULL_WAIT_S, HomeLost(), key=HomeLost)
+
+    def _overrun(self, post: Post, full: MailboxFull) -> None:
+        """Refuse what the home did not take; its seq is given out again, from the log."""
+        post.session.tell(_busy(post.rid, full, "none"))
+        self._wait_for_home()
 
     def _hold(self, event: Any) -> None:
         """Keep `event` until the log may be read; then build the machine and go on."""
@@ -106,13 +129,17 @@ class ConversationActor(SequenceActor):
         kind = type(event)
         if kind is Joined:
             self._rebuild()
+            if self._generation < 0:
+                return  # the home is full again
             self._released, self._held = self._held, None
             # Those that wait here are answered, too, should this actor crash on the way.
             while self._released:
                 self.on_receive(self._released[0])
                 del self._released[0]
         elif kind is HomeLost:
-            self._home.tell(Join(self._me))
+            self._ask_home()
+        elif kind is Post and len(self._held) >= ENTITY_MAILBOX_MAX:
+            event.session.tell(_busy(event.rid, MailboxFull(), "none"))
         elif kind is not OutOfOrder:  # which spoke of the machine that is given up
             self._held.append(event)
 
@@ -123,8 +150,13 @@ class ConversationActor(SequenceActor):
         for user, marks in machine.marks.items():
             marks.delivered, marks.read = archive.marks(key, user)
         self._machine = machine
-        self._has_members = seq > 0
-        if seq and not self._census.is_listed(key, self._pair):
+        self._has_members = seq > 0 and self._are_here()
+        blocks = self._context.blocks
+        for user, spans in blocks.of_conversation(key, self._pair).items():
+            machine.blocks[user] = kept = cut(spans, seq)
+            if kept != spans:
+                self._log.append_lazily((blocks.spans_row(key, user, kept),))
+        if self._has_members and not self._census.is_listed(key, self._pair):
             # The store was begun without the index.
             self._log.append_lazily(self._census.index_rows(key, self._pair))
         for effect in machine.start():
@@ -136,13 +168,12 @@ class ConversationActor(SequenceActor):
     def _may_post(self, post: Post, machine: Conversation) -> bool:
         """Look up what the machine may need; say whether it may be asked at all."""
         if not self._has_members:
-            has_account = self._archive.has_account
-            if not all(map(has_account, self._pair)):
+            self._has_members = self._are_here()
+            if not (self._has_members or self._is_known(post, machine)):
                 refused = Refused(post.rid, "no_such_user", "there is no such user")
                 post.session.tell(refused)
                 self._passivate()  # names that somebody tries must not fill the memory
                 return False
-            self._has_members = True
         key = machine.key_to_look_up(post)
         if key is not None:
             post.prior = self._archive.prior(self._key, key)
@@ -152,6 +183,14 @@ class ConversationActor(SequenceActor):
             post.session.tell(store_full(post.rid))
             return False
         return True
+
+    def _are_here(self) -> bool:
+        return all(map(self._archive.has_account, self._pair))
+
+    def _is_known(self, post: Post, machine: Conversation) -> bool:
+        """Say whether `post` was stored before its recipient's account ended."""
+        key = machine.key_to_look_up(post)
+        return key is None or self._archive.prior(self._key, key) is not None
 
     # -- effects -----------------------------------------------------------------------------------
     def _store(self, effect: Store) -> None:
@@ -173,32 +212,71 @@ class ConversationActor(SequenceActor):
             recipient = self._away
             is_own = post.sender == pair[0]  # of the user at home
             deliver = Deliver(pair, key, me, seq, effect.prev, record, not is_own)
-        self._home.tell(
-            Record(
-                pair,
-                key,
-                me,
-                seq,
-                record,
-                ops,
-                post.session,
-                ack,
-                recipient,
-                deliver,
-                effect.wants_durable,
-                is_own,
-                post.has_company,
+        try:
+            self._home.tell(
+                Record(
+                    pair,
+                    key,
+                    me,
+                    seq,
+                    record,
+                    ops,
+                    post.session,
+                    ack,
+                    recipient,
+                    deliver,
+                    effect.wants_durable,
+                    is_own,
+                    post.has_company,
+                )
             )
+        except MailboxFull as full:
+            self._overrun(post, full)
+
+    def _store_hidden(self, effect: StoreHidden) -> None:
+        post, seq, ts = effect.post, effect.seq, effect.ts
+        key, pair, me = self._key, self._pair, self._me
+        record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
+        ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        if seq == 1:
+            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+        recipient = deliver = None
+        if effect.is_away:  # other devices of the sender
+            recipient = self._away
+            deliver = Deliver(pair, key, me, seq, effect.prev, record, is_own=True)
+        ack = Accepted(post.rid, seq, ts)
+        is_own = post.sender == pair[0]
+        to = (post.session, ack, recipient, deliver)
+        rest = (effect.wants_durable, is_own, post.has_company)
+        try:
+            self._home.tell(HiddenRecord(pair, key, me, seq, record, ops, *to, *rest))
+        except MailboxFull as full:
+            self._overrun(post, full)
+
+    def _keep_block(self, effect: KeepBlock) -> None:
+        blocks, user, other = self._context.blocks, effect.user, effect.other
+        rows = (
+            blocks.spans_row(self._key, user, effect.spans),
+            blocks.list_row(user, other, effect.on),
         )
+        changed = BlockChanged(user, other, effect.on)
+        answer = Answer(effect.rid, {})
+        follow = self._context.trackers.follow_block
+        self._log.append(rows, effect.session.tell, answer, follow, changed)
 
     def _answer_again(self, effect: AnswerAgain) -> None:
         # The first copy may still be on its way to the log, or lost on it with an earlier home.
         again = Accepted(effect.rid, effect.seq, effect.ts, True)
-        self._home.tell(Repeat(self._pair, self._key, self._me, effect.seq, effect.session, again))
+        pair, key, session = self._pair, self._key, effect.session
+        try:
+            self._home.tell(Repeat(pair, key, self._me, effect.seq, session, again))
+        except MailboxFull as full:
+            session.tell(_busy(effect.rid, full, "unknown"))
 
     def _ask_fan_out(self, effect: AskFanOut) -> None:
         confirm = Confirm(self._pair, self._key, self._me, effect.seq)
-        self._home.tell(Relay(self._away, confirm))
+        with suppress(MailboxFull):  # it is asked again in a while
+            self._home.tell(Relay(self._away, confirm))
 
     def _redrive(self, effect: Redrive) -> None:
         """Deliver again what history has for the user elsewhere; it drops what it has."""
@@ -209,9 +287,15 @@ class ConversationActor(SequenceActor):
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 is_own = codec.record_sender(record) == effect.user
+                if not is_own and self._machine.hides(effect.user, seq):
+                    continue
                 told = self._shown(record)
                 deliver = Deliver(self._pair, self._key, self._me, seq, prev, told, is_own, True)
-                self._home.tell(Relay(self._away, deliver))
+                try:
+                    self._home.tell(Relay(self._away, deliver))
+                except MailboxFull:
+                    self._wait_for_home()
+                    return
                 last = prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:
                 break
@@ -222,7 +306,8 @@ class ConversationActor(SequenceActor):
             self._PERFORM[type(outcome)](self, outcome)
 
     def _tell_marks(self, effect: TellMarks) -> None:
-        (self._home if effect.to == self._pair[0] else self._away).tell(effect.marked)
+        with suppress(MailboxFull):  # a hint
+            (self._home if effect.to == self._pair[0] else self._away).tell(effect.marked)
 
     def _head(self) -> int:
         return self._machine.seq
@@ -248,4 +333,11 @@ class ConversationActor(SequenceActor):
         ReadPage: SequenceActor._read_page,
         StartTimer: SequenceActor._start_timer,
         Restart: _restart,
+        StoreHidden: _store_hidden,
+        KeepBlock: _keep_block,
     }
+
+
+def _busy(rid: int, full: MailboxFull, outcome: Outcome) -> Refused:
+    reason = "too much at once; send again a little later"
+    return Refused(rid, full.code, reason, full.retry, outcome, 1_000)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.chat.act import Hide
+from actorchat.chat.block import Blocking
 from actorchat.chat.event import (
     Attach,
     Event,
@@ -75,7 +76,9 @@ class EntityActor(Actor):
             return
         if self._is_passivated:
             self._place.tell(message)
-        elif isinstance(message, Post | Fetch | Hide | Changing | Describe | AskReceipts):
+        elif isinstance(
+            message, Post | Fetch | Hide | Changing | Describe | AskReceipts | Blocking
+        ):
             message.session.tell(_recovering(message.rid))
         elif isinstance(message, Record | Repeat):
             message.session.tell(_recovering(message.ack.rid))

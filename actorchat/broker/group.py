@@ -35,7 +35,7 @@ from actorchat.limits import (
     HISTORY_PAGE_BYTES_MAX,
 )
 from actorchat.protocol import codec
-from actorchat.protocol.ops.group import Add, AnyChange, Create
+from actorchat.protocol.ops.group import Add, AnyChange, Create, Enter
 from actorchat.store import keys
 from actorchat.store.engine import Op
 
@@ -136,8 +136,10 @@ class GroupActor(SequenceActor):
                 look_up(self._archive, self._key, event, machine.acts)
         else:
             has_account = self._archive.has_account
-            named = _named(event.change)
+            named = _named(event.sender, event.change)
             event.unknown = tuple(user for user in named if not has_account(user))
+            has_blocked, sender = self._context.blocks.has_blocked, event.sender
+            event.barred = tuple(user for user in named if has_blocked(user, sender))
         return True
 
     # -- what is stored, and told when it is synced ------------------------------------------------
@@ -286,8 +288,10 @@ def _ask(question: tuple[Confirm, list[Place]]) -> None:
     tell_all([place.ref() for place in places], confirm)
 
 
-def _named(change: AnyChange) -> list[str]:
+def _named(sender: str, change: AnyChange) -> list[str]:
     """Return the users that a change would make members."""
     if isinstance(change, Create):
-        return change.members
+        return [*change.members, sender]
+    if isinstance(change, Enter):
+        return [sender]
     return change.users if isinstance(change, Add) else []

@@ -13,6 +13,7 @@ from actorchat.actor import Actor
 from actorchat.chat.bearer import Reading
 from actorchat.chat.signin import (
     Attempt,
+    Erasing,
     Hashed,
     HasherLost,
     HashPassword,
@@ -109,5 +110,7 @@ class HasherActor(Actor):
             return HasherLost(_asked(job))
 
 
-def _asked(job: Verify | HashPassword | ReadToken) -> Attempt | Provisioning | PasswordChange:
+def _asked(
+    job: Verify | HashPassword | ReadToken,
+) -> Attempt | Provisioning | PasswordChange | Erasing:
     return job.provisioning if isinstance(job, HashPassword) else job.attempt

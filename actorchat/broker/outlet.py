@@ -8,6 +8,11 @@ from typing import Protocol
 class Connection(Protocol):
     """What a session needs of its connection; the gateways' `Outlet`."""
 
+    @property
+    def source(self) -> str:
+        """The address it comes from, without a port; empty if it has none."""
+        ...
+
     def push(self, payload: bytes) -> None:
         """Send what answers nothing."""
         ...

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.census import Census
 from actorchat.broker.reading import Reading
-from actorchat.chat.event import Answer
+from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
     Asked,
+    Card,
     ConversationFacts,
     KeepCard,
     KeepContact,
@@ -18,10 +20,15 @@ from actorchat.chat.people import (
     KeepTitle,
     PeopleDesk,
     Refuse,
+    TellConversation,
+    TellSignIn,
     TellWhenDurable,
 )
+from actorchat.errors import MailboxFull
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
+from actorchat.protocol.ops.block import Block, Blocks
+from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
 PEOPLE = "people"
+BUSY = "too much at once; ask again a little later"
 
 
 class PeopleActor(Actor):
@@ -77,9 +85,21 @@ class PeopleActor(Actor):
             event.card = census.card(whose)
             account = self._context.archive.account(whose)
             event.is_bot = account is not None and account.is_bot
+            event.is_gone = isinstance(op, Profile) and self._context.tombs.has(op.user)
+            if isinstance(op, Profile) and event.card and self._is_kept_from(user, op.user):
+                event.card = Card()
         elif isinstance(op, Contact | Contacts):
             event.contacts = census.contacts(user)
             event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)
+        elif isinstance(op, Groups):
+            event.groups = self._context.memberships.groups(user)
+        elif isinstance(op, Block | Blocks):
+            event.blocked = self._context.blocks.blocked(user)
+            event.is_known = isinstance(op, Block) and self._context.archive.has_account(op.user)
+
+    def _is_kept_from(self, user: str, other: str) -> bool:
+        """Say whether `other` blocks `user`, who then sees a profile that says nothing."""
+        return self._context.blocks.has_blocked(other, user)
 
     def _shorten(self, user: str, found: list[ConversationFacts]) -> None:
         """Have the last messages as the user is shown them."""
@@ -90,6 +110,25 @@ class PeopleActor(Actor):
             facts.record = reading.brief(key, facts.head, facts.record)
 
     # -- effects -----------------------------------------------------------------------------------
+    def _tell_conversation(self, effect: TellConversation) -> None:
+        event = effect.event
+        place = self._context.router.conversation_with(event.user, effect.conv)
+        self._pass_on(place, event)
+
+    def _tell_sign_in(self, effect: TellSignIn) -> None:
+        self._pass_on(self.system.names.whereis(AUTHENTICATOR), effect.event)
+
+    def _pass_on(self, to: Any, event: Any) -> None:
+        """Tell somebody else, who answers; or answer that it can't be now."""
+        try:
+            if to is not None:
+                to.tell(event)
+                return
+        except MailboxFull:
+            pass
+        refused = Refused(event.rid, "busy", BUSY, "after", "none", 1_000)
+        event.session.tell(refused)
+
     def _keep_title(self, effect: KeepTitle) -> None:
         row = self._census.title_row(effect.user, effect.device, effect.title)
         self._context.log.append((row,), effect.session.tell, effect.answer)
@@ -124,4 +163,6 @@ class PeopleActor(Actor):
         KeepFlags: _keep_flags,
         TellWhenDurable: _tell_when_durable,
         Refuse: _refuse,
+        TellConversation: _tell_conversation,
+        TellSignIn: _tell_sign_in,
     }

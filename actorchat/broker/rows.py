@@ -143,6 +143,10 @@ class Rows:
             fields["is_bot"] = True
         return (self._state, key, codec.encode(fields))
 
+    def no_account(self, user: str) -> Op:
+        """Return the change that takes an account's row away."""
+        return (self._state, keys.state_key(keys.user_key(user), keys.ACCOUNT), None)
+
     def device(self, user: str, device: Device) -> Op:
         """Return the row of a device's right to sign in."""
         key = keys.state_key(keys.user_key(user), keys.DEVICE, device.device.encode())

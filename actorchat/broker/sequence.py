@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from actorchat.broker.entity import EntityActor
 from actorchat.broker.reading import Reading
+from actorchat.chat.block import last_shown, shown_ranges
 from actorchat.chat.effect import MoveMarker, ReadPage, Refuse, SaveMarks, StartTimer
 from actorchat.chat.event import Page
 from actorchat.limits import GROUP_PAGE_ITEMS_MAX, HISTORY_PAGE_BYTES_MAX
@@ -70,14 +71,17 @@ class SequenceActor(EntityActor):
         # Behind a barrier, so that nobody reads what is not durable.
         self._log.apply()
         limit = effect.limit
-        found = self._archive.records(
-            self._key,
-            effect.after,
-            effect.before,
-            limit + 1,
-            effect.newest,
-            HISTORY_PAGE_BYTES_MAX,
-        )
+        if effect.hidden:
+            found = self._found(effect)
+        else:
+            found = self._archive.records(
+                self._key,
+                effect.after,
+                effect.before,
+                limit + 1,
+                effect.newest,
+                HISTORY_PAGE_BYTES_MAX,
+            )
         more = len(found) > limit
         if more:
             found = found[1:] if effect.newest else found[:limit]
@@ -85,8 +89,23 @@ class SequenceActor(EntityActor):
         reading = Reading(self._archive, self._wall_ms(), user)
         records, fits = self._within_budget(reading.page(self._key, found), effect.newest)
         marks = self._marks_shown()
-        page = Page(effect.rid, records, self._head(), more or not fits, marks)
+        head = last_shown(effect.hidden, self._head())
+        page = Page(effect.rid, records, head, more or not fits, marks)
         self._log.append((), effect.session.tell, page)
+
+    def _found(self, effect: ReadPage) -> list[tuple[int, bytes]]:
+        """Return the records of a page of which spans are hidden, one more if there is one."""
+        ranges = shown_ranges(effect.hidden, effect.after, effect.before)
+        found: list[tuple[int, bytes]] = []
+        for after, before in reversed(ranges) if effect.newest else ranges:
+            wanted = effect.limit + 1 - len(found)
+            some = self._archive.records(
+                self._key, after, before, wanted, effect.newest, HISTORY_PAGE_BYTES_MAX
+            )
+            found = some + found if effect.newest else found + some
+            if len(found) > effect.limit or len(some) < min(wanted, before - after - 1):
+                break  # there are enough of them, or they are too long
+        return found
 
     def _within_budget(self, records: list[bytes], newest: bool) -> tuple[list[bytes], bool]:
         """Return the records that fit into a page, from its open end, and whether all did."""

@@ -51,6 +51,7 @@ from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.people import Asked
 from actorchat.chat.session import PRESENCE_EVENTS, Session
 from actorchat.chat.signin import Attempt, PasswordChange, Provisioning, Revocation
+from actorchat.chat.source import source_of
 from actorchat.errors import MailboxFull
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
@@ -127,7 +128,7 @@ class SessionActor(Actor):
     def _is_there(self, peer: str) -> bool:
         if peer[0] == GROUP_MARK:
             return self._context.groups.has(peer)
-        return self._context.archive.has_account(peer)
+        return self._context.archive.has_account(peer) or self._context.tombs.has(peer)
 
     # -- requests ----------------------------------------------------------------------------------
     def _send(self, op: ops.Send) -> None:
@@ -203,6 +204,7 @@ class SessionActor(Actor):
     def _change_password(self, op: ops.Password) -> None:
         user, device = self._machine.user, self._machine.device
         change = PasswordChange(self.ref, op.id, user, device, op.old, op.new, op.revoke_others)
+        change.keep = op.keep
         self._tell_authenticator(change, op.id)
 
     def _ask_people(self, op: Any) -> None:
@@ -235,6 +237,7 @@ class SessionActor(Actor):
 
     def _check_secret(self, effect: CheckSecret) -> None:
         attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
+        attempt.source = source_of(self._connection.source)
         if not self._reach_authenticator(attempt):
             self.ref.tell(SignInRefused("busy", BUSY, "after", 1_000))
 

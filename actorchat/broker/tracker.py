@@ -15,6 +15,7 @@ from actorchat.chat.presence import Presence
 from actorchat.chat.sighting import (
     AnswerLevel,
     Arrived,
+    BlockChanged,
     Due,
     SaveLevel,
     SaveSeen,
@@ -65,6 +66,14 @@ class Trackers:
         actor = ref._actor if ref is not None and ref.is_alive() else None
         return actor is not None and bool(actor.is_online(user))
 
+    def follow_block(self, changed: BlockChanged) -> None:
+        """Have the tracker of a user follow a block, which the log has."""
+        place = self._places[self.number_of(changed.user)]
+        try:
+            place.tell(changed)
+        except MailboxFull:
+            place.ref().stop("block missed")  # the next one reads it from the log
+
     def counts(self) -> dict[str, int]:
         """Return what sessions and trackers have counted."""
         online = watched = 0
@@ -100,7 +109,10 @@ class PresenceTracker(Actor):
         archive = context.archive
         self._context = context
         self._number = number
-        self._machine = Presence(number, archive.presence, archive.has_written, offline_after_s)
+        blocked = context.blocks.blocked
+        self._machine = Presence(
+            number, archive.presence, context.census.has_contact, offline_after_s, blocked
+        )
         self._generation = context.log.committer.generation
         self._due_s: float | None = None
 

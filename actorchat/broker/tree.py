@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from actorchat.actor import Actor, Child, Dispatcher, DynamicSupervisor, Supervisor
 from actorchat.broker.archive import Archive
 from actorchat.broker.authenticator import AuthenticatorActor
+from actorchat.broker.blocks import Blocks
 from actorchat.broker.census import Census
 from actorchat.broker.context import Context, Terms
 from actorchat.broker.conversation import ConversationActor
+from actorchat.broker.eraser import EraserActor
 from actorchat.broker.fan_out import FanOutKeeper
 from actorchat.broker.file import FilesActor
 from actorchat.broker.firehose import FIREHOSE, Courier, FirehoseActor
@@ -20,11 +22,13 @@ from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.log_writer import LogWriter
+from actorchat.broker.memberships import Memberships
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import SessionActor, SessionInlet
 from actorchat.broker.shelf import Shelf
+from actorchat.broker.tombs import Tombs
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.broker.veil import VeilLog
@@ -37,6 +41,7 @@ from actorchat.limits import (
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
+    SOURCE_FAILURES_PER_MINUTE,
     STORE_TICK_S,
 )
 
@@ -108,6 +113,7 @@ class Parts:
     operator_key: str
     hashes_queued_max: int = HASHES_QUEUED_MAX
     devices_max: int = DEVICES_MAX
+    source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE
     token_source: Callable[[], str]
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
@@ -129,6 +135,7 @@ class Broker:
         system = parts.system
         log = LogWriter(parts.engine, parts.syncer, parts.call_soon, parts.on_fatal)
         archive = Archive(parts.engine)
+        groups = GroupLog(parts.engine)
         self.context = context = Context(
             system,
             parts.clock,
@@ -139,7 +146,10 @@ class Broker:
             parts.token_source,
             parts.entity_idle_s,
             parts.terms,
-            GroupLog(parts.engine),
+            groups,
+            Blocks(parts.engine),
+            Tombs(parts.engine),
+            Memberships(parts.engine, archive, groups),
             parts.group_members_max,
             parts.edit_window_s,
         )
@@ -168,6 +178,7 @@ class Broker:
             parts.devices_max,
             parts.token_reader is not None,
             parts.makes_users,
+            parts.source_failures_per_minute,
         )
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
@@ -185,6 +196,7 @@ class Broker:
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
             Child(FIREHOSE, FirehoseActor, (context, parts.courier, parts.events_keep_days)),
+            Child("eraser", EraserActor, (context,)),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 

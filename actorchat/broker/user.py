@@ -10,6 +10,7 @@ from actorchat.broker.log_writer import store_full
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS, rewritten
 from actorchat.chat.act import Hide
+from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
     AppendRecord,
     AppendUpdate,
@@ -24,6 +25,7 @@ from actorchat.chat.effect import (
     TellReached,
     Trim,
 )
+from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
 from actorchat.chat.event import (
     Answer,
     Attach,
@@ -43,6 +45,7 @@ from actorchat.chat.event import (
     Unmarked,
     Update,
 )
+from actorchat.chat.gone import GoneHome
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
 from actorchat.ids import other_of
@@ -97,9 +100,13 @@ class UserActor(EntityActor):
     # -- the machine -------------------------------------------------------------------------------
     def _build(self) -> None:
         archive, owner = self._archive, self._key
+        cursors = self._cursors()
+        if not cursors and self._context.tombs.has(self._user):
+            self._machine = GoneHome(self._user)
+            return
         head, trimmed = archive.user_log(owner)
         self._veils = self._context.veils.load(owner)
-        machine = Inbox(self._user, head, trimmed, self._cursors())
+        machine = Inbox(self._user, head, trimmed, cursors)
         for row in archive.rows(self._user, owner, head + 1):
             machine.recall(row.upd, row.pair, row.seq)
         self._machine = machine
@@ -188,13 +195,31 @@ class UserActor(EntityActor):
         # Without an act, who has not got it yet would not know what it has changed.
         return record is not None and not (rich.is_act(record) or codec.record_is_change(record))
 
+    def _end_account(self, event: AccountGone) -> bool:
+        for session in self._machine.sessions():
+            session.tell(Ended("revoked", "never"))
+        self._rebuild()  # as the home of nobody
+        return False
+
+    def _wipe(self, event: WipeHome) -> bool:
+        # What can't be written now is asked for again.
+        if not self._committer.is_full:
+            self._rebuild()
+            for family, start, stop in self._context.tombs.home_ranges(self._user):
+                self._log.delete_range(family, start, stop)
+            self._append((), event.eraser.tell, HomeWiped(self._user))
+        return False
+
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Attach: _may_attach,
         Record: _before_record,
+        HiddenRecord: _before_record,
         Repeat: _know_recorded,
         Deliver: _before_deliver,
         Confirm: _know_received,
         Hide: _hide,
+        AccountGone: _end_account,
+        WipeHome: _wipe,
     }
 
     def _rich(self, event: Record | Deliver, upd: int) -> tuple[Op, ...]:
@@ -228,8 +253,10 @@ class UserActor(EntityActor):
         event, upd = effect.record, effect.upd
         append, ack_to = self._append, event.session.tell
         if not upd:
-            assert event.recipient is not None
-            append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
+            if event.recipient is None:  # it is hidden from who is at home here
+                append(event.ops, ack_to, event.ack)
+            else:
+                append(event.ops, ack_to, event.ack, event.recipient.tell, event.deliver)
         else:
             record = event.record
             if record[0] < _RICH:

@@ -110,7 +110,8 @@ class Watching:
         if self._list is None:
             level = self._context.archive.presence(self._user)[1]
             tracker_of = self._context.trackers.number_of
-            self._list = Watchlist(self._user, level, self._me, tracker_of)
+            blocked = frozenset(self._context.blocks.blocked(self._user))
+            self._list = Watchlist(self._user, level, self._me, tracker_of, blocked)
         self._on_watchlist(op)
 
     def _on_privacy(self, op: ops.Privacy) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from actorchat.chat import block
 from actorchat.chat.act import Acts
+from actorchat.chat.block import Blocking, KeepBlock, Spans, StoreHidden
 from actorchat.chat.effect import (
     AnswerAgain,
     AskFanOut,
@@ -22,12 +24,15 @@ from actorchat.chat.effect import (
     Store,
     TellMarks,
 )
+from actorchat.chat.erasure import AccountGone
 from actorchat.chat.event import (
     ConfirmDue,
     Durable,
     Event,
     FannedOut,
     Fetch,
+    HomeLost,
+    Joined,
     Marked,
     Missing,
     OutOfOrder,
@@ -72,6 +77,7 @@ class Conversation:
         "_redriven_from",
         "_window",
         "acts",
+        "blocks",
         "marks",
         "pair",
         "seq",
@@ -89,6 +95,7 @@ class Conversation:
         self.marks = {user: Marks() for user in pair}
         self.acts: Acts | None = None  # made with the first
         self._edit_window_s = edit_window_s
+        self.blocks: dict[str, Spans] = {}  # what is hidden from whom; nearly always empty
         self._window = Window()
         self._owed = owed
         self._away_seq = 0  # the last seq delivered to the user who is not at home here
@@ -153,6 +160,10 @@ class Conversation:
             if verdict is not None:
                 refused = Refused(event.rid, verdict.code, verdict.reason)
                 return [Refuse(event.session, refused)]
+        if self.blocks:
+            effects = self._post_past_block(event, now_wall_ms)
+            if effects is not None:
+                return effects
         self.seq = seq = self.seq + 1
         wants = self._window.add(key, Prior(seq, now_wall_ms, digest))
         if more is not None:
@@ -177,6 +188,52 @@ class Conversation:
         if self.acts is None:
             self.acts = Acts(int(self._edit_window_s * 1_000))
         return self.acts.judge(event, 1, self.seq, False, now_wall_ms)
+
+    def _post_past_block(self, event: Post, now_wall_ms: int) -> list[Effect] | None:
+        """Refuse what a user writes to whom they block; hide what the other one writes.
+
+        Returns None if neither blocks the other. The sender is answered as ever.
+        """
+        sender, pair = event.sender, self.pair
+        if block.is_open(self.blocks.get(sender, ())):
+            return [Refuse(event.session, block.refusal(event.rid))]
+        other = pair[1] if sender == pair[0] else pair[0]
+        if not block.is_open(self.blocks.get(other, ())):
+            return None
+        self.seq = seq = self.seq + 1
+        wants = self._window.add(event.key, Prior(seq, now_wall_ms, hash(event.body)))
+        if sender == pair[0] or not event.has_company:
+            return [StoreHidden(seq, now_wall_ms, event, event.key, False, 0, False, wants)]
+        prev, self._away_seq = self._away_seq, seq
+        owes = self._owed is None
+        store = StoreHidden(seq, now_wall_ms, event, event.key, True, prev, owes, wants)
+        if owes:
+            self._owed = seq
+        if not owes or self._asking:
+            return [store]
+        self._asking = True
+        return [store, StartTimer(FAN_OUT_CONFIRM_S, ConfirmDue())]
+
+    def _on_blocking(self, event: Blocking, now_wall_ms: int) -> list[Effect]:
+        user, pair = event.user, self.pair
+        change = block.opened if event.on else block.closed
+        spans = change(self.blocks.get(user, ()), self.seq)
+        if spans:
+            self.blocks[user] = spans
+        else:
+            self.blocks.pop(user, None)
+        other = pair[1] if user == pair[0] else pair[0]
+        return [KeepBlock(user, other, spans, event.on, event.session, event.rid)]
+
+    def _on_account_gone(self, event: AccountGone, now_wall_ms: int) -> list[Effect]:
+        return [Restart(f"{event.user} is gone")]
+
+    def _on_late(self, event: HomeLost | Joined, now_wall_ms: int) -> list[Effect]:
+        return []  # asked for by an actor, or before a machine, that was given up since
+
+    def hides(self, user: str, seq: int) -> bool:
+        """Say whether record `seq` is never to be shown to `user`."""
+        return bool(self.blocks) and block.hides(self.blocks.get(user, ()), seq)
 
     def _again(self, event: Post, known: Prior) -> Effect:
         if known.digest not in (None, digest_of(event.body, event.more)):
@@ -227,9 +284,16 @@ class Conversation:
 
     def _on_reached(self, event: Reached, now_wall_ms: int) -> list[Effect]:
         marks = self.marks.get(event.user)
-        if marks is None or not marks.advance(event.delivered, event.read, self.seq):
+        if marks is None:
             return []
         user, pair = event.user, self.pair
+        spans = self.blocks.get(user, ()) if self.blocks else ()
+        is_blocking = block.is_open(spans)
+        head = spans[-1][0] - 1 if is_blocking else self.seq
+        if not marks.advance(event.delivered, event.read, head):
+            return []
+        if is_blocking:
+            return [SaveMarks(user, marks.delivered, marks.read)]
         other = pair[1] if user == pair[0] else pair[0]
         marked = Marked(user, user, marks.delivered, marks.read)
         return [
@@ -245,7 +309,12 @@ class Conversation:
         before = end if event.before is None else min(event.before, end)
         limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
         newest = event.before is not None or event.after == 0
-        return [ReadPage(event.session, event.rid, event.after, before, limit, newest, event.user)]
+        hidden = self.blocks.get(event.user, ())
+        return [
+            ReadPage(
+                event.session, event.rid, event.after, before, limit, newest, event.user, hidden
+            )
+        ]
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         Post: _on_post,
@@ -257,4 +326,8 @@ class Conversation:
         OutOfOrder: _on_out_of_order,
         Reached: _on_reached,
         Fetch: _on_fetch,
+        Blocking: _on_blocking,
+        AccountGone: _on_account_gone,
+        HomeLost: _on_late,
+        Joined: _on_late,
     }

@@ -89,7 +89,10 @@ class TellMarks(Effect):
 
 
 class ReadPage(Effect):
-    """Show `user` the records in (after, before), at most `limit`, the newest if `newest`."""
+    """Show `user` the records in (after, before), at most `limit`, the newest if `newest`.
+
+    `hidden` are spans of seqs that are not shown, (first, last), last 0 where it goes on.
+    """
 
     session: Address
     rid: int
@@ -98,6 +101,7 @@ class ReadPage(Effect):
     limit: int
     newest: bool
     user: str = ""
+    hidden: tuple[tuple[int, int], ...] = ()
 
 
 class StartTimer(Effect):

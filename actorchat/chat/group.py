@@ -213,6 +213,9 @@ class Group:
                 return verdict
         if event.unknown:
             return Verdict("no_such_user", f"there is no user {event.unknown[0]}")
+        if event.barred:
+            reason = f"{event.barred[0]} does not let you add them; send a link instead"
+            return Verdict("forbidden", reason)
         if roster is None:
             assert isinstance(change, Create)
             made = found(event.sender, change, self._size_max)

@@ -11,7 +11,8 @@ from actorchat.protocol.ops.group import AnyChange
 class Changing(Event):
     """`sender` asks for a change under their own 16-byte id `cid`.
 
-    `key` and `prior` as in `Post`. `unknown` are those that it names and that have no account.
+    `key` and `prior` as in `Post`. `unknown` are those that it names and that have no account,
+    `barred` those who do not let themselves be added by the sender.
     """
 
     sender: str
@@ -22,6 +23,7 @@ class Changing(Event):
     unknown: tuple[str, ...] = ()
     prior: Prior | None = None
     key: bytes = b""
+    barred: tuple[str, ...] = ()
 
 
 class Describe(Event):

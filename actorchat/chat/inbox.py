@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actorchat.chat.attendance import Attendance
+from actorchat.chat.block import HiddenRecord
 from actorchat.chat.delivery import Delivery
 from actorchat.chat.effect import (
     AppendRecord,
@@ -128,6 +129,15 @@ class Inbox(Attendance):
         session, notify = self._route(upd, pair, seq)
         append = AppendRecord(event, upd, session, notify)
         return [append] if upd < self._checkpoint_due else [append, self._make_checkpoint()]
+
+    def _on_hidden_record(self, event: HiddenRecord, now_wall_ms: int) -> list[Effect]:
+        if event.is_own:
+            return self._on_record(event, now_wall_ms)
+        have = self.recorded[event.pair]  # as in `_on_record`
+        if event.seq != have + 1:
+            return self._out_of_order(event, have)
+        self.recorded[event.pair] = event.seq
+        return [AppendRecord(event, 0, None, False)]
 
     def _on_repeat(self, event: Repeat, now_wall_ms: int) -> list[Effect]:
         have = self.recorded[event.pair]  # the shell has filled it in from the log
@@ -305,6 +315,7 @@ class Inbox(Attendance):
     HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         **Attendance._ATTEND,
         Record: _on_record,
+        HiddenRecord: _on_hidden_record,
         Repeat: _on_repeat,
         Join: _on_join,
         Deliver: _on_deliver,

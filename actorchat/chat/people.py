@@ -7,8 +7,19 @@ from typing import Any
 
 import msgspec
 
+from actorchat.chat.block import Blocking
 from actorchat.chat.event import Address, Answer, Refused
-from actorchat.limits import CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.chat.signin import Erasing
+from actorchat.limits import (
+    BLOCKS_MAX,
+    CONTACTS_MAX,
+    GROUPS_PAGE_MAX,
+    HISTORY_PAGE_BYTES_MAX,
+    UNREAD_COUNTED_MAX,
+)
+from actorchat.protocol.ops.account import DeleteAccount
+from actorchat.protocol.ops.block import Block, Blocks
+from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -20,6 +31,20 @@ from actorchat.protocol.ops.people import (
     Rename,
 )
 
+PeopleOp = (
+    Devices
+    | Rename
+    | Conversations
+    | Flag
+    | Profile
+    | Describe
+    | Contact
+    | Contacts
+    | Block
+    | Blocks
+    | DeleteAccount
+    | Groups
+)
 NOBODY = "there is no such user"
 FLAGS = ("muted", "archived", "pinned")  # the bits of a row, from the lowest
 
@@ -38,7 +63,7 @@ class ConversationFacts(msgspec.Struct, gc=False):
     """What the store knows of a conversation: `record` is the newest, encoded and opaque.
 
     `unread_senders` are those of the records above the user's read mark, at most
-    `UNREAD_COUNTED_MAX` of them and one more.
+    `UNREAD_COUNTED_MAX` of them and one more. `is_gone`: the other's account has ended.
     """
 
     conv: str
@@ -47,6 +72,7 @@ class ConversationFacts(msgspec.Struct, gc=False):
     unread_senders: list[str]
     marks: dict[str, dict[str, int]]
     flags: int
+    is_gone: bool = False
 
 
 class Card(msgspec.Struct, gc=False):
@@ -61,21 +87,26 @@ class Asked(msgspec.Struct, gc=False):
 
     `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
     many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
-    `Profile` and `Describe`, `is_bot` for both; `is_known` for `Contact`: whether there is such a
-    user; `contacts` for `Contact` and `Contacts`.
+    `Profile` and `Describe`, `is_bot` for both, with `is_gone` if that account has ended;
+    `is_known` for `Contact`: whether there is such a user; `contacts` for it and `Contacts`;
+    `is_known` and `blocked`, whom the user blocks, for `Block` and `Blocks`; `groups`, all of them
+    in order, for `Groups`.
     """
 
     session: Address
     user: str
     device: str
-    op: Devices | Rename | Conversations | Flag | Profile | Describe | Contact | Contacts
+    op: PeopleOp
     devices: list[DeviceFacts] = []
     conversations: list[ConversationFacts] = []
     flags: int | None = None
     card: Card | None = None
     is_known: bool = False
+    is_gone: bool = False
     contacts: list[str] = []
     is_bot: bool = False
+    blocked: list[str] = []
+    groups: list[str] = []
 
 
 class KeepCard(msgspec.Struct, gc=False):
@@ -115,6 +146,19 @@ class KeepFlags(msgspec.Struct, gc=False):
     conv: str
     flags: int
     answer: Answer
+
+
+class TellConversation(msgspec.Struct, gc=False):
+    """Effect: tell the user's conversation with `conv`; it answers."""
+
+    conv: str
+    event: Blocking
+
+
+class TellSignIn(msgspec.Struct, gc=False):
+    """Effect: tell the sign-in desk, which has the password checked and answers."""
+
+    event: Erasing
 
 
 class TellWhenDurable(msgspec.Struct, gc=False):
@@ -177,6 +221,7 @@ class PeopleDesk:
                     "unread": min(unread, UNREAD_COUNTED_MAX),
                     "marks": one.marks,
                     **flags_shown(one.flags),
+                    **({"gone": True} if one.is_gone else {}),
                 }
             )
         more = len(shown) < len(event.conversations)
@@ -196,6 +241,9 @@ class PeopleDesk:
         return [KeepFlags(event.session, event.user, op.conv, flags, answer)]
 
     def _on_profile(self, event: Asked, op: Profile) -> list[object]:
+        if event.is_gone:
+            gone = {**card_shown(op.user, Card()), "gone": True}
+            return [TellWhenDurable(event.session, Answer(op.id, gone))]
         if event.card is None:
             return [Refuse(event.session, Refused(op.id, "no_such_user", NOBODY))]
         shown = card_shown(op.user, event.card, event.is_bot)
@@ -223,6 +271,33 @@ class PeopleDesk:
         answer = Answer(op.id, {"contacts": event.contacts})
         return [TellWhenDurable(event.session, answer)]
 
+    def _on_block(self, event: Asked, op: Block) -> list[object]:
+        if op.user == event.user:
+            refused = Refused(op.id, "bad_request", "nobody can block oneself")
+        elif not event.is_known:
+            refused = Refused(op.id, "no_such_user", NOBODY)
+        elif op.on and op.user not in event.blocked and len(event.blocked) >= BLOCKS_MAX:
+            reason = f"a user blocks at most {BLOCKS_MAX} others"
+            refused = Refused(op.id, "too_many_blocks", reason)
+        else:
+            blocking = Blocking(event.user, event.session, op.id, op.on)
+            return [TellConversation(op.user, blocking)]
+        return [Refuse(event.session, refused)]
+
+    def _on_blocks(self, event: Asked, op: Blocks) -> list[object]:
+        answer = Answer(op.id, {"blocks": event.blocked})
+        return [TellWhenDurable(event.session, answer)]
+
+    def _on_groups(self, event: Asked, op: Groups) -> list[object]:
+        left = [group for group in event.groups if op.after is None or group > op.after]
+        page, more = left[:GROUPS_PAGE_MAX], len(left) > GROUPS_PAGE_MAX
+        ok: dict[str, object] = {"groups": page, "more": more}
+        return [TellWhenDurable(event.session, Answer(op.id, ok))]
+
+    def _on_delete_account(self, event: Asked, op: DeleteAccount) -> list[object]:
+        erasing = Erasing(event.session, op.id, event.user, event.device, op.password)
+        return [TellSignIn(erasing)]
+
     _HANDLERS: dict[type, Callable[[Any, Asked, Any], list[object]]] = {
         Devices: _on_devices,
         Rename: _on_rename,
@@ -232,6 +307,10 @@ class PeopleDesk:
         Describe: _on_describe,
         Contact: _on_contact,
         Contacts: _on_contacts,
+        Block: _on_block,
+        Blocks: _on_blocks,
+        Groups: _on_groups,
+        DeleteAccount: _on_delete_account,
     }
 
 

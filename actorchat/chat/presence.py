@@ -13,8 +13,10 @@ from actorchat.chat.event import Address, Event
 from actorchat.chat.sighting import (
     AnswerLevel,
     Arrived,
+    BlockChanged,
     Departed,
     Due,
+    Forget,
     LevelChanged,
     SaveLevel,
     SaveSeen,
@@ -27,7 +29,7 @@ from actorchat.chat.sighting import (
     Unsubscribe,
     Watched,
 )
-from actorchat.chat.visibility import HasContact, may_see
+from actorchat.chat.visibility import Apart, HasContact, RecallBlocked, may_see
 from actorchat.limits import (
     OFFLINE_AFTER_S,
     PRESENCE_FLUSH_S,
@@ -88,11 +90,12 @@ class Presence:
         recall: Looks a user up in the log.
         has_contact: Says whether a user counts another among their contacts.
         offline_after_s: From the last sign of life until a user is offline.
+        recall_blocked: Looks up whom a user blocks; asked of those who are watched.
     """
 
     __slots__ = (
         *("_after_s", "_dirty", "_entries", "_flushes_at_s", "_has_contact"),
-        *("_queue", "_recall", "_signals", "number"),
+        *("_apart", "_queue", "_recall", "_signals", "number"),
     )
 
     def __init__(
@@ -101,8 +104,10 @@ class Presence:
         recall: Recall,
         has_contact: HasContact,
         offline_after_s: float = OFFLINE_AFTER_S,
+        recall_blocked: RecallBlocked = lambda user: (),
     ) -> None:
         self.number = number
+        self._apart = Apart(recall_blocked)
         self._recall = recall
         self._has_contact = has_contact
         self._after_s = offline_after_s
@@ -255,6 +260,7 @@ class Presence:
             entry = entries.get(user) or self._entry(user, now_s, now_wall_ms)
             if entry.watchers is None:
                 entry.watchers = {}
+                self._apart.learn(user)
             watcher = entry.watchers.get(name)
             if watcher is None:
                 watcher = entry.watchers[name] = Watcher(level)
@@ -265,6 +271,9 @@ class Presence:
             watcher.sees = level == entry.level == "everyone" or may_see(
                 user, entry.level, name, level, self._has_contact
             )
+            if event.blocked or self._apart:
+                self._apart.note(user, name, event.blocked)
+                watcher.sees = watcher.sees and not self._apart.parts(user, name)
             states.append(_state(user, entry, watcher.sees))
         out.append(Tell(session, Watched(self.number, event.rid, states)))
 
@@ -281,8 +290,10 @@ class Presence:
             watcher.sessions = tuple(one for one in watcher.sessions if one is not event.session)
             if not watcher.sessions:
                 del entry.watchers[event.watcher]
+                self._apart.note(user, event.watcher, ())
             if not entry.watchers:
                 entry.watchers = None
+                self._apart.forget(user)
                 if not entry.is_online:
                     self._look_at(user, entry, now_s + PRESENCE_FORGET_S)
 
@@ -339,8 +350,31 @@ class Presence:
     def _set_level(self, user: str, entry: Entry, level: PrivacyLevel) -> None:
         entry.level = level
         for name, watcher in (entry.watchers or {}).items():
-            watcher.sees = may_see(user, level, name, watcher.level, self._has_contact)
+            watcher.sees = may_see(
+                user, level, name, watcher.level, self._has_contact
+            ) and not self._apart.parts(user, name)
         self._changed(user, entry)
+
+    # -- blocks ----------------------------------------------------------------------------------
+    def _on_block_changed(
+        self, event: BlockChanged, now_s: float, now_wall_ms: int, out: list[Effect]
+    ) -> None:
+        user = event.user
+        entry = self._entries.get(user)
+        if entry is None:
+            return
+        if entry.watchers is not None:
+            self._apart.learn(user)
+            self._set_level(user, entry, entry.level)
+        changed = LevelChanged(entry.level, self._apart.blocked(user))
+        out.extend(Tell(session, changed) for session in entry.sessions)
+
+    def _on_forget(self, event: Forget, now_s: float, now_wall_ms: int, out: list[Effect]) -> None:
+        entry = self._entries.get(event.user)
+        if entry is not None:
+            entry.sessions.clear()
+            entry.last_seen = 0
+            self._go_offline(event.user, entry, now_s)
 
     _HANDLERS: dict[type, Callable[[Any, Any, float, int, list[Effect]], None]] = {
         Arrived: _on_arrived,
@@ -350,6 +384,8 @@ class Presence:
         Unsubscribe: _on_unsubscribe,
         Signalled: _on_signalled,
         SetPrivacy: _on_set_privacy,
+        BlockChanged: _on_block_changed,
+        Forget: _on_forget,
     }
 
 

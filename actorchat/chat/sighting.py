@@ -34,7 +34,7 @@ class Departed(Event):
 class Subscribe(Event):
     """`session` of `watcher`, whose own setting is `level`, looks at `users`; answer `Watched`.
 
-    `rid` None: not for the first time.
+    `rid` None: not for the first time. `blocked` are those whom the watcher blocks.
     """
 
     watcher: str
@@ -42,6 +42,7 @@ class Subscribe(Event):
     session: Address
     users: list[str]
     rid: int | None = None
+    blocked: frozenset[str] = frozenset()
 
 
 class Unsubscribe(Event):
@@ -67,6 +68,20 @@ class SetPrivacy(Event):
     session: Address
     rid: int
     level: PrivacyLevel | None
+
+
+class BlockChanged(Event):
+    """`user` blocks `other` from now on, or, `on` being false, not any more."""
+
+    user: str
+    other: str
+    on: bool
+
+
+class Forget(Event):
+    """The account of `user` has ended: nothing is known of them any more."""
+
+    user: str
 
 
 class Due(Event):
@@ -96,9 +111,13 @@ class SignalSeen(Event):
 
 
 class LevelChanged(Event):
-    """The session's own user has set who may see them: what it watches must be asked anew."""
+    """The session's own user has set who may see them: what it watches must be asked anew.
+
+    `blocked` are those whom the user blocks; None: as before.
+    """
 
     level: PrivacyLevel
+    blocked: frozenset[str] | None = None
 
 
 class TrackerLost(Event):

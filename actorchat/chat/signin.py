@@ -20,14 +20,13 @@ from actorchat.chat.event import (
     SignedInOperator,
     SignInRefused,
 )
-from actorchat.chat.throttle import Throttle
+from actorchat.chat.source import Guesses
 from actorchat.ids import is_name
 from actorchat.limits import (
     DEVICES_MAX,
     HASHES_QUEUED_MAX,
     SECRET_CHARS_MAX,
-    SIGN_IN_BUCKETS_MAX,
-    SIGN_IN_FAILURES_PER_MINUTE,
+    SOURCE_FAILURES_PER_MINUTE,
 )
 
 TOO_MANY = "the user has as many devices as may be; revoke one first"
@@ -37,7 +36,8 @@ WRONG = SignInRefused("unauthenticated", "wrong user, device or secret", "never"
 class Attempt(msgspec.Struct, gc=False):
     """A session asks to sign in; the shell fills in the rest from the store.
 
-    `devices` are those that may sign in already, as of when the password was found right.
+    `devices` are those that may sign in already, as of when the password was found right. `source`
+    is where it comes from (`source_of`).
     """
 
     session: Address
@@ -48,12 +48,15 @@ class Attempt(msgspec.Struct, gc=False):
     account: Account | None = None
     known_device: Device | None = None
     devices: list[str] = []
+    source: str = ""
+    is_gone: bool = False
 
 
 class Provisioning(msgspec.Struct, gc=False):
     """An operator asks for an account, or for a device's token; the rest as in `Attempt`.
 
     With `bot_kinds` it is a bot's, and says which events it may read.
+    `is_gone`: an account of this name has ended; nobody gets the name again.
     """
 
     session: Address
@@ -64,6 +67,7 @@ class Provisioning(msgspec.Struct, gc=False):
     account: Account | None = None
     devices: list[str] = []
     bot_kinds: list[str] | None = None
+    is_gone: bool = False
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -77,7 +81,10 @@ class Revocation(msgspec.Struct, gc=False):
 
 
 class PasswordChange(msgspec.Struct, gc=False):
-    """A user asks for another password; `secret` is the old one. The rest as in `Attempt`."""
+    """A user asks for another password; `secret` is the old one. The rest as in `Attempt`.
+
+    `keep` are devices that stay signed in if it `revokes_others`.
+    """
 
     session: Address
     rid: int
@@ -88,12 +95,25 @@ class PasswordChange(msgspec.Struct, gc=False):
     revokes_others: bool
     account: Account | None = None
     devices: list[str] = []
+    keep: list[str] = []
+
+
+class Erasing(msgspec.Struct, gc=False):
+    """A user asks for the account to end; `secret` is the password. The rest as in `Attempt`."""
+
+    session: Address
+    rid: int
+    user: str
+    device: str
+    secret: str
+    account: Account | None = None
+    devices: list[str] = []
 
 
 class Verified(msgspec.Struct, gc=False):
     """The hasher has compared an attempt's password."""
 
-    attempt: Attempt | PasswordChange
+    attempt: Attempt | PasswordChange | Erasing
     fits: bool
 
 
@@ -114,7 +134,7 @@ class Hashed(msgspec.Struct, gc=False):
 class HasherLost(msgspec.Struct, gc=False):
     """The hasher failed at a job; nothing was done."""
 
-    job: Attempt | Provisioning | PasswordChange
+    job: Attempt | Provisioning | PasswordChange | Erasing
 
 
 class Tell(msgspec.Struct, gc=False):
@@ -127,7 +147,7 @@ class Tell(msgspec.Struct, gc=False):
 class Verify(msgspec.Struct, gc=False):
     """Effect: compare the attempt's password with `password_hash`; "" stands for a dummy."""
 
-    attempt: Attempt | PasswordChange
+    attempt: Attempt | PasswordChange | Erasing
     password_hash: str
 
 
@@ -184,6 +204,18 @@ class ReplacePassword(msgspec.Struct, gc=False):
     devices: list[str]
 
 
+class EndAccount(msgspec.Struct, gc=False):
+    """Effect: keep that the account of `user` has ended, and when synced answer the request.
+
+    In the same batch its row, its `devices` and its profile go.
+    """
+
+    session: Address
+    rid: int
+    user: str
+    devices: list[str]
+
+
 class SignInDesk:
     """Checks secrets: tokens at once, passwords through a bounded queue of hashes.
 
@@ -200,7 +232,7 @@ class SignInDesk:
     """
 
     __slots__ = (
-        *("_devices_max", "_failures", "_hashes_queued_max", "_hashing", "_makes_users"),
+        *("_devices_max", "_guesses", "_hashes_queued_max", "_hashing", "_makes_users"),
         *("_operator_key", "_takes_jwt"),
     )
 
@@ -211,13 +243,14 @@ class SignInDesk:
         devices_max: int = DEVICES_MAX,
         takes_jwt: bool = False,
         makes_users: bool = False,
+        source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE,
     ) -> None:
         self._takes_jwt = takes_jwt
         self._makes_users = makes_users
         self._devices_max = devices_max
         self._operator_key = operator_key
         self._hashes_queued_max = hashes_queued_max
-        self._failures = Throttle(SIGN_IN_FAILURES_PER_MINUTE, SIGN_IN_BUCKETS_MAX)
+        self._guesses = Guesses(source_failures_per_minute)
         self._hashing = 0
 
     @property
@@ -243,9 +276,10 @@ class SignInDesk:
             if token_fits(event.known_device, event.secret):
                 return [Tell(event.session, SignedIn(event.user, event.device))]
             return [Tell(event.session, WRONG)]
-        wait_ms = 0 if is_jwt else self._failures.wait_ms(event.user, now_wall_ms)
+        wait_ms, reason = self._guesses.wait_ms(
+            None if is_jwt else event.user, event.source, now_wall_ms
+        )
         if wait_ms:
-            reason = "too many wrong passwords for this user"
             refused = SignInRefused("rate_limited", reason, "after", wait_ms)
             return [Tell(event.session, refused)]
         if self._hashing >= self._hashes_queued_max:
@@ -254,7 +288,7 @@ class SignInDesk:
         self._hashing += 1
         if is_jwt:  # nobody guesses a signature, so failures are not counted
             return [ReadToken(event)]
-        self._failures.failed(event.user, now_wall_ms)
+        self._guesses.failed(event.user, event.source, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
 
@@ -264,17 +298,17 @@ class SignInDesk:
         if reading.problem or reading.user != attempt.user:
             return [Tell(attempt.session, refusal(reading))]
         account = attempt.account
-        if not self._makes_users if account is None else account.is_bot:
+        makes = self._makes_users and not attempt.is_gone
+        if not makes if account is None else account.is_bot:
             return [Tell(attempt.session, WRONG)]
         if self._is_too_many(attempt.device, attempt.devices):
             return [Tell(attempt.session, SignInRefused("too_many_devices", TOO_MANY))]
         fresh = Account(attempt.user, now_wall_ms) if account is None else None
         return [IssueToken(attempt.session, attempt.user, attempt.device, None, fresh)]
 
-    def _on_password_change(self, event: PasswordChange, now_wall_ms: int) -> list[object]:
-        wait_ms = self._failures.wait_ms(event.user, now_wall_ms)
+    def _on_password_given(self, event: PasswordChange | Erasing, now_wall_ms: int) -> list[object]:
+        wait_ms, reason = self._guesses.wait_ms(event.user, None, now_wall_ms)
         if wait_ms:
-            reason = "too many wrong passwords for this user"
             refused = Refused(event.rid, "rate_limited", reason, "after", "none", wait_ms)
             return [Tell(event.session, refused)]
         if self._hashing >= self._hashes_queued_max:
@@ -282,9 +316,18 @@ class SignInDesk:
             refused = Refused(event.rid, "busy", reason, "after", "none", 1_000)
             return [Tell(event.session, refused)]
         self._hashing += 1
-        self._failures.failed(event.user, now_wall_ms)
+        self._guesses.failed(event.user, None, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
+
+    def _on_right_to_erase(self, event: Erasing, fits: bool) -> list[object]:
+        self._hashing -= 1
+        account = event.account
+        if not fits or account is None or not account.password_hash:
+            refused = Refused(event.rid, "unauthenticated", "the password is wrong")
+            return [Tell(event.session, refused)]
+        self._guesses.succeeded(event.user, None)
+        return [EndAccount(event.session, event.rid, event.user, event.devices)]
 
     def _on_old_password(self, event: PasswordChange, fits: bool) -> list[object]:
         """Go on with a change of password; its place among the hashes is kept if it goes on."""
@@ -293,31 +336,41 @@ class SignInDesk:
             self._hashing -= 1
             refused = Refused(event.rid, "unauthenticated", "the old password is wrong")
             return [Tell(event.session, refused)]
-        self._failures.succeeded(event.user)
+        self._guesses.succeeded(event.user, None)
         return [HashPassword(event)]
 
     def _on_new_password(self, event: PasswordChange, password_hash: str) -> list[object]:
         account = event.account
         assert account is not None
         changed = Account(account.user, account.created_at_wall_ms, password_hash)
-        others = [device for device in event.devices if device != event.device]
+        kept = {event.device, *event.keep}
+        others = [device for device in event.devices if device not in kept]
         devices = others if event.revokes_others else []
         return [ReplacePassword(event.session, event.rid, changed, devices)]
 
     def _operator(self, event: Attempt, now_wall_ms: int) -> list[object]:
+        wait_ms, reason = self._guesses.wait_ms(None, event.source, now_wall_ms)
+        if wait_ms:
+            refused = SignInRefused("rate_limited", reason, "after", wait_ms)
+            return [Tell(event.session, refused)]
         key = self._operator_key
         fits = compare_digest(key.encode(), event.secret.encode("utf-8", "surrogatepass"))
-        return [Tell(event.session, SignedInOperator() if fits and key else WRONG)]
+        if fits and key:
+            return [Tell(event.session, SignedInOperator())]
+        self._guesses.failed(None, event.source, now_wall_ms)
+        return [Tell(event.session, WRONG)]
 
     def _on_verified(self, event: Verified, now_wall_ms: int) -> list[object]:
         if isinstance(event.attempt, PasswordChange):
             return self._on_old_password(event.attempt, event.fits)
+        if isinstance(event.attempt, Erasing):
+            return self._on_right_to_erase(event.attempt, event.fits)
         self._hashing -= 1
         attempt = event.attempt
         account = attempt.account
         if not event.fits or account is None or not account.password_hash:
             return [Tell(attempt.session, WRONG)]
-        self._failures.succeeded(attempt.user)
+        self._guesses.succeeded(attempt.user, attempt.source)
         if self._is_too_many(attempt.device, attempt.devices):
             return [Tell(attempt.session, SignInRefused("too_many_devices", TOO_MANY))]
         return [IssueToken(attempt.session, attempt.user, attempt.device, None, None)]
@@ -326,6 +379,8 @@ class SignInDesk:
         if not is_name(event.user) or (event.device is not None and not is_name(event.device)):
             reason = "a name is 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
             return [Tell(event.session, Refused(event.rid, "bad_request", reason))]
+        if event.is_gone:
+            return [self._exists(event)]
         if event.password is not None:
             if event.account is not None:
                 return [self._exists(event)]
@@ -345,7 +400,9 @@ class SignInDesk:
         provisioning = event.provisioning
         if isinstance(provisioning, PasswordChange):
             return self._on_new_password(provisioning, event.password_hash)
-        if provisioning.account is not None:  # made by somebody else while this one was hashed
+        if (
+            provisioning.account is not None or provisioning.is_gone
+        ):  # made by somebody else while this one was hashed
             return [self._exists(provisioning)]
         account = Account(provisioning.user, now_wall_ms, event.password_hash)
         return self._provide(provisioning, account)
@@ -373,11 +430,11 @@ class SignInDesk:
         reason = "the password could not be checked"
         if isinstance(job, Attempt):
             if job.mech == "password":
-                self._failures.give_back(job.user)
+                self._guesses.give_back(job.user, job.source)
             refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
-        if isinstance(job, PasswordChange):
-            self._failures.give_back(job.user)
+        if isinstance(job, PasswordChange | Erasing):
+            self._guesses.give_back(job.user, None)
         return [Tell(job.session, Refused(job.rid, "unavailable", reason, "after"))]
 
     def _on_revocation(self, event: Revocation, now_wall_ms: int) -> list[object]:
@@ -387,7 +444,8 @@ class SignInDesk:
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[object]]] = {
         Attempt: _on_attempt,
-        PasswordChange: _on_password_change,
+        PasswordChange: _on_password_given,
+        Erasing: _on_password_given,
         Verified: _on_verified,
         TokenRead: _on_token_read,
         Provisioning: _on_provisioning,

@@ -48,13 +48,13 @@ class Watchlist:
     trackers tell the same; at most one push in `PRESENCE_PUSH_S`, the first at once.
 
     Args:
-        user: Whose session it is. level: their own setting.
+        user: Whose session it is. level: their own setting. blocked: whom they block.
         me: The session.
         tracker_of: Returns the number of the tracker of a user.
     """
 
-    __slots__ = ("_asked", "_is_cooling", "_level", "_me", "_pending", "_tracker_of", "_user",
-                 "shown")  # fmt: skip
+    __slots__ = ("_asked", "_blocked", "_is_cooling", "_level", "_me", "_pending", "_tracker_of",
+                 "_user", "shown")  # fmt: skip
 
     def __init__(
         self,
@@ -62,7 +62,9 @@ class Watchlist:
         level: PrivacyLevel,
         me: Address,
         tracker_of: Callable[[str], int],
+        blocked: frozenset[str] = frozenset(),
     ) -> None:
+        self._blocked = blocked
         self._user = user
         self._level = level
         self._me = me
@@ -154,6 +156,8 @@ class Watchlist:
 
     def _on_level_changed(self, event: LevelChanged, out: list[Any]) -> None:
         self._level = event.level
+        if event.blocked is not None:
+            self._blocked = event.blocked
         for tracker, users in self._by_tracker(self.shown).items():
             out.append(self._subscribe(tracker, users, None))
 
@@ -168,7 +172,8 @@ class Watchlist:
                 out.append(self._subscribe(tracker, some, rid))
 
     def _subscribe(self, tracker: int, users: list[str], rid: int | None) -> ToTracker:
-        return ToTracker(tracker, Subscribe(self._user, self._level, self._me, users, rid))
+        asked = Subscribe(self._user, self._level, self._me, users, rid, self._blocked)
+        return ToTracker(tracker, asked)
 
     def _by_tracker(self, users: Iterable[str]) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}

@@ -13,10 +13,12 @@ import msgspec
 
 from actorchat.client import event
 from actorchat.client.act import ActCalls
+from actorchat.client.block import BlockCalls
 from actorchat.client.bot import BotCalls
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
+from actorchat.client.export import ExportCalls
 from actorchat.client.feed import Feed
 from actorchat.client.file import FileCalls
 from actorchat.client.group import GroupCalls
@@ -109,7 +111,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls, BotCalls):
+class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls, BotCalls, BlockCalls, ExportCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
@@ -291,6 +293,9 @@ class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls, BotCalls):
         """Tell the server that the user read the conversation with `conv` up to `seq`."""
         check_peer(conv)
         self._shell.handle(event.MarkRead(conv, seq))
+
+    def _own_name(self) -> str:
+        return self._machine.identity.user
 
     async def history(
         self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50

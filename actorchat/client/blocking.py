@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
 from actorchat.client.blocking_act import BlockingActCalls
+from actorchat.client.blocking_block import BlockingBlockCalls
 from actorchat.client.blocking_bot import BlockingBotCalls
+from actorchat.client.blocking_export import BlockingExportCalls
 from actorchat.client.blocking_file import BlockingFileCalls
 from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
@@ -37,7 +39,14 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     return Chat(aio.connect(address, user=user, device=device, **options))
 
 
-class Chat(BlockingGroupCalls, BlockingActCalls, BlockingFileCalls, BlockingBotCalls):
+class Chat(
+    BlockingGroupCalls,
+    BlockingActCalls,
+    BlockingFileCalls,
+    BlockingBotCalls,
+    BlockingBlockCalls,
+    BlockingExportCalls,
+):
     """The asyncio `Chat`, method for method, but that each call waits for its result."""
 
     def __init__(self, chat: aio.Chat) -> None:
@@ -260,9 +269,15 @@ class Chat(BlockingGroupCalls, BlockingActCalls, BlockingFileCalls, BlockingBotC
         """Drop `user` from the user's contacts."""
         self._run(self._chat.remove_contact(user))
 
-    def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
+    def delete_account(self, password: str) -> None:
+        """End the user's account for good, as the asyncio face does."""
+        self._run(self._chat.delete_account(password))
+
+    def change_password(
+        self, old: str, new: str, *, revoke_others: bool = False, keep: Sequence[str] = ()
+    ) -> None:
         """Change the user's password, as the asyncio face does."""
-        self._run(self._chat.change_password(old, new, revoke_others=revoke_others))
+        self._run(self._chat.change_password(old, new, revoke_others=revoke_others, keep=keep))
 
     def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""

@@ -11,12 +11,15 @@ from msgspec import Struct
 
 from actorchat.protocol.ops import (
     Actors,
+    Block,
+    Blocks,
     Bot,
     Change,
     Contact,
     Contacts,
     Conversations,
     Delete,
+    DeleteAccount,
     Describe,
     Devices,
     Download,
@@ -25,6 +28,7 @@ from actorchat.protocol.ops import (
     Extra,
     Flag,
     Group,
+    Groups,
     History,
     Hook,
     Hooks,
@@ -71,6 +75,10 @@ Request = (
     | Events
     | Hook
     | Hooks
+    | Block
+    | Blocks
+    | DeleteAccount
+    | Groups
 )
 
 

@@ -4,6 +4,7 @@ Must not know how questions are asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -31,12 +32,13 @@ class DeviceInfo(Struct, frozen=True):
 
 
 class Profile(Struct, frozen=True, omit_defaults=True):
-    """What a user, or a `bot`, says of oneself; both texts may be empty."""
+    """What a user, or a `bot`, says of oneself; both texts may be empty. `gone`: the account has ended."""
 
     user: str
     title: str
     about: str
     bot: bool = False
+    gone: bool = False
 
 
 class ContactsAnswer(Struct):
@@ -54,7 +56,7 @@ class Flags(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """One line of the list: `unread` is counted up to 100."""
+    """One line of the list: `unread` is counted up to 100. `gone`: that account has ended."""
 
     conv: str
     head: int
@@ -62,6 +64,7 @@ class Conversation(Struct, frozen=True):
     unread: int
     marks: dict[str, Marks]
     flags: Flags
+    gone: bool = False
 
 
 class DevicesAnswer(Struct):
@@ -81,12 +84,14 @@ class Line(Struct):
     muted: bool
     archived: bool
     pinned: bool
+    gone: bool = False
 
     def conversation(self) -> Conversation:
         """Return what the application gets."""
         last = entry_of(self.last)
         flags = Flags(self.muted, self.archived, self.pinned)
-        return Conversation(self.conv, self.head, last, self.unread, self.marks, flags)
+        counts = (self.head, last, self.unread)
+        return Conversation(self.conv, *counts, self.marks, flags, self.gone)
 
 
 class ConversationsAnswer(Struct):
@@ -168,11 +173,24 @@ class PeopleCalls:
         """Drop `user` from the user's contacts."""
         await self._ask(ops.Contact(0, user, keep=False))
 
-    async def change_password(self, old: str, new: str, *, revoke_others: bool = False) -> None:
-        """Change the user's password; with `revoke_others` all other devices are signed out.
+    async def delete_account(self, password: str) -> None:
+        """End the user's account for good; then this session and all others end.
+
+        Raises:
+            Refusal: `unauthenticated`: the password is wrong; `rate_limited`: too often.
+            ConnectionLost: Whether it was done is unknown; signing in again tells.
+        """
+        await self._ask(ops.DeleteAccount(0, password))
+
+    async def change_password(
+        self, old: str, new: str, *, revoke_others: bool = False, keep: Sequence[str] = ()
+    ) -> None:
+        """Change the user's password; with `revoke_others` others are signed out.
+
+        These are all devices but this one and those of `keep`.
 
         Raises:
             Refusal: `unauthenticated`: the old one is wrong; `rate_limited`: too often.
             ConnectionLost: Whether it was done is unknown.
         """
-        await self._ask(ops.Password(0, old, new, revoke_others))
+        await self._ask(ops.Password(0, old, new, revoke_others, list(keep)))

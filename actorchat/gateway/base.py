@@ -22,6 +22,14 @@ class Outlet(Protocol):
         """Where the connection comes from, fit for a log line."""
         ...
 
+    @property
+    def source(self) -> str:
+        """The address that the connection comes from, without a port; empty if it has none.
+
+        The socket's own: what a header says of whom a proxy speaks for is not believed.
+        """
+        ...
+
     def push(self, payload: bytes) -> None:
         """Send `payload`, which answers nothing."""
         ...

@@ -82,6 +82,12 @@ class Endpoint:
         return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "unknown"
 
     @property
+    def source(self) -> str:
+        """The address that the connection comes from; empty if it has none."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
+
+    @property
     def unsent_bytes(self) -> int:
         """Bytes that the peer's side has not taken yet."""
         return self._outbox.unsent_bytes

@@ -258,6 +258,13 @@ class AuthSettings(_Section, frozen=True):
         _Count,
         Meta(description="Devices of one user that may sign in; one more is refused."),
     ] = limits.DEVICES_MAX
+    source_failures_per_minute: Annotated[
+        _Count,
+        Meta(
+            description="Wrong secrets a minute from one address (of IPv6 a /64), also the burst; "
+            "no address is exempt, and behind a proxy all have the proxy's."
+        ),
+    ] = limits.SOURCE_FAILURES_PER_MINUTE
     jwt: JwtSettings = JwtSettings()
 
 

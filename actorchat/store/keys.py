@@ -59,6 +59,9 @@ VEIL = b"J"
 EVENT = b"e"
 EVENT_READER = b"f"
 EVENT_PLACE = b"g"
+HIDDEN = b"Z"
+BLOCKED = b"a"
+GONE = b"b"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -68,6 +71,7 @@ STATE_KINDS = frozenset(
         *(FILE, USAGE),
         *(EXPIRY, HIDDEN, VEIL),
         *(EVENT, EVENT_READER, EVENT_PLACE),
+        *(HIDDEN, BLOCKED, GONE),
     )
 )
 
@@ -376,6 +380,25 @@ def unpack_file(value: bytes) -> tuple[int, int, str]:
         raise _bad("file", value)
     size, at_wall_ms = _FILE.unpack_from(value)
     return size, at_wall_ms, media_type.decode()
+
+
+def pack_spans(spans: tuple[tuple[int, int], ...]) -> bytes:
+    """Return the value of a row of hidden spans: (first, last) each, last 0 where it goes on."""
+    return b"".join(_SENT.pack(first, last) for first, last in spans)
+
+
+def unpack_spans(value: bytes) -> tuple[tuple[int, int], ...]:
+    """Return the spans; ascending, and only the last goes on."""
+    if not value or len(value) % _SENT.size:
+        raise _bad("spans", value)
+    spans = tuple(_SENT.iter_unpack(value))
+    end = 0
+    for at, (first, last) in enumerate(spans, 1):
+        is_open = not last and at == len(spans)
+        if first <= end or (last < first and not is_open):
+            raise _bad("spans", value)
+        end = last
+    return spans
 
 
 def pack_format(version: int) -> bytes:

@@ -212,6 +212,7 @@ class _StateCheck:
         self._has_file = has_file
         self._user = b""  # whose files were counted last
         self._files = self._size = 0
+        self._account = b""
 
     def __call__(self, key: bytes, value: bytes) -> str | None:
         owner, kind, rest = keys.parse_state_key(key)
@@ -219,6 +220,8 @@ class _StateCheck:
             return self._check_files(owner, kind, rest, value)
         if kind == keys.GROUP:
             self._group = owner
+        elif kind == keys.ACCOUNT:
+            self._account = owner
         elif kind in {keys.MEMBER, keys.LINK} and owner != self._group:
             return "belongs to a group that has no row"
         elif kind == keys.PRESENCE:
@@ -232,6 +235,12 @@ class _StateCheck:
         elif kind == keys.EVENT:
             keys.parse_event_key(key)
             keys.parse_history_key(value)
+        elif kind == keys.GONE:
+            keys.unpack_position(value)
+            if owner == self._account:
+                return "an account that has ended is there"
+        elif kind == keys.HIDDEN:
+            keys.unpack_spans(value)
         return _check_format(key, value)
 
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:

@@ -127,6 +127,11 @@ class SimOutlet(FarSide):
         """The wire's name."""
         return "nowhere" if self._wire is None else self._wire.label
 
+    @property
+    def source(self) -> str:
+        """Nowhere."""
+        return ""
+
     def push(self, payload: bytes) -> None:
         """Send what answers nothing."""
         wire = self._wire

@@ -64,7 +64,7 @@ def add(
 
         password = secrets.token_urlsafe(PASSWORD_BYTES)
     else:
-        password = _password(password_file, confirm=True)
+        password = read_password(password_file, confirm=True)
     device = new_device()
 
     async def make() -> Login:
@@ -111,7 +111,7 @@ def login(
     if jwt_file is not None and password_file is not None:
         raise typer.BadParameter("give one of --password-file and --jwt-file")
     file = password_file if jwt_file is None else jwt_file
-    secret = _password(file, confirm=False)
+    secret = read_password(file, confirm=False)
     address = server_address(server, data)
     credentials = Credentials(address)
     known = credentials.logins.get(name)
@@ -234,7 +234,7 @@ def passwd(
         old, _, rest = text.partition("\n")
         new = rest.split("\n", 1)[0]
     else:
-        old = _password(None, confirm=False)
+        old = read_password(None, confirm=False)
         new = str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
     if not new:
         raise CommandFailed(Exit.USAGE, "no_password", "the new password is empty")
@@ -242,12 +242,9 @@ def passwd(
     async def ask() -> str:
         user, chat = as_user(server, data, as_, ack="manual", timeout_s=timeout)
         async with chat:
-            await chat.change_password(old, new)
-            if revoke_others:
-                mine = Credentials(server_address(server, data)).choose(user)[1]
-                for one in await chat.devices():
-                    if one.device not in {mine.device, mine.errand_device}:
-                        await chat.revoke(one.device)
+            mine = Credentials(server_address(server, data)).choose(user)[1]
+            keep = [mine.device, mine.errand_device]
+            await chat.change_password(old, new, revoke_others=revoke_others, keep=keep)
         return user
 
     note(f"{run_async(ask())} has another password")
@@ -260,7 +257,8 @@ def _check_name(name: str) -> None:
         raise typer.BadParameter(f"{name!r} is no name: 1 to 64 of a-z 0-9 . _ -, ends a-z 0-9")
 
 
-def _password(file: Path | None, *, confirm: bool) -> str:
+def read_password(file: Path | None, *, confirm: bool) -> str:
+    """Return the first line of `file`, - being standard input; or ask for it."""
     if file is not None:
         text = sys.stdin.readline() if str(file) == "-" else file.read_text(encoding="utf-8")
         password = text.split("\n", 1)[0].rstrip("\r")

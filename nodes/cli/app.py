@@ -12,8 +12,11 @@ from nodes.cli import (
     account,
     act,
     actors,
+    block,
     bot,
     config,
+    erase,
+    export,
     file,
     group,
     hook,
@@ -87,6 +90,9 @@ for _part in (
     file,
     bot,
     hook,
+    block,
+    erase,
+    export,
 ):
     _part.register(app)
 

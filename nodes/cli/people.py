@@ -45,7 +45,7 @@ def devices(
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
     """List your devices; * is the one that asks."""
-    found = _ask(lambda chat: chat.devices(), as_, server, data, timeout)
+    found = ask_server(lambda chat: chat.devices(), as_, server, data, timeout)
     if json:
         for one in found:
             say_json(msgspec.to_builtins(one))
@@ -73,7 +73,7 @@ def rename(
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
     """Say how one of your devices is shown."""
-    _ask(lambda chat: chat.rename(device, title), as_, server, data, timeout)
+    ask_server(lambda chat: chat.rename(device, title), as_, server, data, timeout)
     note(f"device {device} is shown as {title or device}")
 
 
@@ -96,12 +96,13 @@ def profile(
     async def ask(chat: Chat) -> Profile:
         return await (chat.describe(title, about) if user is None else chat.profile(user))
 
-    found = _ask(ask, as_, server, data, timeout)
+    found = ask_server(ask, as_, server, data, timeout)
     if json:
         say_json(msgspec.to_builtins(found))
     else:
+        title = "(deleted account)" if found.gone else found.title
         kind = "bot" if found.bot else "user"
-        say_table((kind, "title", "about"), [(found.user, found.title, found.about)])
+        say_table((kind, "title", "about"), [(found.user, title, found.about)])
 
 
 def contacts(
@@ -122,7 +123,7 @@ def contacts(
             await chat.remove_contact(remove)
         return await chat.contacts()
 
-    found = _ask(ask, as_, server, data, timeout)
+    found = ask_server(ask, as_, server, data, timeout)
     if json:
         say_json({"contacts": found})
     else:
@@ -137,7 +138,7 @@ def conversations(
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
     """List your conversations: the pinned ones first, then those with the newest message."""
-    found = _ask(lambda chat: chat.conversations(), as_, server, data, timeout)
+    found = ask_server(lambda chat: chat.conversations(), as_, server, data, timeout)
     found.sort(key=lambda one: (not one.flags.pinned, one.flags.archived, -one.last.ts))
     if json:
         for one in found:
@@ -147,7 +148,7 @@ def conversations(
         return
     rows = [
         (
-            one.conv,
+            f"{one.conv} (deleted account)" if one.gone else one.conv,
             one.unread or "",
             _when(one.last.ts),
             f"{one.last.sender}: {_short(one.last.text)}",
@@ -170,7 +171,7 @@ def flag(
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
     """Mute, archive or pin a conversation, for yourself alone; or show how it is."""
-    flags = _ask(
+    flags = ask_server(
         lambda chat: chat.flag(with_, muted=muted, archived=archived, pinned=pinned),
         as_,
         server,
@@ -184,13 +185,14 @@ def flag(
     note(f"the conversation with {with_} is {' and '.join(names) or 'as usual'}")
 
 
-def _ask(
+def ask_server(
     ask: Callable[[Chat], Awaitable[Result]],
     as_: str | None,
     server: str | None,
     data: Path | None,
     timeout_s: float,
 ) -> Result:
+    """Sign in, ask, and return what came of it."""
     from nodes.cli.wire import as_user, run_async
 
     async def errand() -> Result:

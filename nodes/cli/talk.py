@@ -35,6 +35,7 @@ HELP = (
     "/with NAME  talk with another    /history [N]  show the last N messages\n"
     "/who        whom you talk with   /quit         leave (or end of input)\n"
     "/file PATH  send a file              /get SEQ      fetch the files of a message\n"
+    "/block      keep the other away  /unblock      let them reach you again\n"
     "//text      send a text that begins with /\n"
     f"{acting.HELP}"
 )
@@ -192,10 +193,16 @@ class Talk:
                 await self._client.flush(FLUSH_S)  # it may be about what is on its way
                 done = await acting.act(self._client, self._other, word, rest)
                 self._dim(f"  ✓ {done}") if done else self._say(HELP)
+            case "/block" | "/unblock" if self._other is not None:
+                await self._block(self._other, word == "/block")
             case "/help":
                 self._say(HELP)
             case _:
                 self._say(f"{word}: no such command, or something is missing; /help shows all")
+
+    async def _block(self, other: str, on: bool) -> None:
+        await (self._client.block(other) if on else self._client.unblock(other))
+        self._dim(f"  {other} is {'blocked' if on else 'not blocked'}")
 
     async def _turn_to(self, other: str) -> None:
         before, self._other = self._other, other

@@ -82,6 +82,7 @@ class Standalone:
                 operator_key=operator_key,
                 hashes_queued_max=auth.hashes_queued_max,
                 devices_max=auth.devices_max,
+                source_failures_per_minute=auth.source_failures_per_minute,
                 token_source=lambda: secrets.token_urlsafe(TOKEN_BYTES),
                 entity_idle_s=settings.chat.entity_idle_s,
                 group_members_max=settings.chat.group_members_max,

@@ -15,6 +15,8 @@ from actorchat.limits import (
 from actorchat.protocol.ops import (
     Ack,
     Actors,
+    Block,
+    Blocks,
     Bot,
     Bye,
     Change,
@@ -22,6 +24,7 @@ from actorchat.protocol.ops import (
     Contacts,
     Conversations,
     Delete,
+    DeleteAccount,
     Deleted,
     Describe,
     Devices,
@@ -35,6 +38,7 @@ from actorchat.protocol.ops import (
     Flag,
     Forwarded,
     Group,
+    Groups,
     Hello,
     History,
     Hook,
@@ -220,7 +224,13 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     ),
     Contact: st.builds(Contact, request_ids, names, st.booleans()),
     Contacts: st.builds(Contacts, request_ids),
-    Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
+    Block: st.builds(Block, request_ids, names, st.booleans()),
+    Groups: st.builds(Groups, request_ids, st.none() | names),
+    Blocks: st.builds(Blocks, request_ids),
+    DeleteAccount: st.builds(DeleteAccount, request_ids, secrets),
+    Password: st.builds(
+        Password, request_ids, secrets, secrets, st.booleans(), st.lists(names, max_size=16)
+    ),
     Bot: st.builds(Bot, request_ids, names, names, event_kinds),
     Events: st.builds(
         Events, request_ids, st.none() | positions, st.integers(1, 100), st.integers(0, 5_000)

@@ -7,11 +7,13 @@ missing.
 
 from __future__ import annotations
 
+from actorchat.protocol.ops.account import DeleteAccount
 from actorchat.protocol.ops.act import AnyAct, Delete, Deleted, Edit, Edited, React, Reacted
+from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
 from actorchat.protocol.ops.file import FILE_OPS, Download, Upload
 from actorchat.protocol.ops.firehose import FIREHOSE_OPS, Bot, Events, Hook, Hooks
-from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
+from actorchat.protocol.ops.group import AnyChange, Change, Group, Groups, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.people import (
@@ -87,6 +89,10 @@ ClientOp = (
     | Events
     | Hook
     | Hooks
+    | Block
+    | Blocks
+    | DeleteAccount
+    | Groups
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -127,6 +133,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "events": Events,
     "hook": Hook,
     "hooks": Hooks,
+    "block": Block,
+    "blocks": Blocks,
+    "delete_account": DeleteAccount,
+    "groups": Groups,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -150,12 +160,15 @@ __all__ = [
     "AnyAct",
     "AnyChange",
     "Bot",
+    "Block",
+    "Blocks",
     "Bye",
     "ByeCode",
     "Change",
     "ClientOp",
     "Contact",
     "Contacts",
+    "DeleteAccount",
     "Conversations",
     "Delete",
     "Deleted",
@@ -171,6 +184,7 @@ __all__ = [
     "Flag",
     "Forwarded",
     "Group",
+    "Groups",
     "Hello",
     "History",
     "Hook",

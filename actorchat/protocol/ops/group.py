@@ -128,6 +128,16 @@ class Group(Struct, tag_field="op", tag="group", gc=False):
     conv: GroupAddress
 
 
+class Groups(Struct, tag_field="op", tag="groups", gc=False, omit_defaults=True):
+    """Ask for the groups in which the user is, those behind the address `after`.
+
+    Answer: `{groups: [address…], more}`, in order, up to 1,000. Error: `busy`.
+    """
+
+    id: RequestId
+    after: Name | None = None
+
+
 class Receipts(Struct, tag_field="op", tag="receipts", gc=False):
     """Ask how far each member of the group `conv` got; for its members.
 

@@ -8,11 +8,20 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from actorchat.limits import ABOUT_CHARS_MAX, CONVERSATIONS_PAGE_MAX, TITLE_CHARS_MAX
+from actorchat.limits import (
+    ABOUT_CHARS_MAX,
+    CONVERSATIONS_PAGE_MAX,
+    KEPT_DEVICES_MAX,
+    TITLE_CHARS_MAX,
+)
+from actorchat.protocol.ops.account import DeleteAccount
+from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.field import Name, NewSecret, RequestId, Secret
+from actorchat.protocol.ops.group import Groups
 
 Title = Annotated[str, Meta(max_length=TITLE_CHARS_MAX)]
 About = Annotated[str, Meta(max_length=ABOUT_CHARS_MAX)]
+Kept = Annotated[list[Name], Meta(max_length=KEPT_DEVICES_MAX)]
 ConversationLimit = Annotated[int, Meta(ge=1, le=CONVERSATIONS_PAGE_MAX)]
 
 
@@ -41,14 +50,16 @@ class Rename(Struct, tag_field="op", tag="rename", gc=False):
 class Password(Struct, tag_field="op", tag="password", gc=False, omit_defaults=True):
     """Ask for the user's password to be `new`, where it is `old` now.
 
-    With `revoke_others` all tokens but that of the device that asks are void, and the sessions of
-    those devices end. Answer: `{}`. Errors: `unauthenticated`, `rate_limited`, `busy`.
+    With `revoke_others` all tokens but those of the device that asks and of `keep` are void, and
+    the sessions of those devices end. Answer: `{}`. Errors: `unauthenticated`, `rate_limited`,
+    `busy`.
     """
 
     id: RequestId
     old: Secret
     new: NewSecret
     revoke_others: bool = False
+    keep: Kept = []
 
 
 class Conversations(Struct, tag_field="op", tag="conversations", gc=False, omit_defaults=True):
@@ -116,4 +127,7 @@ class Contacts(Struct, tag_field="op", tag="contacts", gc=False):
     id: RequestId
 
 
-PEOPLE_OPS = (Devices, Rename, Conversations, Flag, Profile, Describe, Contact, Contacts)
+PEOPLE_OPS = (
+    *(Devices, Rename, Conversations, Flag, Profile, Describe, Contact, Contacts),
+    *(Block, Blocks, DeleteAccount, Groups),
+)

@@ -44,7 +44,7 @@ class Signal(Struct, tag_field="op", tag="signal", gc=False):
 class Privacy(Struct, tag_field="op", tag="privacy", gc=False, omit_defaults=True):
     """Set who may see when this user is online, in both directions; without `level` ask.
 
-    `contacts` are those to whom this user has ever written. Two users see each other if the
+    `contacts` are those of the op `contacts`. Two users see each other if the
     setting of each lets the other in, or neither does. Answer: `{level}`, when it is durable.
     Errors: `store_full`, `busy`, `unavailable`.
     """

@@ -72,6 +72,7 @@ class FakeConnection:
         self.is_closed = False
         self.bye: dict[str, Any] | None = None
         self.inlet: SessionInlet
+        self.source = "127.0.0.1"
 
     def push(self, payload: bytes) -> None:
         if not self.is_closed:

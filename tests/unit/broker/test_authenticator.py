@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from actorchat.broker.authenticator import AUTHENTICATOR, AuthenticatorActor
+from actorchat.limits import SOURCE_FAILURES_PER_MINUTE
 from actorchat.protocol import ops
 from tests.unit.broker.stage import Device, Stage
 
@@ -130,3 +131,17 @@ def test_one_device_too_many_is_refused(stage: Stage) -> None:
     assert codes == ["ok"] * 8 + ["too_many_devices"]  # two were there
     assert stage.hello("ann").ask(lambda rid: ops.Revoke(rid, "d0"))["ok"] == {}
     assert "ok" in operator.ask(lambda rid: ops.Provision(rid, "ann", None, "d8"))
+
+
+def test_wrong_passwords_for_many_users_hold_their_address_up(stage: Stage) -> None:
+    codes = []
+    for number in range(SOURCE_FAILURES_PER_MINUTE + 20):  # some come back meanwhile
+        peer = stage.connect()
+        hello = ops.Hello(1, 1, f"user{number}", "phone", "password", "guess")
+        codes.append(peer.ask(lambda rid, hello=hello: hello)["err"]["code"])
+    assert set(codes[:SOURCE_FAILURES_PER_MINUTE]) == {"unauthenticated"}
+    assert "rate_limited" in codes[SOURCE_FAILURES_PER_MINUTE - 1 :]
+    other = stage.connect()
+    other.connection.source = "192.0.2.1"
+    hello = ops.Hello(1, 1, "ann", "phone", "password", "guess")
+    assert other.ask(lambda rid: hello)["err"]["code"] == "unauthenticated"

@@ -165,10 +165,10 @@ def test_hiding_takes_effect_at_once_in_both_directions(stage: Stage) -> None:
     assert told(ann)[1] == {"user": "bob", "online": True}
 
 
-def test_contacts_are_those_to_whom_one_wrote(stage: Stage) -> None:
+def test_contacts_are_those_that_one_keeps(stage: Stage) -> None:
     bob, cat, ann = stage.hello("bob"), stage.hello("cat"), stage.hello("ann")
-    ann.send("bob", "hi")
-    cat.send("ann", "hi")
+    ann.ask(lambda rid: ops.Contact(rid, "bob"))
+    ann.send("cat", "hi")
     privacy(ann, "contacts")
     assert watch(bob, "ann") == [ON]
     assert watch(cat, "ann") == [OFF]

@@ -18,6 +18,8 @@ from actorchat.chat.signin import (
     WRONG,
     Attempt,
     DropDevice,
+    EndAccount,
+    Erasing,
     Hashed,
     HasherLost,
     HashPassword,
@@ -389,3 +391,41 @@ def test_token_signs_in_whom_it_names_and_makes_accounts_where_that_is_set(
     assert isinstance(full, Tell)
     made = IssueToken(SESSION, "ann", "phone", None, Account("ann", 7))
     assert answer(Reading("ann"), None) == (made if makes_users else Tell(SESSION, WRONG))
+
+
+# -- the end of an account ---------------------------------------------------------------------
+def test_account_ends_for_who_knows_the_password() -> None:
+    event = Erasing(SESSION, 7, "ann", "phone", "secret", ANN, ["phone", "web"])
+    play = desk() >> event << Verify(event, "hash of secret")
+    play = play >> Verified(event, True) << EndAccount(SESSION, 7, "ann", ["phone", "web"])
+    assert play.machine.hashes_under_way == 0
+
+
+def test_account_stays_for_who_does_not() -> None:
+    event = Erasing(SESSION, 7, "ann", "phone", "wrong", ANN)
+    wrong = Tell(SESSION, Refused(7, "unauthenticated", "the password is wrong"))
+    play = desk()
+    for _ in range(SIGN_IN_FAILURES_PER_MINUTE):
+        play = play >> event << Verify(event, "hash of secret") >> Verified(event, False) << wrong
+    (effect,) = play.machine.handle(event, play.now)
+    assert effect.event.code == "rate_limited"
+
+
+def test_name_of_an_account_that_ended_is_taken() -> None:
+    exists = refused("exists", "there is such a user")
+    assert desk() >> Provisioning(SESSION, 7, "ann", None, None, is_gone=True) << exists
+    new = Provisioning(SESSION, 7, "ann", "secret", None)
+    play = desk() >> new << HashPassword(new)
+    new.is_gone = True
+    assert play >> Hashed(new, "h") << exists
+
+
+def test_devices_that_are_kept_stay_signed_in() -> None:
+    devices = ["phone", "web", "old"]
+    change = PasswordChange(
+        SESSION, 7, "ann", "phone", "secret", "new", True, ANN, devices, keep=["web"]
+    )
+    play = desk() >> change << Verify(change, "hash of secret")
+    play = play >> Verified(change, True) << HashPassword(change)
+    (effect,) = play.machine.handle(Hashed(change, "h"), 0)
+    assert effect.devices == ["old"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.chat.visibility import LEVELS, may_see
+from actorchat.chat.visibility import LEVELS, Apart, may_see
 from actorchat.protocol.ops import PrivacyLevel
 
 NOBODY_KNOWN: set[tuple[str, str]] = set()
@@ -57,3 +57,24 @@ def test_nobody_is_looked_up_who_shows_themselves_to_everyone() -> None:
 
     assert may_see("ann", "everyone", "bob", "everyone", never)
     assert not may_see("ann", "nobody", "bob", "everyone", never)
+
+
+def test_blocks_keep_apart_whichever_of_the_two_blocks() -> None:
+    blocks = {"ann": ["bob"]}
+    apart = Apart(lambda user: blocks.get(user, ()))
+    assert not apart
+    apart.learn("ann")
+    apart.learn("bob")
+    assert apart.parts("ann", "bob")
+    assert not apart.parts("bob", "ann")  # until bob's watcher says so
+    apart.note("bob", "ann", ["bob"])
+    assert apart.parts("bob", "ann")
+    apart.note("bob", "ann", [])
+    assert not apart.parts("bob", "ann")
+    blocks.clear()
+    apart.learn("ann")
+    assert not apart.parts("ann", "bob")
+    blocks["ann"] = ["eve"]
+    apart.learn("ann")
+    apart.forget("ann")
+    assert not apart

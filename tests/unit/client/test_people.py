@@ -49,3 +49,4 @@ def test_answer_that_is_none_is_named() -> None:
 def test_profile_and_contacts_are_read() -> None:
     assert read(answer("reply-card"), Profile) == Profile("ann", "Ann", "Grüße 👋")
     assert read(answer("reply-contacts"), ContactsAnswer).contacts == ["bob", "eve"]
+    assert read(answer("reply-card-gone"), Profile).gone

@@ -54,6 +54,7 @@ def test_ops_reach_the_session_in_order_and_answers_the_peer() -> None:
     stage.loop.turn()
     assert [message["re"] for message in transport.sent()] == [1, 2]
     assert connection.peer == "192.0.2.7:5222"
+    assert connection.source == "192.0.2.7"
 
 
 def test_cap_holds_strictly_within_one_read_and_ends_at_half() -> None:
@@ -461,6 +462,7 @@ def test_peer_without_an_address_has_a_name() -> None:
     connection, transport = stage.connect()
     transport.get_extra_info = lambda name: None  # type: ignore[method-assign]
     assert connection.peer == "unknown"
+    assert connection.source == ""
 
 
 def test_transport_must_say_how_it_frames() -> None:

@@ -93,6 +93,7 @@ async def test_session_is_opened_polled_and_closed(door: Door) -> None:
     token = await door.token()
     (session,) = door.sessions
     assert session.outlet.peer.startswith("127.0.0.1:")
+    assert session.outlet.source == "127.0.0.1"
     session.outlet.push(encode({"n": 1}))
     status, headers, body = await door.poll(token, 1, body=frame(PING), Actorchat_Wait_Ms="9000")
     assert (status, frames(body)) == (200, [{"n": 1}])

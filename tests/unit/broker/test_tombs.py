@@ -1,0 +1,62 @@
+"""Rows of accounts that have ended."""
+
+from __future__ import annotations
+
+from actorchat.broker.tombs import Tombs
+from actorchat.store import keys
+from actorchat.store.memory import MemoryEngine
+from actorchat.store.verify import verify
+
+
+def written(engine: MemoryEngine, *ops: tuple[object, bytes, bytes | None]) -> None:
+    batch = engine.batch()
+    for family, key, value in ops:
+        if value is None:
+            batch.delete(key, family)
+        else:
+            batch.put(key, value, family)
+    engine.write(batch)
+
+
+def test_tomb_stays_when_nothing_is_left() -> None:
+    engine = MemoryEngine()
+    tombs = Tombs(engine)
+    written(engine, *tombs.new_rows("ann", 5), *tombs.new_rows("bob", 6))
+    assert tombs.has("ann")
+    assert not tombs.has("eve")
+    assert tombs.unfinished(1) == ["ann"]
+    written(engine, tombs.finished_row("ann"))
+    assert tombs.unfinished(5) == ["bob"]
+    assert tombs.has("ann")
+    assert verify(engine).is_sound
+
+
+def test_ranges_have_all_of_the_home_but_the_tomb_and_nothing_of_others() -> None:
+    engine = MemoryEngine()
+    tombs, state, inbox = Tombs(engine), engine.family("state"), engine.family("inbox")
+    mine, other = keys.user_key("ann"), keys.user_key("bob")
+    written(
+        engine,
+        *tombs.new_rows("ann", 5),
+        *((state, keys.state_key(one, kind, b"x"), b"") for one in (mine, other)
+          for kind in (keys.CONTACT, keys.BLOCKED, keys.INDEX)),
+        *((inbox, keys.inbox_key(one, upd), b"") for one in (mine, other)
+          for upd in (1, keys.SEQ_MAX)),
+    )  # fmt: skip
+    batch = engine.batch()
+    for family, start, stop in tombs.home_ranges("ann"):
+        batch.delete_range(start, stop, family)
+    engine.write(batch)
+    assert tombs.has("ann")
+    assert tombs.unfinished(5) == ["ann"]
+    left = [key for family in (state, inbox) for key, _ in engine.scan(family, b"", b"\xff" * 60)]
+    assert len([key for key in left if key.startswith(other)]) == 5
+    assert len([key for key in left if key.startswith(mine)]) == 1
+
+
+def test_account_beside_its_tomb_is_a_problem() -> None:
+    engine = MemoryEngine()
+    account = keys.state_key(keys.user_key("ann"), keys.ACCOUNT)
+    written(engine, *Tombs(engine).new_rows("ann", 5), (engine.family("state"), account, b""))
+    (problem,) = verify(engine).problems
+    assert "has ended" in problem.text

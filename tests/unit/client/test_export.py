@@ -1,0 +1,82 @@
+"""All that is one's own is asked for page by page."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from actorchat.client import blocking, connect
+from actorchat.client.blocking_export import BlockingExportCalls
+from actorchat.client.export import Fact
+from actorchat.protocol import ops
+from tests.unit.client.scripted import Peer, ScriptedServer
+
+GROUP = "#" + "A" * 22
+
+
+def record(seq: int) -> dict[str, Any]:
+    return {"from": "bob", "seq": seq, "ts": 5, "cid": bytes([seq] * 16), "body": f"text {seq}"}
+
+
+async def answer(peer: Peer, kind: type, ok: dict[str, Any]) -> Any:
+    op: Any = await peer.heard(kind)
+    peer.say(ops.Reply(re=op.id, ok=ok))
+    return op
+
+
+def page(*seqs: int, head: int = 3, more: bool = False) -> dict[str, Any]:
+    return {"events": [record(seq) for seq in seqs], "head": head, "more": more, "marks": {}}
+
+
+async def serve(peer: Peer) -> None:
+    await peer.welcome()
+    await answer(peer, ops.Profile, {"user": "ann", "title": "Ann", "about": ""})
+    await answer(peer, ops.Devices, {"devices": []})
+    await answer(peer, ops.Contacts, {"contacts": ["bob"]})
+    await answer(peer, ops.Blocks, {"blocks": []})
+    await answer(peer, ops.Privacy, {"level": "everyone"})
+    flags = {"muted": True, "archived": False, "pinned": False}
+    line = {"conv": "bob", "head": 3, "last": record(3), "unread": 0, "marks": {}, **flags}
+    await answer(peer, ops.Conversations, {"conversations": [line], "more": False})
+    first = await answer(peer, ops.History, page(1))
+    assert (first.after, first.before) == (0, 2)
+    second = await answer(peer, ops.History, page(2, more=True))
+    assert (second.after, second.before) == (1, None)
+    third = await answer(peer, ops.History, page(3))
+    assert third.after == 2
+    await answer(peer, ops.Groups, {"groups": [], "more": False})
+
+
+def check(facts: list[Fact]) -> None:
+    assert [fact["kind"] for fact in facts] == [
+        *("profile", "devices", "contacts", "blocks", "privacy"),
+        *("conversation", "message", "message", "message"),
+    ]
+    assert facts[5]["muted"] is True
+    assert [fact["text"] for fact in facts[6:]] == ["text 1", "text 2", "text 3"]
+    assert facts[6]["cid"] == "01" * 16
+
+
+async def test_facts_come_in_order_a_page_at_a_time() -> None:
+    async with ScriptedServer() as server:
+
+        async def use() -> list[Fact]:
+            async with connect(server.address, user="ann", device="phone", token="t0") as chat:
+                return [fact async for fact in chat.export()]
+
+        using = asyncio.create_task(use())
+        await serve(await server.peer())
+        check(await using)
+
+
+async def test_blocking_face_does_the_same() -> None:
+    async with ScriptedServer() as server:
+
+        def use() -> list[Fact]:
+            with blocking.connect(server.address, user="ann", device="phone", token="t0") as chat:
+                assert isinstance(chat, BlockingExportCalls)
+                return list(chat.export())
+
+        using = asyncio.create_task(asyncio.to_thread(use))
+        await serve(await server.peer())
+        check(await using)
