@@ -32,7 +32,10 @@ class DeviceInfo(Struct, frozen=True):
 
 
 class Profile(Struct, frozen=True, omit_defaults=True):
-    """What a user, or a `bot`, says of oneself; both texts may be empty. `gone`: the account has ended."""
+    """What a user, or a `bot`, says of oneself; both texts may be empty.
+
+    `gone`: the account has ended.
+    """
 
     user: str
     title: str

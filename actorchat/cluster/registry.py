@@ -137,14 +137,14 @@ class SessionLost(RegistryAway):
     """The session ended before the answer."""
 
     code = "session_lost"
-    retry = "reconnect"  # type: ignore[assignment]
+    retry = "reconnect"
 
 
 class RegistryClosed(RegistryAway):
     """This end was closed."""
 
     code = "registry_closed"
-    retry = "never"  # type: ignore[assignment]
+    retry = "never"
 
 
 class RegistryRefusal(ActorchatError):
