@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from actorchat.limits import GROUP_MEMBERS_MAX, PING_INTERVAL_S, REQUESTS_IN_FLIGHT_MAX
+from actorchat.limits import (
+    GROUP_INLINE_MEMBERS_MAX,
+    GROUP_MEMBERS_MAX,
+    PING_INTERVAL_S,
+    REQUESTS_IN_FLIGHT_MAX,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +56,7 @@ class Context:
     terms: Terms
     groups: GroupLog
     group_members_max: int = GROUP_MEMBERS_MAX
+    group_inline_max: int = GROUP_INLINE_MEMBERS_MAX
     router: Router = field(init=False)
     trackers: Trackers = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

@@ -26,6 +26,7 @@ from actorchat.broker.user import UserActor
 from actorchat.chat.event import Conv, Event
 from actorchat.limits import (
     DEVICES_MAX,
+    GROUP_INLINE_MEMBERS_MAX,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
@@ -100,6 +101,7 @@ class Parts:
     token_source: Callable[[], str]
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
+    group_inline_max: int = GROUP_INLINE_MEMBERS_MAX
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
     on_fatal: Callable[[Exception], None]
@@ -124,6 +126,7 @@ class Broker:
             parts.terms,
             GroupLog(parts.engine),
             parts.group_members_max,
+            parts.group_inline_max,
         )
         context.router = Router(self._spawn_user, self._spawn_conversation)
         context.trackers = Trackers(self._spawn_tracker)

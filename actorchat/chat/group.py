@@ -39,12 +39,14 @@ from actorchat.chat.event import (
 from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.moved import MovedDue, TellMoved
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import FORBIDDEN, Roster, Touched, Verdict, found
 from actorchat.chat.window import Window
 from actorchat.ids import CLIENT_ID_BYTES, group_address
 from actorchat.limits import (
     FAN_OUT_CONFIRM_S,
+    GROUP_INLINE_MEMBERS_MAX,
     GROUP_MARKS_DELAY_S,
     GROUP_MARKS_PUSHED_MAX,
     GROUP_MEMBERS_MAX,
@@ -73,10 +75,12 @@ class Group:
         owed: Where the marker stands, or None.
         marks: How far the members have got.
         size_max: How many members a group may have on this server.
+        inline_max: With how many each home gets each record; with more it is told of the head.
     """
 
     __slots__ = (
         "_fan_out",
+        "_inline_max",
         "_news",
         "_size_max",
         "_window",
@@ -94,6 +98,7 @@ class Group:
         owed: int | None = None,
         marks: dict[str, Marks] | None = None,
         size_max: int = GROUP_MEMBERS_MAX,
+        inline_max: int = GROUP_INLINE_MEMBERS_MAX,
     ) -> None:
         self.address = address
         self.roster = roster
@@ -103,6 +108,12 @@ class Group:
         self._fan_out = FanOut(owed)
         self._news: set[str] | None = None  # whose marks are to be pushed
         self._size_max = size_max
+        self._inline_max = inline_max
+
+    @property
+    def is_big(self) -> bool:
+        """Whether it has so many members that they are told of its head, not of each record."""
+        return self.roster is not None and len(self.roster.members) > self._inline_max
 
     @property
     def is_settled(self) -> bool:
@@ -160,6 +171,7 @@ class Group:
         digest = digest_of(change)
         if event.prior is not None:
             return [_again(event, event.prior, digest)]
+        was_big = self.is_big
         verdict = self._judge(event)
         if verdict is not None:
             return [Refuse(event.session, Refused(event.rid, verdict.code, verdict.reason))]
@@ -167,7 +179,7 @@ class Group:
         touched = self.roster.apply(event.sender, change, self.seq + 1)
         for user in touched.left:
             self.marks.pop(user, None)
-        return self._store(event, now_wall_ms, digest, touched)
+        return self._store(event, now_wall_ms, digest, touched, was_big)
 
     def _judge(self, event: Changing) -> Verdict | None:
         change, roster = event.change, self.roster
@@ -198,6 +210,7 @@ class Group:
         now_wall_ms: int,
         digest: int,
         touched: Touched | None = None,
+        was_big: bool = True,
     ) -> list[Effect]:
         self.seq = seq = self.seq + 1
         wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest))
@@ -206,6 +219,8 @@ class Group:
             change = recorded(event.change, None if touched is None else touched.heir)
         owes = self._fan_out.owe(seq)
         store = StoreInGroup(seq, now_wall_ms, event, event.key, owes, wants, change, touched)
+        if self.is_big or (was_big and touched is not None):
+            store.is_big, store.floor = True, 0 if was_big else seq - 1
         return [store, *self._time()] if owes else [store]
 
     def _refuse(self, event: Post | Fetch | Describe | AskReceipts, user: str) -> Effect:
@@ -240,6 +255,9 @@ class Group:
         if not self._fan_out.wants_redrive(user, have):
             return []
         return [Redrive(user, have, have)]
+
+    def _on_moved_due(self, event: MovedDue, now_wall_ms: int) -> list[Effect]:
+        return [TellMoved()]
 
     # -- marks -------------------------------------------------------------------------------------
     def _on_reached(self, event: Reached, now_wall_ms: int) -> list[Effect]:
@@ -327,6 +345,7 @@ class Group:
         ConfirmDue: _on_confirm_due,
         FannedOut: _on_fanned_out,
         Missing: _on_missing,
+        MovedDue: _on_moved_due,
         Reached: _on_reached,
         MarksDue: _on_marks_due,
         Fetch: _on_fetch,

@@ -87,6 +87,7 @@ class Standalone:
                 token_source=lambda: secrets.token_urlsafe(TOKEN_BYTES),
                 entity_idle_s=settings.chat.entity_idle_s,
                 group_members_max=settings.chat.group_members_max,
+                group_inline_max=settings.chat.group_inline_max,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
                 on_fatal=self._fatal,

@@ -11,16 +11,17 @@ from msgspec import Meta, Struct
 from actorchat.ids import GROUP_PATTERN
 from actorchat.limits import (
     GROUP_DESCRIPTION_CHARS_MAX,
-    GROUP_MEMBERS_MAX,
     GROUP_NAME_CHARS_MAX,
+    GROUP_NAMED_MAX,
+    GROUP_SIZE_MAX,
 )
 from actorchat.protocol.ops.field import ClientId, Name, RequestId
 
 GroupAddress = Annotated[str, Meta(pattern=rf"\A{GROUP_PATTERN}\Z")]
 Title = Annotated[str, Meta(min_length=1, max_length=GROUP_NAME_CHARS_MAX)]
 Description = Annotated[str, Meta(max_length=GROUP_DESCRIPTION_CHARS_MAX)]
-Users = Annotated[list[Name], Meta(max_length=GROUP_MEMBERS_MAX)]
-Size = Annotated[int, Meta(ge=1, le=GROUP_MEMBERS_MAX)]
+Users = Annotated[list[Name], Meta(max_length=GROUP_NAMED_MAX)]
+Size = Annotated[int, Meta(ge=1, le=GROUP_SIZE_MAX)]
 Token = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
 Role = Literal["owner", "admin", "member", "reader"]
 Who = Literal["members", "admins"]
@@ -57,7 +58,7 @@ class Alter(Struct, tag_field="kind", tag="set", gc=False, omit_defaults=True):
 class Add(Struct, tag_field="kind", tag="add", gc=False, omit_defaults=True):
     """`users` become members, or readers; none of them may be one already."""
 
-    users: Annotated[list[Name], Meta(min_length=1, max_length=GROUP_MEMBERS_MAX)]
+    users: Annotated[list[Name], Meta(min_length=1, max_length=GROUP_NAMED_MAX)]
     role: Literal["member", "reader"] = "member"
 
 

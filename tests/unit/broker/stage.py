@@ -11,7 +11,7 @@ from actorchat.broker.session import SessionInlet
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
 from actorchat.errors import StoreFull
-from actorchat.limits import MARK_DELAY_S
+from actorchat.limits import GROUP_INLINE_MEMBERS_MAX, MARK_DELAY_S
 from actorchat.protocol import codec, ops
 from actorchat.store.memory import MemoryEngine
 
@@ -144,8 +144,14 @@ class Device:
 class Stage:
     """A broker, its engine, and the devices that talk to it."""
 
-    def __init__(self, seed: int = 1, idle_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        idle_s: float = 120.0,
+        group_inline_max: int = GROUP_INLINE_MEMBERS_MAX,
+    ) -> None:
         self.engine = MemoryEngine()
+        self.group_inline_max = group_inline_max
         self.idle_s = idle_s
         self.failures: list[Exception] = []
         self.crashes: list[str] = []
@@ -172,6 +178,7 @@ class Stage:
                 operator_key=OPERATOR_KEY,
                 token_source=lambda: self.rng.randbytes(16).hex(),
                 entity_idle_s=self.idle_s,
+                group_inline_max=self.group_inline_max,
                 on_fatal=self.failures.append,
             )
         )

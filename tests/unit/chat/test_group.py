@@ -139,6 +139,7 @@ def test_group_that_can_not_be_is_not_there_afterwards() -> None:
     unknown = changing(1, Create("g", ["nob"]), unknown=("nob",))
     play = Playbook(Group(ADDRESS)) >> unknown
     play = play << refused(1, "no_such_user", "there is no user nob")
+    play = Playbook(Group(ADDRESS, size_max=256))
     many = Create("g", [f"u{number}" for number in range(256)])
     reason = "a group has at most 256 members here"
     assert play >> changing(2, many) << refused(2, "group_full", reason)
