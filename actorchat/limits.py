@@ -114,6 +114,11 @@ CONTACTS_MAX = 1_000  # of a user; a list of them is one answer
 
 # -- lists ------------------------------------------------------------------------------------
 CONVERSATIONS_PAGE_MAX = 50  # at about 50 CBOR items each
+CONVERSATIONS_ITEMS_MAX = 2_900  # CBOR items of a page of them, ...
+CONVERSATION_ITEMS = 58  # ... each with so many at most, beside whom its last change names
+GROUPS_PAGE_MAX = 100  # at 13 CBOR items each
+MEMBERS_PAGE_MAX = 1_000  # of a group, at 2 CBOR items each ...
+RECEIPTS_PAGE_MAX = 400  # ... and at 6, with their marks
 UNREAD_COUNTED_MAX = 100  # beyond, nobody counts
 
 # -- presence ---------------------------------------------------------------------------------

@@ -102,6 +102,11 @@ class GroupActor(SequenceActor):
             context.group_members_max,
             context.group_inline_max,
         )
+        roster = self._machine.roster
+        if roster is not None and not self._log_of_groups.is_counted(key):
+            members = roster.members  # the store was begun without the lists
+            rows = self._log_of_groups.listed(key, self._address, len(members), members)
+            self._log.append_lazily(rows)
         # What is not told yet is told again, from the marker on.
         self._moved = MovedTeller(context.router, self._address, key, self._me, head)
         for effect in self._machine.start():

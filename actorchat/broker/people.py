@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.census import Census
+from actorchat.chat.attendance import Notice
 from actorchat.chat.event import Answer
 from actorchat.chat.people import (
     Asked,
@@ -17,9 +18,11 @@ from actorchat.chat.people import (
     PeopleDesk,
     Refuse,
     TellWhenDurable,
+    flags_shown,
 )
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
+from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -27,6 +30,7 @@ from actorchat.protocol.ops.people import (
     Describe,
     Devices,
     Flag,
+    FlagPush,
     Profile,
     Rename,
 )
@@ -66,6 +70,8 @@ class PeopleActor(Actor):
             event.devices = census.devices(user)
         elif isinstance(op, Conversations):
             event.conversations = census.conversations(user, op.after, op.limit + 1)
+        elif isinstance(op, Groups):
+            event.conversations = census.groups(user, op.after, op.limit + 1)
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
@@ -80,8 +86,12 @@ class PeopleActor(Actor):
         self._context.log.append((row,), effect.session.tell, effect.answer)
 
     def _keep_flags(self, effect: KeepFlags) -> None:
-        row = self._census.flags_row(effect.user, effect.conv, effect.flags)
-        self._context.log.append((row,), effect.session.tell, effect.answer)
+        user, conv, flags = effect.user, effect.conv, effect.flags
+        row = self._census.flags_row(user, conv, flags)
+        push = codec.encode_push(FlagPush(conv, **flags_shown(flags)))
+        others, notice = self._context.router.user(user), Notice(effect.device, push)
+        answer = effect.answer
+        self._context.log.append((row,), effect.session.tell, answer, others.tell, notice)
 
     def _keep_card(self, effect: KeepCard) -> None:
         row = self._census.card_row(effect.user, effect.card)

@@ -189,10 +189,11 @@ class SessionActor(Actor):
         self._ask(place, event, op.id)
 
     def _describe(self, op: ops.Group) -> None:
-        self._ask_group(op, Describe(self._machine.user, self._me, op.id))
+        self._ask_group(op, Describe(self._machine.user, self._me, op.id, op.after))
 
     def _receipts(self, op: ops.Receipts) -> None:
-        self._ask_group(op, AskReceipts(self._machine.user, self._me, op.id))
+        asked = AskReceipts(self._machine.user, self._me, op.id, op.after)
+        self._ask_group(op, asked)
 
     def _ask_group(self, op: ops.Group | ops.Receipts, event: object) -> None:
         place = self._conversation(op.conv)

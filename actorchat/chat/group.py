@@ -4,7 +4,7 @@ Must not know logs or devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -39,6 +39,7 @@ from actorchat.chat.event import (
 from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.listing import page_of
 from actorchat.chat.moved import MovedDue, TellMoved
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import FORBIDDEN, Roster, Touched, Verdict, found
@@ -51,6 +52,8 @@ from actorchat.limits import (
     GROUP_MARKS_PUSHED_MAX,
     GROUP_MEMBERS_MAX,
     HISTORY_PAGE_MESSAGES_MAX,
+    MEMBERS_PAGE_MAX,
+    RECEIPTS_PAGE_MAX,
 )
 from actorchat.protocol.ops.group import Create
 
@@ -310,28 +313,35 @@ class Group:
         if roster is None or not roster.may(event.user, "read"):
             return [self._refuse(event, event.user)]
         profile = roster.profile
+        names, more = page_of(roster.members, event.after, MEMBERS_PAGE_MAX)
         links = sorted(roster.links) if roster.may(event.user, "unlink") else []
         ok: dict[str, object] = {
             "conv": self.address,
             **{field: getattr(profile, field) for field in profile.__struct_fields__},
             "head": self.seq,
-            "members": {user: member.role for user, member in roster.members.items()},
+            "members": {user: roster.members[user].role for user in names},
             "links": links,
         }
+        if more:
+            ok["more"] = True
         return [Push(event.session, Answer(event.rid, ok))]
 
     def _on_ask_receipts(self, event: AskReceipts, now_wall_ms: int) -> list[Effect]:
         roster = self.roster
         if roster is None or not roster.may(event.user, "read"):
             return [self._refuse(event, event.user)]
-        ok: dict[str, object] = {"head": self.seq, "marks": self.shown_marks(None)}
+        names, more = page_of(roster.members, event.after, RECEIPTS_PAGE_MAX)
+        ok: dict[str, object] = {"head": self.seq, "marks": self._marks_of(names)}
+        if more:
+            ok["more"] = True
         return [Push(event.session, Answer(event.rid, ok))]
 
-    def shown_marks(self, members_max: int | None) -> dict[str, dict[str, int]]:
+    def shown_marks(self, members_max: int) -> dict[str, dict[str, int]]:
         """Return each member's marks; none if the group has more than `members_max`."""
         members = () if self.roster is None else self.roster.members
-        if members_max is not None and len(members) > members_max:
-            return {}
+        return {} if len(members) > members_max else self._marks_of(members)
+
+    def _marks_of(self, members: Iterable[str]) -> dict[str, dict[str, int]]:
         return {
             user: {"delivered": marks.delivered, "read": marks.read}
             for user in members

@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 
 from actorchat.chat.event import Address, Answer, Refused
-from actorchat.limits import CONTACTS_MAX, HISTORY_PAGE_BYTES_MAX, UNREAD_COUNTED_MAX
+from actorchat.limits import (
+    CONTACTS_MAX,
+    CONVERSATION_ITEMS,
+    CONVERSATIONS_ITEMS_MAX,
+    HISTORY_PAGE_BYTES_MAX,
+    UNREAD_COUNTED_MAX,
+)
+from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import (
     Contact,
     Contacts,
@@ -38,7 +45,8 @@ class ConversationFacts(msgspec.Struct, gc=False):
     """What the store knows of a conversation: `record` is the newest, encoded and opaque.
 
     `unread_senders` are those of the records above the user's read mark, at most
-    `UNREAD_COUNTED_MAX` of them and one more.
+    `UNREAD_COUNTED_MAX` of them and one more. A group has `title`, the user's `role` and `size`;
+    `items` are those that its record has beyond a message's.
     """
 
     conv: str
@@ -47,6 +55,10 @@ class ConversationFacts(msgspec.Struct, gc=False):
     unread_senders: list[str]
     marks: dict[str, dict[str, int]]
     flags: int
+    title: str | None = None
+    role: str = ""
+    size: int = 0
+    items: int = 0
 
 
 class Card(msgspec.Struct, gc=False):
@@ -60,15 +72,15 @@ class Asked(msgspec.Struct, gc=False):
     """A session asks for `op`; the shell fills in what the answer needs.
 
     `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
-    many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
-    `Profile` and `Describe`, `is_known` for `Contact`: whether there is such a user; `contacts` for
-    `Contact` and `Contacts`.
+    many, for `Conversations` and `Groups`; `flags` for `Flag`, None if there is no such
+    conversation; `card` for `Profile` and `Describe`, `is_known` for `Contact`: whether there is
+    such a user; `contacts` for `Contact` and `Contacts`.
     """
 
     session: Address
     user: str
     device: str
-    op: Devices | Rename | Conversations | Flag | Profile | Describe | Contact | Contacts
+    op: Devices | Rename | Conversations | Flag | Profile | Describe | Contact | Contacts | Groups
     devices: list[DeviceFacts] = []
     conversations: list[ConversationFacts] = []
     flags: int | None = None
@@ -107,10 +119,14 @@ class KeepTitle(msgspec.Struct, gc=False):
 
 
 class KeepFlags(msgspec.Struct, gc=False):
-    """Effect: keep the flags of a conversation, and when synced tell `session` the `answer`."""
+    """Effect: keep the flags of a conversation; when synced tell `session` the `answer`.
+
+    The user's devices other than `device` are told the same.
+    """
 
     session: Address
     user: str
+    device: str
     conv: str
     flags: int
     answer: Answer
@@ -162,24 +178,41 @@ class PeopleDesk:
 
     def _on_conversations(self, event: Asked, op: Conversations) -> list[object]:
         shown: list[dict[str, object]] = []
-        budget = HISTORY_PAGE_BYTES_MAX
+        budget, items = HISTORY_PAGE_BYTES_MAX, CONVERSATIONS_ITEMS_MAX
         for one in event.conversations[: op.limit]:
             budget -= len(one.record)
-            if budget < 0 and shown:
+            items -= CONVERSATION_ITEMS + one.items
+            if (budget < 0 or items < 0) and shown:
                 break
-            unread = sum(sender != event.user for sender in one.unread_senders)
+            about = {"title": one.title, "role": one.role, "size": one.size}
             shown.append(
                 {
                     "conv": one.conv,
                     "head": one.head,
                     "last": one.record,
-                    "unread": min(unread, UNREAD_COUNTED_MAX),
+                    "unread": _unread(one, event.user),
                     "marks": one.marks,
                     **flags_shown(one.flags),
+                    **({} if one.title is None else about),
                 }
             )
         more = len(shown) < len(event.conversations)
         ok: dict[str, object] = {"conversations": shown, "more": more}
+        return [TellWhenDurable(event.session, Answer(op.id, ok))]
+
+    def _on_groups(self, event: Asked, op: Groups) -> list[object]:
+        shown = [
+            {
+                "conv": one.conv,
+                "title": one.title,
+                "role": one.role,
+                "size": one.size,
+                "head": one.head,
+                "unread": _unread(one, event.user),
+            }
+            for one in event.conversations[: op.limit]
+        ]
+        ok = {"groups": shown, "more": len(shown) < len(event.conversations)}
         return [TellWhenDurable(event.session, Answer(op.id, ok))]
 
     def _on_flag(self, event: Asked, op: Flag) -> list[object]:
@@ -192,7 +225,7 @@ class PeopleDesk:
             if wanted is not None:
                 flags = flags | 1 << bit if wanted else flags & ~(1 << bit)
         answer = Answer(op.id, dict(flags_shown(flags)))
-        return [KeepFlags(event.session, event.user, op.conv, flags, answer)]
+        return [KeepFlags(event.session, event.user, event.device, op.conv, flags, answer)]
 
     def _on_profile(self, event: Asked, op: Profile) -> list[object]:
         if event.card is None:
@@ -230,7 +263,12 @@ class PeopleDesk:
         Describe: _on_describe,
         Contact: _on_contact,
         Contacts: _on_contacts,
+        Groups: _on_groups,
     }
+
+
+def _unread(one: ConversationFacts, user: str) -> int:
+    return min(sum(sender != user for sender in one.unread_senders), UNREAD_COUNTED_MAX)
 
 
 def card_shown(user: str, card: Card) -> dict[str, object]:

@@ -10,7 +10,17 @@ from actorchat.client.aio import AckMode, Chat, connect
 from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
-from actorchat.client.message import Entry, GroupInfo, Marks, Message, Page, Progress, Sent
+from actorchat.client.flagged import Flagged
+from actorchat.client.message import (
+    Entry,
+    GroupInfo,
+    GroupLine,
+    Marks,
+    Message,
+    Page,
+    Progress,
+    Sent,
+)
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.post import new_cid
 from actorchat.client.presence import Presence, Signal
@@ -22,7 +32,9 @@ __all__ = [
     "CurveIdentity",
     "Entry",
     "Feed",
+    "Flagged",
     "GroupInfo",
+    "GroupLine",
     "Marks",
     "Message",
     "Page",

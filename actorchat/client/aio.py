@@ -16,6 +16,7 @@ from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import parse_address
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
+from actorchat.client.flagged import Flagged
 from actorchat.client.group import GroupCalls
 from actorchat.client.machine import Options
 from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
@@ -238,6 +239,10 @@ class Chat(GroupCalls, PeopleCalls):
     def marks(self) -> Feed[Progress]:
         """Return the iterator over how far others got: the newest, older ones are left out."""
         return self._shell.progress
+
+    def flagged(self) -> Feed[Flagged]:
+        """Return the iterator over flags that the user's other devices set: the newest of each."""
+        return self._shell.flagged
 
     async def watch(self, *users: str) -> list[Presence]:
         """Return who of `users` is online; `presence` has what changes, through any reconnect.

@@ -19,6 +19,7 @@ from actorchat.protocol.ops import (
     Devices,
     Flag,
     Group,
+    Groups,
     History,
     Password,
     Privacy,
@@ -52,6 +53,7 @@ Request = (
     | Describe
     | Contact
     | Contacts
+    | Groups
 )
 
 

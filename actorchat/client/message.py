@@ -36,7 +36,7 @@ class Message(Struct):
 
     `group` is the address of the group that it is in, if any. A `change` of a group, which has no
     text, comes as a message too: what `sender` did to whom. `to` is the other user where the user
-    wrote it, on another device.
+    wrote it, on another device. `own`: the user wrote it, or did it, on another device.
     """
 
     sender: str
@@ -49,6 +49,7 @@ class Message(Struct):
     group: str | None = None
     change: AnyChange | None = None
     to: str | None = None
+    own: bool = False
 
     @property
     def conversation(self) -> str:
@@ -128,6 +129,7 @@ class GroupInfo(Struct, frozen=True):
     head: int
     members: dict[str, str]
     links: list[str]
+    more: bool = False  # of a page of it: members follow
 
 
 class ReceiptsAnswer(Struct):
@@ -135,6 +137,25 @@ class ReceiptsAnswer(Struct):
 
     head: int
     marks: dict[str, Marks]
+    more: bool = False
+
+
+class GroupLine(Struct, frozen=True):
+    """A group that the user is in: `size` is how many are in it, `unread` is counted up to 100."""
+
+    conv: str
+    title: str
+    role: str
+    size: int
+    head: int
+    unread: int
+
+
+class GroupsAnswer(Struct):
+    """The server's answer to `groups`."""
+
+    groups: list[GroupLine]
+    more: bool
 
 
 def conversation_of(op: Msg) -> str:

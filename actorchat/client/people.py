@@ -53,7 +53,10 @@ class Flags(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """One line of the list: `unread` is counted up to 100."""
+    """One line of the list: `unread` is counted up to 100.
+
+    A group has its `title`, the user's `role`, and its `size`; of `marks` only the user's own.
+    """
 
     conv: str
     head: int
@@ -61,6 +64,9 @@ class Conversation(Struct, frozen=True):
     unread: int
     marks: dict[str, Marks]
     flags: Flags
+    title: str | None = None
+    role: str | None = None
+    size: int | None = None
 
 
 class DevicesAnswer(Struct):
@@ -80,12 +86,17 @@ class Line(Struct):
     muted: bool
     archived: bool
     pinned: bool
+    title: str | None = None
+    role: str | None = None
+    size: int | None = None
 
     def conversation(self) -> Conversation:
         """Return what the application gets."""
-        last = Entry(self.last.sender, self.last.seq, self.last.ts, self.last.cid, self.last.body)
+        record = self.last
+        last = Entry(record.sender, record.seq, record.ts, record.cid, record.body, record.change)
         flags = Flags(self.muted, self.archived, self.pinned)
-        return Conversation(self.conv, self.head, last, self.unread, self.marks, flags)
+        about = self.title, self.role, self.size
+        return Conversation(self.conv, self.head, last, self.unread, self.marks, flags, *about)
 
 
 class ConversationsAnswer(Struct):

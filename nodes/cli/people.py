@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 import typer
 
+from nodes.cli.change import text_of
 from nodes.cli.option import As, Data, Json, Server, Timeout
 from nodes.cli.terminal import note, say_json, say_table
 
@@ -146,10 +147,10 @@ def conversations(
         return
     rows = [
         (
-            one.conv,
+            one.conv if one.title is None else f"{one.title} {one.conv}",
             one.unread or "",
             _when(one.last.ts),
-            f"{one.last.sender}: {_short(one.last.text)}",
+            f"{one.last.sender}: {_short(text_of(one.last))}",
             " ".join(name for name in one.flags.__struct_fields__ if getattr(one.flags, name)),
         )
         for one in found
@@ -158,7 +159,7 @@ def conversations(
 
 
 def flag(
-    with_: Annotated[str, typer.Argument(metavar="WITH", help="The other user.")],
+    with_: Annotated[str, typer.Argument(metavar="WITH", help="The other user, or a group.")],
     muted: Switch = None,
     archived: Switch = None,
     pinned: Switch = None,

@@ -17,7 +17,7 @@ from actorchat.ids import is_group
 from nodes.cli.change import text_of
 from nodes.cli.failure import explain
 from nodes.cli.sight import Sight
-from nodes.cli.terminal import message_line, note
+from nodes.cli.terminal import message_line, note, visible
 from nodes.history import last_entries
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ FLUSH_S = 10.0
 HELP = (
     "/with NAME  talk with another    /history [N]  show the last N messages\n"
     "/who        whom you talk with   /quit         leave (or end of input)\n"
+    "/groups     the groups you are in\n"
     "//text      send a text that begins with /"
 )
 
@@ -91,7 +92,7 @@ class Talk:
         else:
             self._say("Choose whom to talk with: /with NAME; /help shows more.")
         coming = [self._listen(), self._watch(), self._sight.watch(), self._sight.listen()]
-        listeners = [asyncio.create_task(one) for one in coming]
+        listeners = [asyncio.create_task(one) for one in (*coming, self._watch_flags())]
         reading = asyncio.create_task(self._read(lines))
         try:
             await asyncio.wait([reading, *listeners], return_when=asyncio.FIRST_COMPLETED)
@@ -122,9 +123,9 @@ class Talk:
                 message.sender, message.seq, message.ts, text_of(message), message.to
             )
             self._say(line)
-            if conv != self._other:
+            if conv != self._other and not message.own:
                 self._dim(f"  /with {conv} to answer")
-        if conv == self._other and message.to is None:
+        if conv == self._other and not message.own:
             self._client.mark_read(conv, message.seq)
 
     async def _watch(self) -> None:
@@ -142,6 +143,12 @@ class Talk:
             if seq > self._told.get((word, conv, other), 0):
                 self._told[word, conv, other] = seq
                 self._dim(f"  ✓✓ {word} {other} up to #{seq}")
+
+    async def _watch_flags(self) -> None:
+        async for news in self._client.flagged():
+            flags = news.flags
+            names = [name for name in flags.__struct_fields__ if getattr(flags, name)]
+            self._dim(f"  {news.conv} is {' and '.join(names) or 'as usual'} now")
 
     # -- what is typed -----------------------------------------------------------------------------
     async def _read(self, lines: AsyncIterator[str]) -> None:
@@ -166,10 +173,18 @@ class Talk:
             case "/who":
                 whom = f"talks with {self._other}" if self._other else "talks with nobody yet"
                 self._say(f"{self._user} {whom}; {self._client.state.value}")
+            case "/groups":
+                await self._show_groups()
             case "/help":
                 self._say(HELP)
             case _:
                 self._say(f"{word}: no such command, or something is missing; /help shows all")
+
+    async def _show_groups(self) -> None:
+        for one in sorted(await self._client.groups(), key=lambda one: one.title.casefold()):
+            unread = f", {one.unread} unread" if one.unread else ""
+            title = visible(one.title)
+            self._say(f"{one.conv} {title}: {one.size} members, you are {one.role}{unread}")
 
     async def _turn_to(self, other: str) -> None:
         before, self._other = self._other, other

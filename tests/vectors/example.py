@@ -25,7 +25,9 @@ from actorchat.protocol.ops import (
     Devices,
     Failure,
     Flag,
+    FlagPush,
     Group,
+    Groups,
     Hello,
     History,
     Mark,
@@ -164,8 +166,22 @@ _CONVERSATIONS = [
         "muted": True,
         "archived": False,
         "pinned": False,
-    }
+    },
+    {
+        "conv": GROUP,
+        "head": 8,
+        "last": {**_PAGE["events"][0], "conv": GROUP},
+        "unread": 0,
+        "marks": {"ann": {"delivered": 8, "read": 8}},
+        "muted": False,
+        "archived": False,
+        "pinned": True,
+        "title": "friends",
+        "role": "owner",
+        "size": 2,
+    },
 ]
+_GROUPS = [{"conv": GROUP, "title": "friends", "role": "owner", "size": 2, "head": 8, "unread": 1}]
 
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
@@ -195,7 +211,11 @@ CLIENT_EXAMPLES = {
         )
     },
     "group": Example(Group(10, GROUP), "group"),
+    "group-after": Example(Group(10, GROUP, "bob"), "group"),
     "receipts": Example(Receipts(11, GROUP), "receipts"),
+    "receipts-after": Example(Receipts(11, GROUP, "bob"), "receipts"),
+    "groups": Example(Groups(12), "groups"),
+    "groups-after": Example(Groups(12, GROUP, 20), "groups"),
     "watch": Example(Watch(5, ["ann", "bob"]), "watch"),
     "unwatch": Example(Unwatch(["bob"]), "unwatch"),
     "signal": Example(Signal("bob", "typing"), "signal"),
@@ -227,6 +247,9 @@ SERVER_EXAMPLES = {
     "reply-page-packed": _ok("page", **_PAGE),
     "reply-group": _ok("group-info", **_GROUP),
     "reply-receipts": _ok("receipt-list", head=8, marks=_PAGE["marks"]),
+    "reply-group-more": _ok("group-info", **_GROUP, more=True),
+    "reply-receipts-more": _ok("receipt-list", head=8, marks=_PAGE["marks"], more=True),
+    "reply-groups": _ok("group-list", groups=_GROUPS, more=False),
     "reply-presence": _ok("presence-states", states=_STATES),
     "reply-privacy": _ok("privacy-setting", level="contacts"),
     "reply-done": _ok("done"),
@@ -259,6 +282,7 @@ SERVER_EXAMPLES = {
         Presence([PresenceState("ann", True), PresenceState("bob", False, TS)]), "presence"
     ),
     "signal-push": Example(SignalPush("ann", "recording"), "signal-push"),
+    "flag-push": Example(FlagPush("bob", True, False, True), "flag-push"),
     "pong": Example(Pong(), "pong"),
     "bye": Example(Bye("revoked", "never"), "bye"),
     "bye-after": Example(Bye("overload", "after", 5_000), "bye"),

@@ -7,7 +7,7 @@ missing.
 
 from __future__ import annotations
 
-from actorchat.protocol.ops.group import AnyChange, Change, Group, Receipts
+from actorchat.protocol.ops.group import AnyChange, Change, Group, Groups, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.people import (
@@ -18,6 +18,7 @@ from actorchat.protocol.ops.people import (
     Describe,
     Devices,
     Flag,
+    FlagPush,
     Password,
     Profile,
     Rename,
@@ -56,6 +57,7 @@ ClientOp = (
     | History
     | Change
     | Group
+    | Groups
     | Receipts
     | Watch
     | Unwatch
@@ -75,7 +77,7 @@ ClientOp = (
     | Conversations
     | Flag
 )
-Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
+Push = Msg | MarkPush | Presence | SignalPush | FlagPush | Pong | Bye
 ServerOp = Reply | Push
 
 CLIENT_OPS: dict[str, type[ClientOp]] = {
@@ -87,6 +89,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "history": History,
     "change": Change,
     "group": Group,
+    "groups": Groups,
     "receipts": Receipts,
     "watch": Watch,
     "unwatch": Unwatch,
@@ -113,6 +116,7 @@ SERVER_OPS: dict[str, type[Push]] = {
     "mark": MarkPush,
     "presence": Presence,
     "signal": SignalPush,
+    "flags": FlagPush,
     "pong": Pong,
     "bye": Bye,
 }
@@ -135,7 +139,9 @@ __all__ = [
     "Devices",
     "Failure",
     "Flag",
+    "FlagPush",
     "Group",
+    "Groups",
     "Hello",
     "History",
     "Invalid",

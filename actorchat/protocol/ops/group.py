@@ -14,6 +14,7 @@ from actorchat.limits import (
     GROUP_NAME_CHARS_MAX,
     GROUP_NAMED_MAX,
     GROUP_SIZE_MAX,
+    GROUPS_PAGE_MAX,
 )
 from actorchat.protocol.ops.field import ClientId, Name, RequestId
 
@@ -118,22 +119,38 @@ class Change(Struct, tag_field="op", tag="change", gc=False):
     change: AnyChange
 
 
-class Group(Struct, tag_field="op", tag="group", gc=False):
+class Group(Struct, tag_field="op", tag="group", gc=False, omit_defaults=True):
     """Ask what the group `conv` is; for its members.
 
     Answer: `{conv, name, description, post, add, history, size, head, members: {user: role},
-    links}`; `links` is empty for who may not void them. Error: `no_such_group`.
+    links}`; `links` is empty for who may not void them. A page has 1,000 members, by name; with
+    `more: true` others follow, those behind `after`. Error: `no_such_group`.
     """
 
     id: RequestId
     conv: GroupAddress
+    after: Name | None = None
 
 
-class Receipts(Struct, tag_field="op", tag="receipts", gc=False):
+class Receipts(Struct, tag_field="op", tag="receipts", gc=False, omit_defaults=True):
     """Ask how far each member of the group `conv` got; for its members.
 
-    Answer: `{head, marks: {user: {delivered, read}}}`. Error: `no_such_group`.
+    Answer: `{head, marks: {user: {delivered, read}}}`. A page has 400 members, by name; with
+    `more: true` others follow, those behind `after`. Error: `no_such_group`.
     """
 
     id: RequestId
     conv: GroupAddress
+    after: Name | None = None
+
+
+class Groups(Struct, tag_field="op", tag="groups", gc=False, omit_defaults=True):
+    """Ask for a page of the groups that the user is in, those behind `after`.
+
+    Answer: `{groups: [{conv, title, role, size, head, unread}…], more}`, in an order of the
+    server's: `size` is how many are in it; `unread` as in `conversations`. Error: `busy`.
+    """
+
+    id: RequestId
+    after: GroupAddress | None = None
+    limit: Annotated[int, Meta(ge=1, le=GROUPS_PAGE_MAX)] = GROUPS_PAGE_MAX
