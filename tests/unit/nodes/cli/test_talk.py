@@ -179,7 +179,7 @@ async def test_own_message_of_a_group_is_shown_and_not_marked_as_read() -> None:
     await settle()
     await scene.type("/quit")
     assert await task
-    assert scene.saw("ann: mine")
+    assert scene.saw("mine")
     assert scene.fake.read == []
 
 
