@@ -27,7 +27,7 @@ from actorchat.chat.event import Accepted, Confirm, Deliver, Durable, Post, Refu
 from actorchat.chat.group import NO_GROUP, Group
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import Changing
-from actorchat.chat.moved import Moved, MovedDue, TellMoved
+from actorchat.chat.moved import MovedDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
 from actorchat.limits import (
     CATCH_UP_PAGE_UPDATES,
@@ -50,7 +50,7 @@ _BYTES_AN_ITEM = HISTORY_PAGE_BYTES_MAX // GROUP_PAGE_ITEMS_MAX
 class Spread(msgspec.Struct, gc=False):
     """Deliveries that are told when they are synced: each to all of its places."""
 
-    told: tuple[tuple[Deliver | Moved, tuple[Place, ...]], ...]
+    told: tuple[tuple[Deliver, tuple[Place, ...]], ...]
 
 
 class GroupActor(SequenceActor):
@@ -227,7 +227,7 @@ class GroupActor(SequenceActor):
             roster = self._machine.roster
             assert roster is not None
             again = self._moved.again(roster.rows, after, end - 1)
-            self._log.append((), self._tell, Spread(again))
+            self._log.append((), self._moved.tell, again)
             return
         while True:
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
@@ -245,7 +245,7 @@ class GroupActor(SequenceActor):
         after, prev, end = effect.after, effect.prev, self._machine.seq + 1
         if self._machine.is_big:
             again = self._moved.again({effect.user: row}, after, end - 1, prev)
-            self._log.append((), self._tell, Spread(again))
+            self._log.append((), self._moved.tell, again)
             return
         while True:
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
@@ -271,6 +271,9 @@ class GroupActor(SequenceActor):
     def _tell_moved(self, effect: TellMoved) -> None:
         if self._moved.due():
             self.send_after(GROUP_MOVED_EVERY_S, MOVED_DUE, key=MovedDue)
+
+    def _tell_slice(self, effect: TellSlice) -> None:
+        self._moved.tell_slice()
 
     # -- answers and marks -------------------------------------------------------------------------
     def _answer_again(self, effect: AnswerAgain) -> None:
@@ -299,6 +302,7 @@ class GroupActor(SequenceActor):
         AskHomes: _ask_homes,
         SaveMembers: _save_members,
         TellMoved: _tell_moved,
+        TellSlice: _tell_slice,
         SaveMarks: SequenceActor._save_marks,
         TellMarks: _tell_marks,
         ReadPage: SequenceActor._read_page,

@@ -40,7 +40,7 @@ from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.listing import page_of
-from actorchat.chat.moved import MovedDue, TellMoved
+from actorchat.chat.moved import MovedDue, SliceDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import FORBIDDEN, Roster, Touched, Verdict, found
 from actorchat.chat.window import Window
@@ -262,6 +262,9 @@ class Group:
     def _on_moved_due(self, event: MovedDue, now_wall_ms: int) -> list[Effect]:
         return [TellMoved()]
 
+    def _on_slice_due(self, event: SliceDue, now_wall_ms: int) -> list[Effect]:
+        return [TellSlice()]
+
     # -- marks -------------------------------------------------------------------------------------
     def _on_reached(self, event: Reached, now_wall_ms: int) -> list[Effect]:
         user, roster = event.user, self.roster
@@ -356,6 +359,7 @@ class Group:
         FannedOut: _on_fanned_out,
         Missing: _on_missing,
         MovedDue: _on_moved_due,
+        SliceDue: _on_slice_due,
         Reached: _on_reached,
         MarksDue: _on_marks_due,
         Fetch: _on_fetch,

@@ -32,6 +32,14 @@ class MovedDue(Event):
     """Time for a group to tell how far its head has moved."""
 
 
+class SliceDue(Event):
+    """Time for a group to go on telling those who were too many for one turn."""
+
+
+class TellSlice(Effect):
+    """Tell the next of those who were too many for one turn; if there are more, go on later."""
+
+
 class TellMoved(Effect):
     """Tell all members' homes how far the head has moved; if it has, a `MovedDue` comes later."""
 

@@ -21,7 +21,7 @@ from actorchat.limits import (
 from actorchat.protocol import codec
 from actorchat.protocol.connection import Connection, Side
 from actorchat.protocol.framing import frame
-from actorchat.protocol.ops import Invalid
+from actorchat.protocol.ops import Change, Invalid
 from actorchat.protocol.ops.group import Add
 from actorchat.settings import load
 from nodes.roles.standalone import Standalone
@@ -150,7 +150,8 @@ def test_change_that_names_too_many_is_no_op_for_a_server() -> None:
         return list(connection.receive(frame(codec.encode(op)))), connection
 
     (taken,), _ = offered(GROUP_NAMED_MAX)
-    assert taken.change == Add([f"u{n}" for n in range(GROUP_NAMED_MAX)])  # type: ignore[attr-defined]
+    assert isinstance(taken, Change)
+    assert taken.change == Add([f"u{number}" for number in range(GROUP_NAMED_MAX)])
     (refused,), connection = offered(GROUP_NAMED_MAX + 1)
     assert isinstance(refused, Invalid)
     assert (refused.id, refused.code, connection.error) == (7, InvalidOp.code, None)

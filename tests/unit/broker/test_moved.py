@@ -230,6 +230,70 @@ def test_group_whose_mailbox_is_full_is_asked_again() -> None:
     assert not teller.due()
 
 
+class _Home:
+    def __init__(self, name: str, told: list[str]) -> None:
+        self.name = name
+        self.told = told
+
+    def ref(self) -> _Home:
+        return self
+
+
+def test_many_homes_are_told_a_slice_a_turn_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[list[tuple[str, int]]] = []
+    asked: list[object] = []
+
+    class _Me:
+        def tell(self, event: object) -> None:
+            asked.append(event)
+
+    def tell_all(refs: list[Any], message: Any) -> int:
+        turns.append([(ref.name, message.seq) for ref in refs])
+        return len(refs)
+
+    monkeypatch.setattr(broker_moved, "GROUP_SLICE_HOMES", 2)
+    monkeypatch.setattr(broker_moved, "tell_all", tell_all)
+    teller = MovedTeller(_Places(), GROUP, b"key", _Me(), 0)  # type: ignore[arg-type]
+    homes: Any = tuple(_Home(name, []) for name in "abcde")
+    teller.posted((1, homes, b"r"))
+    assert teller.due()
+    assert turns == [[("a", 1), ("b", 1)]]
+    teller.posted((2, homes[:1], b"r"))
+    assert teller.due()
+    assert len(turns) == 1  # behind what is still to be told
+    teller.tell_slice()
+    teller.tell_slice()
+    assert turns[1:] == [[("c", 1), ("d", 1)], [("e", 1)]]
+    assert [type(event).__name__ for event in asked] == ["MovedDue", *["SliceDue"] * 3]
+    teller.tell_slice()
+    assert turns[3:] == [[("a", 2)]]
+    teller.tell_slice()  # nothing is left, and nothing is asked for
+    assert len(asked) == 4
+    teller.posted((3, homes, b"r"))
+    teller.tell_rest(None)
+    assert [len(turn) for turn in turns[4:]] == [2, 2, 1]
+
+
+def test_slices_of_a_group_whose_mailbox_is_full_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(broker_moved, "GROUP_SLICE_HOMES", 1)
+    monkeypatch.setattr(
+        broker_moved, "tell_all", lambda refs, message: told.extend(ref.name for ref in refs)
+    )
+
+    class _Full:
+        def tell(self, event: object) -> None:
+            raise MailboxFull("full")
+
+    teller = MovedTeller(_Places(), GROUP, b"key", _Full(), 0)  # type: ignore[arg-type]
+    homes: Any = tuple(_Home(name, []) for name in "abc")
+    teller.posted((1, homes, b"r"))
+    assert teller.due()
+    assert told == ["a", "b", "c"]
+
+
 def test_change_is_told_to_each_by_what_came_before_for_them() -> None:
     teller = MovedTeller(_Places(), GROUP, b"key", None, 0)  # type: ignore[arg-type]
     rows = {
