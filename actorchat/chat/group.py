@@ -293,7 +293,7 @@ class Group:
             return []
         return [
             TellMarks(to, Marked(self.address, user, marks.delivered, marks.read))
-            for user in sorted(news & members.keys())
+            for user in sorted(news & members.keys() & self.marks.keys())
             for marks in (self.marks[user],)
             for to in members
             if to != user

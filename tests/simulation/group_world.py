@@ -59,6 +59,7 @@ class Phone:
         self.user = user
         self.name = name
         self.place: int | None = None
+        self.is_unkept = False
         self.held: list[tuple[str, int]] = []  # (group, seq) in the order of updates
         self.bodies: list[str] = []
         self.cursor = 0
@@ -92,8 +93,8 @@ class Phone:
             return
         connection = line.connection
         hello = connection.replies.get(0)
-        if self.place is None and hello is not None and "ok" in hello:
-            self.place = self.cursor = hello["ok"]["cursor"]
+        if hello is not None and "ok" in hello:
+            self._begin(hello["ok"]["cursor"], world)
         for rid, cid in list(self._asked.items()):
             reply = connection.replies.get(rid)
             if reply is None:
@@ -113,6 +114,16 @@ class Phone:
         self._read = len(connection.pushes)
         if connection.is_closed:
             self.line = None
+
+    def _begin(self, cursor: int, world: GroupWorld) -> None:
+        if self.place is None:
+            self.place = self.cursor = cursor
+            # Let in while the disk is full, a new device has no place that outlives a crash: the
+            # others' acks may trim what it has not got, as the next welcome's cursor then says.
+            self.is_unkept = world.stage.broker.context.log.committer.generation > 0
+        elif cursor > self.cursor and self.is_unkept:
+            self.place = self.cursor = cursor
+            self.held.clear()
 
     def _take(self, upd: int, record: dict[str, Any], world: GroupWorld) -> None:
         if upd <= self.cursor:

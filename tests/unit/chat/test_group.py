@@ -261,6 +261,14 @@ def test_marks_of_who_goes_are_not_told() -> None:
     assert Playbook(Group(ADDRESS)) >> MarksDue() >> Reached("ann", 1)
 
 
+def test_marks_of_who_goes_and_comes_back_are_not_told() -> None:
+    play = playbook(9) >> Reached("bob", 4) << SaveMarks("bob", 4, 0) << TELL_LATER
+    play.done()
+    play.machine.handle(changing(1, Remove("bob")), 0)
+    play.machine.handle(changing(2, Add(["bob"])), 0)
+    assert play.machine.handle(MarksDue(), 0) == []
+
+
 def test_start_cuts_marks_of_messages_that_were_lost() -> None:
     machine = Group(ADDRESS, members("bob"), 5, marks={"bob": Marks(8, 8)})
     machine.start()
