@@ -74,7 +74,15 @@ FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, 
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
 
 # -- groups -----------------------------------------------------------------------------------
-GROUP_MEMBERS_MAX = 256  # each gets an inbox row a message; beyond, it would have to be read by seq
+GROUP_MEMBERS_MAX = 1_024  # by default; a node may be set to allow more, or fewer
+GROUP_SIZE_MAX = 8_192  # what it may be set to: each post is told to so many homes
+GROUP_INLINE_MEMBERS_MAX = 256  # up to here each gets an inbox row a message; beyond, one for many
+GROUP_NAMED_MAX = 256  # users that one change may name
+GROUP_MOVED_EVERY_S = 0.1  # a big group tells its members what comes in so long a time together
+GROUP_MOVED_RECORDS_MAX = 64  # with so many records at most ...
+GROUP_MOVED_BYTES_MAX = 65_536  # ... and bytes; what is more is read from the log
+GROUP_SLICE_HOMES = 64  # told in one turn: a home that does not run costs 30 µs to start
+NUMBER_AGAIN_S = 1.0  # a home on a full disk looks so often whether it may take in what waits
 GROUP_NAME_CHARS_MAX = 128
 GROUP_DESCRIPTION_CHARS_MAX = 1_024
 GROUP_LINKS_MAX = 32  # invite links of one group that are good at a time
@@ -177,6 +185,11 @@ BLOCK_SPANS_MAX = 256  # times that a user blocked the same other one, with mess
 
 # -- lists ------------------------------------------------------------------------------------
 CONVERSATIONS_PAGE_MAX = 50  # at about 50 CBOR items each
+CONVERSATIONS_ITEMS_MAX = 2_900  # CBOR items of a page of them, ...
+CONVERSATION_ITEMS = 58  # ... each with so many at most, beside whom its last change names
+GROUPS_PAGE_MAX = 100  # at 13 CBOR items each
+MEMBERS_PAGE_MAX = 1_000  # of a group, at 2 CBOR items each ...
+RECEIPTS_PAGE_MAX = 400  # ... and at 6, with their marks
 UNREAD_COUNTED_MAX = 100  # beyond, nobody counts
 
 # -- presence ---------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 `python -m bench group` starts a node on one core and the load on the other: a group of `--members`,
 each with one device that acks what it gets, of whom `--senders` keep `--window` posts in flight.
-A copy is one message in one member's log and on its device; the sender's own is one, too. That
-every member gets every message once and in one dense order, and that all acks arrived, is checked.
+A copy is one message in one member's log and on its device; the sender's own is one, too. With more
+than 256 members the node tells them of the head (`group_inline_max`), and a log entry is of all
+that came at once. That every member gets every message once and in one dense order, and that all
+acks arrived, is checked.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 import uvloop
 
 from actorchat.ids import group_address
+from actorchat.limits import GROUP_INLINE_MEMBERS_MAX, GROUP_NAMED_MAX
 from bench.group_load import Member
 from bench.load import Tally
 from bench.operator import Operator, operator_key
@@ -52,7 +55,7 @@ class Bench:
         """Make a new group, load it, measure after the warm-up, verify everything."""
         tally = Tally()
         members = await self._connect(tally)
-        group = await self._make_group(members)
+        group, made = await self._make_group(members)
         for sender in members[: options.senders]:
             sender.window = options.window
             sender.post_many(options.window)
@@ -65,8 +68,8 @@ class Bench:
         samples = list(tally.ack_ns)
         for member in members:
             member.window = 0
-        await self._drain(members)
-        await _check(tally, members, group)
+        await self._drain(members, made)
+        await _check(tally, members, group, made)
         tally.ack_ns = samples
         for member in members:
             member.leave()
@@ -85,42 +88,53 @@ class Bench:
         await asyncio.gather(*(member.ready for member in members))
         return members
 
-    async def _make_group(self, members: list[Member]) -> str:
+    async def _make_group(self, members: list[Member]) -> tuple[str, int]:
+        """Return a group of all and its head: one change names only so many."""
         name = secrets.token_bytes(16)
         group = group_address(name)
         owner, *others = [member.user for member in members]
-        create = {"kind": "create", "name": "bench", "members": others}
-        answer = await members[0].ask(
-            {"op": "change", "conv": group, "cid": name, "change": create}
-        )
-        if "err" in answer:
-            raise SystemExit(f"no group: {answer['err']}")
+        changes: list[dict[str, object]] = [
+            {"kind": "add", "users": others[at : at + GROUP_NAMED_MAX]}
+            for at in range(0, len(others), GROUP_NAMED_MAX)
+        ]
+        changes[:1] = [{"kind": "create", "name": "bench", "members": others[:GROUP_NAMED_MAX]}]
+        for number, change in enumerate(changes):
+            cid = secrets.token_bytes(16) if number else name
+            answer = await members[0].ask(
+                {"op": "change", "conv": group, "cid": cid, "change": change}
+            )
+            if "err" in answer:
+                raise SystemExit(f"no group: {answer['err']}")
         await asyncio.sleep(0.5)
         for member in members:
             member.enter(group, len(owner))
-            member.head = 1
-        return group
+            member.head = len(changes)
+        return group, len(changes)
 
-    async def _drain(self, members: list[Member]) -> None:
+    async def _drain(self, members: list[Member], made: int) -> None:
         until_s = time.perf_counter() + _DRAIN_S
         while time.perf_counter() < until_s:
             await asyncio.sleep(0.1)
             sent = sum(member.sent for member in members)
-            if all(member.head == sent + 1 for member in members):
+            if all(member.head == sent + made for member in members):
                 break
         await asyncio.sleep(1.0)  # the last acks and marks
 
 
-async def _check(tally: Tally, members: list[Member], group: str) -> None:
+async def _check(tally: Tally, members: list[Member], group: str, made: int) -> None:
     """Hold what members saw against each other, and the node's marks against what they acked."""
     own = sorted(seq for member in members for seq in member.seqs_own)
-    head = len(own) + 1
-    if own != list(range(2, head + 1)):
+    head = len(own) + made
+    if own != list(range(made + 1, head + 1)):
         tally.fail("the senders' seqs are not dense")
     for member in members:
         tally.lost += max(0, head - member.head)
-    answer = await members[0].ask({"op": "receipts", "conv": group})
-    marks = answer["ok"]["marks"]
+    marks: dict[str, dict[str, int]] = {}
+    after, more = None, True
+    while more:
+        answer = await members[0].ask({"op": "receipts", "conv": group, "after": after})
+        marks |= answer["ok"]["marks"]
+        after, more = max(marks), answer["ok"].get("more", False)
     behind = [user for user, mark in marks.items() if mark["delivered"] != head]
     if behind or len(marks) != len(members):
         tally.fail(f"acks of {len(behind)} members are not known, as of {behind[:1]}")
@@ -131,7 +145,9 @@ async def run(options: argparse.Namespace) -> tuple[dict[str, Figure], list[str]
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=options.data))
     rounds: list[Round] = []
     try:
-        server = ServerProcess(["-m", "bench.node", str(scratch / "node")], r"^ready (\d+)")
+        inline = f"chat.group_inline_max={options.inline_max}"
+        command = ["-m", "bench.node", str(scratch / "node"), inline]
+        server = ServerProcess(command, r"^ready (\d+)")
         try:
             operator = await Operator.sign_in(server.port, operator_key(scratch / "node"))
             users = [f"user{number:06d}" for number in range(options.members)]
@@ -168,6 +184,12 @@ def parse(args: list[str]) -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=8, help="posts in flight, of each sender")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measured stretch")
     parser.add_argument("--rounds", type=int, default=3, help="stretches, each with a new group")
+    parser.add_argument(
+        "--inline-max",
+        type=int,
+        default=GROUP_INLINE_MEMBERS_MAX,
+        help="the node's group_inline_max: with more members one log entry is of many messages",
+    )
     parser.add_argument("--data", help="directory for scratch data, on the disk to be measured")
     parser.add_argument("--json", help="file for the figures")
     options = parser.parse_args(args)

@@ -216,9 +216,25 @@ class Archive:
         start = keys.inbox_key(owner, first)
         stop = keys.inbox_key(owner, _SEQ_END if last is None else last + 1)
         found: list[Row] = []
-        for key, value in self._scan(self._inbox, start, stop):
+        rows = self._scan(self._inbox, start, stop)
+        if last is not None:
+            # The last may lie within a span, whose key is behind it.
+            end = keys.parse_inbox_key(rows[-1][0])[1] if rows else first - 1
+            if end < last:
+                rows += self._scan(self._inbox, stop, keys.inbox_key(owner, _SEQ_END), 1)
+        for key, value in rows:
             upd = keys.parse_inbox_key(key)[1]
             row = keys.unpack_inbox(value)
+            if row.kind == keys.SPAN:
+                part = self._of_span(upd, row, first, upd if last is None else last, left)
+                for each, record in part:
+                    left -= len(record)
+                    if left < 0 and found:
+                        return found
+                    found.append(Row(*self._of_group(each, row.seq - upd + each, record)))
+                continue
+            if last is not None and upd > last:
+                break
             record = row.record or self.record(row.conversation, row.seq)
             if reading is not None and (reading.veiled or record[0] >= _RICH):
                 record = reading.update(row.conversation, row.seq, record)
@@ -227,6 +243,38 @@ class Archive:
                 break
             found.append(Row(upd, *self._update_of(upd, row, user, record)))
         return found
+
+    def _of_span(
+        self, upd: int, row: keys.InboxRow, first: int, last: int, bytes_max: int
+    ) -> list[tuple[int, bytes]]:
+        """Return (update, record) of what a span, whose last is `upd`, has from `first` to `last`.
+
+        It may end early, behind more than `bytes_max`.
+        """
+        ahead = upd - row.seq  # by so much an update's number is above its message's
+        first, last = max(first, upd - row.updates + 1), min(last, upd)
+        after, before, limit = first - ahead - 1, last - ahead + 1, last - first + 1
+        if limit <= 0:
+            return []
+        records = self.records(row.conversation, after, before, limit, False, max(0, bytes_max))
+        if not records:
+            raise StoreCorrupt(f"history lacks seq {after + 1} of {row.conversation.hex()}")
+        return [(seq + ahead, record) for seq, record in records]
+
+    def _of_group(self, upd: int, seq: int, record: bytes) -> tuple[int, Conv, int, bytes]:
+        group = codec.record_group(record)
+        if group is None:
+            raise StoreCorrupt(f"update {upd} is of no group")
+        return upd, group, seq, codec.encode_update(upd, record)
+
+    def moved(self, owner: bytes) -> list[tuple[bytes, int, int, str]]:
+        """Return (key, after, head, address) of the groups of which a user is to get (after, head].
+
+        These have no update yet: they get one when a device of the user is here.
+        """
+        prefix = keys.state_key(owner, keys.MOVED)
+        rows = self._scan(self._state, *keys.prefix_range(prefix))
+        return [(key[len(prefix) :], *keys.unpack_moved(value)) for key, value in rows]
 
     def _update_of(
         self, upd: int, row: keys.InboxRow, user: str, record: bytes

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from actorchat.broker.archive import Archive
 from actorchat.broker.blocks import Blocks
+from actorchat.broker.group_census import GroupCensus
 from actorchat.broker.tombs import Tombs
 from actorchat.chat.block import Spans, last_shown, shown_ranges
 from actorchat.chat.event import Pair
 from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
-from actorchat.ids import other_of
+from actorchat.ids import GROUP_MARK, other_of
 from actorchat.limits import UNREAD_COUNTED_MAX
 from actorchat.protocol import codec, rich
 from actorchat.store import keys
@@ -27,12 +28,13 @@ class Census:
     of a page 20 µs, and 0.5 µs for each unread message that is counted.
     """
 
-    __slots__ = ("_archive", "_blocks", "_get", "_scan", "_state", "_tombs")
+    __slots__ = ("_archive", "_blocks", "_get", "_groups", "_scan", "_state", "_tombs")
 
     def __init__(self, engine: Engine, archive: Archive) -> None:
         self._archive = archive
         self._blocks = Blocks(engine)
         self._tombs = Tombs(engine)
+        self._groups = GroupCensus(engine, archive)
         self._get = engine.get
         self._scan = engine.scan
         self._state = engine.family("state")
@@ -125,13 +127,13 @@ class Census:
         return self._get(self._index_key(pair[0], conversation), self._state) is not None
 
     def conversations(self, user: str, after: str | None, limit: int) -> list[ConversationFacts]:
-        """Return at most `limit` conversations, behind the one with `after`.
+        """Return at most `limit` conversations and groups, behind the one with `after`.
 
         Those in which a block hides everything are none.
         """
         owner = keys.user_key(user)
         prefix = keys.state_key(owner, keys.INDEX)
-        start = prefix if after is None else prefix + keys.conversation_key(user, after) + b"\0"
+        start = prefix if after is None else prefix + _key_of(user, after) + b"\0"
         found: list[ConversationFacts] = []
         while len(found) < limit:
             wanted = limit - len(found)
@@ -145,9 +147,22 @@ class Census:
             start = rows[-1][0] + b"\0"
         return found
 
+    def groups(self, user: str, after: str | None, limit: int) -> list[ConversationFacts]:
+        """Return at most `limit` of the groups that a user is in, behind `after`."""
+        found: list[ConversationFacts] = []
+        for address in self._groups.addresses(user, after):
+            flags = self._flags(user, keys.group_key(address)) or 0
+            if (facts := self._groups.facts(user, address, flags)) is not None:
+                found.append(facts)
+                if len(found) == limit:
+                    break
+        return found
+
     def _facts(self, user: str, conversation: bytes, other: str) -> ConversationFacts | None:
         archive = self._archive
         hidden = self._blocks.spans(conversation, user)
+        if other[0] == GROUP_MARK:
+            return self._groups.facts(user, other, self._flags(user, conversation) or 0)
         head = last_shown(hidden, archive.last_seq(conversation))
         if not head:
             return None
@@ -180,14 +195,14 @@ class Census:
 
     def flags(self, user: str, conv: str) -> int | None:
         """Return the user's flags of the conversation with `conv`; None if there is none."""
-        conversation = keys.conversation_key(user, conv)
+        conversation = _key_of(user, conv)
         if self._get(self._index_key(user, conversation), self._state) is None:
             return None
         return self._flags(user, conversation) or 0
 
     def flags_row(self, user: str, conv: str, flags: int) -> Op:
         """Return the row of the user's flags of a conversation; none set deletes it."""
-        conversation = keys.conversation_key(user, conv)
+        conversation = _key_of(user, conv)
         key = keys.state_key(keys.user_key(user), keys.FLAGS, conversation)
         return (self._state, key, keys.pack_position(flags) if flags else None)
 
@@ -198,3 +213,7 @@ class Census:
 
     def _index_key(self, user: str, conversation: bytes) -> bytes:
         return keys.state_key(keys.user_key(user), keys.INDEX, conversation)
+
+
+def _key_of(user: str, conv: str) -> bytes:
+    return keys.group_key(conv) if conv[0] == GROUP_MARK else keys.conversation_key(user, conv)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from actorchat.limits import (
     EDIT_WINDOW_S,
+    GROUP_INLINE_MEMBERS_MAX,
     GROUP_MEMBERS_MAX,
     PING_INTERVAL_S,
     REQUESTS_IN_FLIGHT_MAX,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from actorchat.broker.firehose_log import FirehoseLog
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
-    from actorchat.broker.memberships import Memberships
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
     from actorchat.broker.shelf import Shelf
@@ -64,9 +64,9 @@ class Context:
     groups: GroupLog
     blocks: Blocks
     tombs: Tombs
-    memberships: Memberships
     group_members_max: int = GROUP_MEMBERS_MAX
     edit_window_s: float = EDIT_WINDOW_S
+    group_inline_max: int = GROUP_INLINE_MEMBERS_MAX
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
     files_base: Callable[[], str] = field(init=False, default=str)

@@ -11,6 +11,7 @@ from actorchat.actor import tell_all
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.moved import MOVED_DUE, MovedTeller
 from actorchat.broker.sequence import SequenceActor
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -27,10 +28,12 @@ from actorchat.chat.event import Accepted, Confirm, Deliver, Durable, Post, Refu
 from actorchat.chat.group import NO_GROUP, Group
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import Changing
+from actorchat.chat.moved import MovedDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
 from actorchat.limits import (
     CATCH_UP_PAGE_UPDATES,
     GROUP_MARKS_PUSHED_MAX,
+    GROUP_MOVED_EVERY_S,
     GROUP_PAGE_ITEMS_MAX,
     HISTORY_PAGE_BYTES_MAX,
 )
@@ -62,6 +65,7 @@ class GroupActor(SequenceActor):
         self._everybody: tuple[Place, ...] | None = None  # the homes of all members
         self._names: dict[str, bytes] = {}  # of who wrote, in CBOR
         self._machine: Group
+        self._moved: MovedTeller
 
     def on_receive(self, event: Any) -> None:
         """Feed the machine; perform its effects."""
@@ -90,15 +94,24 @@ class GroupActor(SequenceActor):
             for user, (delivered, read) in self._log_of_groups.marks(key).items()
         }
         self._everybody = None
+        context, head = self._context, archive.last_seq(key)
         self._machine = Group(
             self._address,
             self._log_of_groups.roster(key),
-            archive.last_seq(key),
+            head,
             archive.owed(key),
             marks,
-            self._context.group_members_max,
-            self._context.edit_window_s,
+            context.group_members_max,
+            context.edit_window_s,
+            context.group_inline_max,
         )
+        roster = self._machine.roster
+        if roster is not None and not self._log_of_groups.is_counted(key):
+            members = roster.members  # the store was begun without the lists
+            rows = self._log_of_groups.listed(key, self._address, len(members), members)
+            self._log.append_lazily(rows)
+        # What is not told yet is told again, from the marker on.
+        self._moved = MovedTeller(context.router, self._address, key, self._me, head)
         for effect in self._machine.start():
             self._PERFORM[type(effect)](self, effect)
 
@@ -162,18 +175,29 @@ class GroupActor(SequenceActor):
         if more_ops:
             ops = (*ops, *more_ops)
         ack = Accepted(request.rid, seq, ts)
-        if touched is None:
-            spread = Spread(((self._deliver(seq, seq - 1, record), self._homes()),))
-        else:
+        tell, spread = self._then(effect, record)
+        if touched is not None:
             roster = self._machine.roster
             assert roster is not None
-            self._everybody = None
-            changed = self._log_of_groups.changed(key, self._address, roster, touched)
-            ops = (*ops, *changed)
-            spread = self._spread(seq, record)
-        self._log.append(ops, request.session.tell, ack, self._tell, spread)
+            ops = (*ops, *self._log_of_groups.changed(key, self._address, roster, touched))
+        self._log.append(ops, request.session.tell, ack, tell, spread)
         if effect.wants_durable:
             self._log.append((), self._me.tell, Durable(seq))
+
+    def _then(self, effect: StoreInGroup, record: bytes) -> tuple[Callable[[Any], None], object]:
+        """Return who is told what of a record when it is durable."""
+        seq = effect.seq
+        if effect.touched is None:
+            homes = self._homes()
+            if effect.is_big:
+                return self._moved.posted, (seq, homes, record)
+            return self._tell, Spread(((self._deliver(seq, seq - 1, record), homes),))
+        self._everybody = None
+        if not effect.is_big:
+            return self._tell, self._spread(seq, record)
+        roster = self._machine.roster
+        assert roster is not None
+        return self._moved.changed, self._moved.change(seq, record, effect.floor, roster.rows)
 
     def _record(
         self, sender: str, seq: int, ts: int, cid: bytes, body: str, change: bytes | None = None
@@ -215,6 +239,12 @@ class GroupActor(SequenceActor):
 
     def _redrive_all(self, effect: RedriveAll) -> None:
         after, end = effect.after, self._machine.seq + 1
+        if self._machine.is_big:
+            roster = self._machine.roster
+            assert roster is not None
+            again = self._moved.again(roster.rows, after, end - 1)
+            self._log.append((), self._moved.tell, again)
+            return
         while True:
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
@@ -229,6 +259,10 @@ class GroupActor(SequenceActor):
         assert roster is not None
         row, home = roster.rows[effect.user], (self._context.router.user(effect.user),)
         after, prev, end = effect.after, effect.prev, self._machine.seq + 1
+        if self._machine.is_big:
+            again = self._moved.again({effect.user: row}, after, end - 1, prev)
+            self._log.append((), self._moved.tell, again)
+            return
         while True:
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
@@ -245,9 +279,17 @@ class GroupActor(SequenceActor):
         for user, seq in effect.seqs.items():
             by_seq.setdefault(seq, []).append(self._context.router.user(user))
         # Behind all deliveries that are still to be told.
+        self._log.append((), self._moved.tell_rest, None)
         for seq, places in by_seq.items():
             confirm = Confirm(self._address, self._key, self._me, seq)
             self._log.append((), _ask, (confirm, places))
+
+    def _tell_moved(self, effect: TellMoved) -> None:
+        if self._moved.due():
+            self.send_after(GROUP_MOVED_EVERY_S, MOVED_DUE, key=MovedDue)
+
+    def _tell_slice(self, effect: TellSlice) -> None:
+        self._moved.tell_slice()
 
     # -- answers and marks -------------------------------------------------------------------------
     def _answer_again(self, effect: AnswerAgain) -> None:
@@ -275,6 +317,8 @@ class GroupActor(SequenceActor):
         Redrive: _redrive,
         AskHomes: _ask_homes,
         SaveMembers: _save_members,
+        TellMoved: _tell_moved,
+        TellSlice: _tell_slice,
         SaveMarks: SequenceActor._save_marks,
         TellMarks: _tell_marks,
         ReadPage: SequenceActor._read_page,

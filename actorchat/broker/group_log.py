@@ -60,6 +60,39 @@ class GroupLog:
         }
         return Roster(profile, members, (link for link, _ in self._rows_of(group, keys.LINK)))
 
+    def profile(self, group: bytes) -> Profile | None:
+        """Return what a group is called, and its settings."""
+        return self._row(group)
+
+    def member(self, group: bytes, user: str) -> Member | None:
+        """Return the row of one who is, or was, a member."""
+        value = self._get(keys.state_key(group, keys.MEMBER, user.encode()), self._state)
+        return None if value is None else _read(value, Member, group)
+
+    def is_counted(self, group: bytes) -> bool:
+        """Say whether the group is in its members' lists; a store may have been begun without."""
+        return self._get(keys.state_key(group, keys.SIZE), self._state) is not None
+
+    def size(self, group: bytes) -> int:
+        """Return how many are in a group."""
+        value = self._get(keys.state_key(group, keys.SIZE), self._state)
+        if value is not None:
+            return keys.unpack_position(value)
+        rows = self._rows_of(group, keys.MEMBER)
+        return sum(_read(value, Member, group).since > 0 for _, value in rows)
+
+    def listed(
+        self, group: bytes, address: str, size: int, joined: Iterable[str], left: Iterable[str] = ()
+    ) -> list[Op]:
+        """Return the rows by which a group is in its members' lists, and how many they are."""
+        ops: list[Op] = [
+            (self._state, keys.state_key(keys.user_key(user), keys.INDEX, group), value)
+            for users, value in ((joined, address.encode()), (left, None))
+            for user in users
+        ]
+        ops.append((self._state, keys.state_key(group, keys.SIZE), keys.pack_position(size)))
+        return ops
+
     def marks(self, group: bytes) -> dict[str, tuple[int, int]]:
         """Return (delivered, read) of all who ever got something."""
         return {
@@ -69,6 +102,9 @@ class GroupLog:
     def changed(self, group: bytes, address: str, roster: Roster, touched: Touched) -> list[Op]:
         """Return the rows of a change."""
         ops = self.members(group, roster, touched.users)
+        if touched.joined or touched.left:
+            size = len(roster.members)
+            ops += self.listed(group, address, size, touched.joined, touched.left)
         if touched.profile:
             profile = roster.profile
             fields = {field: getattr(profile, field) for field in profile.__struct_fields__}

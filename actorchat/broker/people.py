@@ -9,6 +9,7 @@ from actorchat.actor import Actor, Mailbox
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.census import Census
 from actorchat.broker.reading import Reading
+from actorchat.chat.attendance import Notice
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
     Asked,
@@ -23,6 +24,7 @@ from actorchat.chat.people import (
     TellConversation,
     TellSignIn,
     TellWhenDurable,
+    flags_shown,
 )
 from actorchat.errors import MailboxFull
 from actorchat.limits import ENTITY_MAILBOX_MAX
@@ -36,6 +38,7 @@ from actorchat.protocol.ops.people import (
     Describe,
     Devices,
     Flag,
+    FlagPush,
     Profile,
     Rename,
 )
@@ -78,6 +81,8 @@ class PeopleActor(Actor):
         elif isinstance(op, Conversations):
             event.conversations = census.conversations(user, op.after, op.limit + 1)
             self._shorten(user, event.conversations)
+        elif isinstance(op, Groups):
+            event.conversations = census.groups(user, op.after, op.limit + 1)
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
@@ -91,8 +96,6 @@ class PeopleActor(Actor):
         elif isinstance(op, Contact | Contacts):
             event.contacts = census.contacts(user)
             event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)
-        elif isinstance(op, Groups):
-            event.groups = self._context.memberships.groups(user)
         elif isinstance(op, Block | Blocks):
             event.blocked = self._context.blocks.blocked(user)
             event.is_known = isinstance(op, Block) and self._context.archive.has_account(op.user)
@@ -134,8 +137,12 @@ class PeopleActor(Actor):
         self._context.log.append((row,), effect.session.tell, effect.answer)
 
     def _keep_flags(self, effect: KeepFlags) -> None:
-        row = self._census.flags_row(effect.user, effect.conv, effect.flags)
-        self._context.log.append((row,), effect.session.tell, effect.answer)
+        user, conv, flags = effect.user, effect.conv, effect.flags
+        row = self._census.flags_row(user, conv, flags)
+        push = codec.encode_push(FlagPush(conv, **flags_shown(flags)))
+        others, notice = self._context.router.user(user), Notice(effect.device, push)
+        answer = effect.answer
+        self._context.log.append((row,), effect.session.tell, answer, others.tell, notice)
 
     def _keep_card(self, effect: KeepCard) -> None:
         row = self._census.card_row(effect.user, effect.card)

@@ -85,6 +85,16 @@ class Rows:
         """Return the row of an update whose value was made for many."""
         return (self._inbox, inbox_key(owner, upd), value)
 
+    def span(self, owner: bytes, upd: int, conversation: bytes, seq: int, count: int) -> Op:
+        """Return the row of `count` updates up to `upd`: the messages up to `seq`."""
+        value = keys.pack_span(EPOCH, conversation, seq, count)
+        return (self._inbox, keys.inbox_key(owner, upd), value)
+
+    def moved(self, owner: bytes, group: bytes, address: str, after: int, head: int) -> Op:
+        """Return the row of a head that moved from `after` to `head`; none if it did not."""
+        value = keys.pack_moved(after, head, address) if head > after else None
+        return (self._state, keys.state_key(owner, keys.MOVED, group), value)
+
     def marker(self, conversation: bytes, seq: int | None) -> tuple[Op, ...]:
         """Return the fan-out marker's row; None deletes it."""
         value = None if seq is None else keys.pack_outbox(seq)

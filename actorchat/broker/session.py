@@ -185,10 +185,11 @@ class SessionActor(Actor):
         self._ask_group(op, event, self._home if type(event) is Hide else None)
 
     def _describe(self, op: ops.Group) -> None:
-        self._ask_group(op, Describe(self._machine.user, self._me, op.id))
+        self._ask_group(op, Describe(self._machine.user, self._me, op.id, op.after))
 
     def _receipts(self, op: ops.Receipts) -> None:
-        self._ask_group(op, AskReceipts(self._machine.user, self._me, op.id))
+        asked = AskReceipts(self._machine.user, self._me, op.id, op.after)
+        self._ask_group(op, asked)
 
     def _ask_group(self, op: Any, event: object, place: Place | None = None) -> None:
         place = place or self._conversation(op.conv)

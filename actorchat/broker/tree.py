@@ -22,7 +22,6 @@ from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.log_writer import LogWriter
-from actorchat.broker.memberships import Memberships
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
@@ -38,6 +37,7 @@ from actorchat.limits import (
     DEVICES_MAX,
     EDIT_WINDOW_S,
     EVENTS_KEEP_DAYS,
+    GROUP_INLINE_MEMBERS_MAX,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
@@ -118,6 +118,7 @@ class Parts:
     entity_idle_s: float
     group_members_max: int = GROUP_MEMBERS_MAX
     edit_window_s: float = EDIT_WINDOW_S
+    group_inline_max: int = GROUP_INLINE_MEMBERS_MAX
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
     files: FilePolicy = field(default_factory=FilePolicy)
@@ -149,9 +150,9 @@ class Broker:
             groups,
             Blocks(parts.engine),
             Tombs(parts.engine),
-            Memberships(parts.engine, archive, groups),
             parts.group_members_max,
             parts.edit_window_s,
+            parts.group_inline_max,
         )
         context.veils = VeilLog(parts.engine)
         context.router = Router(self._spawn_user, self._spawn_conversation)

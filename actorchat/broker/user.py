@@ -10,6 +10,7 @@ from actorchat.broker.log_writer import store_full
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS, rewritten
 from actorchat.chat.act import Hide
+from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
     AppendRecord,
@@ -48,6 +49,7 @@ from actorchat.chat.event import (
 from actorchat.chat.gone import GoneHome
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
+from actorchat.chat.moved import Moved
 from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX, UPDATES_SEARCHED_MAX
 from actorchat.protocol import codec, rich
@@ -109,6 +111,8 @@ class UserActor(EntityActor):
         machine = Inbox(self._user, head, trimmed, cursors)
         for row in archive.rows(self._user, owner, head + 1):
             machine.recall(row.upd, row.pair, row.seq)
+        for key, after, moved_to, group in archive.moved(owner):
+            machine.recall_moved(group, key, after, moved_to)
         self._machine = machine
         for effect in machine.start():
             self._PERFORM[type(effect)](self, effect)
@@ -160,13 +164,27 @@ class UserActor(EntityActor):
             self._know_received(event)
         return not self._committer.is_full
 
-    def _know_received(self, event: Deliver | Confirm) -> bool:
+    def _before_moved(self, event: Moved) -> bool:
+        if event.pair not in self._machine.received:
+            self._know_received(event)
+        return not self._committer.is_full
+
+    def _know_received(self, event: Deliver | Confirm | Moved) -> bool:
         received = self._machine.received
         if event.pair not in received:
             received[event.pair] = self._archive.received(self._key, event.key)
         return True
 
+    def _before_confirm(self, event: Confirm) -> bool:
+        self._machine.is_full = self._committer.is_full
+        return self._know_received(event)
+
+    def _before_number(self, event: NumberDue) -> bool:
+        self._machine.is_full = self._committer.is_full
+        return True
+
     def _may_attach(self, event: Attach) -> bool:
+        self._machine.is_full = self._committer.is_full
         # Its token was right a moment ago. A revocation in between, whose word to this home may
         # have been lost with an earlier actor, counts all the same.
         if self._archive.has_device(self._user, event.device):
@@ -216,7 +234,9 @@ class UserActor(EntityActor):
         HiddenRecord: _before_record,
         Repeat: _know_recorded,
         Deliver: _before_deliver,
-        Confirm: _know_received,
+        Moved: _before_moved,
+        Confirm: _before_confirm,
+        NumberDue: _before_number,
         Hide: _hide,
         AccountGone: _end_account,
         WipeHome: _wipe,
@@ -305,6 +325,22 @@ class UserActor(EntityActor):
             return self._me.tell, Stored(upd, event.pair, event.seq, payload)
         return None, None
 
+    def _append_span(self, effect: AppendSpan) -> None:
+        upd, seq, first, key = effect.upd, effect.seq, effect.first, effect.key
+        ops = [self._rows.span(self._key, upd, key, seq, seq - first + 1)]
+        if effect.is_saved:
+            ops.append(self._rows.moved(self._key, key, effect.group, seq, seq))
+        if effect.session is not None:
+            self._append(ops, _show_span, effect)
+        elif effect.notify:
+            self._append(ops, self._me.tell, Stored(upd))
+        else:
+            self._append(ops)
+
+    def _save_moved(self, effect: SaveMoved) -> None:
+        row = self._rows.moved(self._key, effect.key, effect.group, effect.after, effect.head)
+        self._append((row,))
+
     def _checkpoint(self, effect: Checkpoint) -> None:
         rows = self._rows.checkpoint(
             self._key, effect.head, effect.trimmed, effect.received, _conversation_key
@@ -360,6 +396,8 @@ class UserActor(EntityActor):
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         AppendRecord: _append_record,
         AppendUpdate: _append_update,
+        AppendSpan: _append_span,
+        SaveMoved: _save_moved,
         Checkpoint: _checkpoint,
         Barrier: _barrier,
         ReadRows: _read_rows,
@@ -371,6 +409,15 @@ class UserActor(EntityActor):
         StartTimer: _start_timer,
         TellReached: _tell_reached,
     }
+
+
+def _show_span(effect: AppendSpan) -> None:
+    session = effect.session
+    assert session is not None
+    upd = effect.upd - len(effect.records)
+    for record in effect.records:
+        upd += 1
+        session.tell(Update(codec.encode_update(upd, record)))
 
 
 def _conversation_key(conv: Conv) -> bytes:

@@ -25,9 +25,18 @@ from actorchat.chat.event import (
     Detach,
     DeviceRevoked,
     Ended,
+    Event,
     Stored,
+    Update,
 )
 from actorchat.limits import COMPANY_WAIT_S
+
+
+class Notice(Event):
+    """Show `payload`, encoded, to all devices of the user that are here but `device`."""
+
+    device: str
+    payload: bytes
 
 
 class Attendance:
@@ -166,10 +175,18 @@ class Attendance:
             out += [Push(session, Company(False)) for session in self.sessions()]
         return out
 
+    def _on_notice(self, event: Notice, now_wall_ms: int) -> list[Effect]:
+        return [
+            Push(delivery.session, Update(event.payload))
+            for delivery in self.devices.values()
+            if delivery.session is not None and delivery.device != event.device
+        ]
+
     _ATTEND: dict[type, Any] = {
         Attach: _on_attach,
         Aware: _on_aware,
         CompanyDue: _on_company_due,
         Detach: _on_detach,
         DeviceRevoked: _on_device_revoked,
+        Notice: _on_notice,
     }

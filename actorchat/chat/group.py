@@ -4,7 +4,7 @@ Must not know logs or devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -43,6 +43,8 @@ from actorchat.chat.extra import judge_extra
 from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.listing import page_of
+from actorchat.chat.moved import MovedDue, SliceDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import FORBIDDEN, Deed, Roster, Touched, Verdict, found
 from actorchat.chat.window import Window
@@ -50,10 +52,13 @@ from actorchat.ids import CLIENT_ID_BYTES, group_address
 from actorchat.limits import (
     EDIT_WINDOW_S,
     FAN_OUT_CONFIRM_S,
+    GROUP_INLINE_MEMBERS_MAX,
     GROUP_MARKS_DELAY_S,
     GROUP_MARKS_PUSHED_MAX,
     GROUP_MEMBERS_MAX,
     HISTORY_PAGE_MESSAGES_MAX,
+    MEMBERS_PAGE_MAX,
+    RECEIPTS_PAGE_MAX,
 )
 from actorchat.protocol.ops import Edited, Extra
 from actorchat.protocol.ops.group import Create
@@ -80,11 +85,13 @@ class Group:
         marks: How far the members have got.
         size_max: How many members a group may have on this server.
         edit_window_s: How long a message may be edited.
+        inline_max: With how many each home gets each record; with more it is told of the head.
     """
 
     __slots__ = (
         "_edit_window_s",
         "_fan_out",
+        "_inline_max",
         "_news",
         "_size_max",
         "_window",
@@ -104,6 +111,7 @@ class Group:
         marks: dict[str, Marks] | None = None,
         size_max: int = GROUP_MEMBERS_MAX,
         edit_window_s: float = EDIT_WINDOW_S,
+        inline_max: int = GROUP_INLINE_MEMBERS_MAX,
     ) -> None:
         self.address = address
         self.roster = roster
@@ -115,6 +123,12 @@ class Group:
         self._size_max = size_max
         self.acts: Acts | None = None  # made with the first
         self._edit_window_s = edit_window_s
+        self._inline_max = inline_max
+
+    @property
+    def is_big(self) -> bool:
+        """Whether it has so many members that they are told of its head, not of each record."""
+        return self.roster is not None and len(self.roster.members) > self._inline_max
 
     @property
     def is_settled(self) -> bool:
@@ -189,6 +203,7 @@ class Group:
         digest = digest_of(change)
         if event.prior is not None:
             return [_again(event, event.prior, digest)]
+        was_big = self.is_big
         verdict = self._judge(event)
         if verdict is not None:
             return [Refuse(event.session, Refused(event.rid, verdict.code, verdict.reason))]
@@ -196,7 +211,7 @@ class Group:
         touched = self.roster.apply(event.sender, change, self.seq + 1)
         for user in touched.left:
             self.marks.pop(user, None)
-        return self._store(event, now_wall_ms, digest, touched)
+        return self._store(event, now_wall_ms, digest, touched, was_big)
 
     def _judge(self, event: Changing) -> Verdict | None:
         change, roster = event.change, self.roster
@@ -230,6 +245,7 @@ class Group:
         now_wall_ms: int,
         digest: int,
         touched: Touched | None = None,
+        was_big: bool = True,
     ) -> list[Effect]:
         self.seq = seq = self.seq + 1
         wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest))
@@ -240,6 +256,8 @@ class Group:
             change = recorded(event.change, None if touched is None else touched.heir)
         owes = self._fan_out.owe(seq)
         store = StoreInGroup(seq, now_wall_ms, event, event.key, owes, wants, change, touched)
+        if self.is_big or (was_big and touched is not None):
+            store.is_big, store.floor = True, 0 if was_big else seq - 1
         return [store, *self._time()] if owes else [store]
 
     def _refuse(self, event: Post | Fetch | Describe | AskReceipts, user: str) -> Effect:
@@ -277,6 +295,12 @@ class Group:
             return []
         return [Redrive(user, have, have)]
 
+    def _on_moved_due(self, event: MovedDue, now_wall_ms: int) -> list[Effect]:
+        return [TellMoved()]
+
+    def _on_slice_due(self, event: SliceDue, now_wall_ms: int) -> list[Effect]:
+        return [TellSlice()]
+
     # -- marks -------------------------------------------------------------------------------------
     def _on_reached(self, event: Reached, now_wall_ms: int) -> list[Effect]:
         user, roster = event.user, self.roster
@@ -305,7 +329,7 @@ class Group:
             return []
         return [
             TellMarks(to, Marked(self.address, user, marks.delivered, marks.read))
-            for user in sorted(news & members.keys())
+            for user in sorted(news & members.keys() & self.marks.keys())
             for marks in (self.marks[user],)
             for to in members
             if to != user
@@ -328,28 +352,35 @@ class Group:
         if roster is None or not roster.may(event.user, "read"):
             return [self._refuse(event, event.user)]
         profile = roster.profile
+        names, more = page_of(roster.members, event.after, MEMBERS_PAGE_MAX)
         links = sorted(roster.links) if roster.may(event.user, "unlink") else []
         ok: dict[str, object] = {
             "conv": self.address,
             **{field: getattr(profile, field) for field in profile.__struct_fields__},
             "head": self.seq,
-            "members": {user: member.role for user, member in roster.members.items()},
+            "members": {user: roster.members[user].role for user in names},
             "links": links,
         }
+        if more:
+            ok["more"] = True
         return [Push(event.session, Answer(event.rid, ok))]
 
     def _on_ask_receipts(self, event: AskReceipts, now_wall_ms: int) -> list[Effect]:
         roster = self.roster
         if roster is None or not roster.may(event.user, "read"):
             return [self._refuse(event, event.user)]
-        ok: dict[str, object] = {"head": self.seq, "marks": self.shown_marks(None)}
+        names, more = page_of(roster.members, event.after, RECEIPTS_PAGE_MAX)
+        ok: dict[str, object] = {"head": self.seq, "marks": self._marks_of(names)}
+        if more:
+            ok["more"] = True
         return [Push(event.session, Answer(event.rid, ok))]
 
-    def shown_marks(self, members_max: int | None) -> dict[str, dict[str, int]]:
+    def shown_marks(self, members_max: int) -> dict[str, dict[str, int]]:
         """Return each member's marks; none if the group has more than `members_max`."""
         members = () if self.roster is None else self.roster.members
-        if members_max is not None and len(members) > members_max:
-            return {}
+        return {} if len(members) > members_max else self._marks_of(members)
+
+    def _marks_of(self, members: Iterable[str]) -> dict[str, dict[str, int]]:
         return {
             user: {"delivered": marks.delivered, "read": marks.read}
             for user in members
@@ -363,6 +394,8 @@ class Group:
         ConfirmDue: _on_confirm_due,
         FannedOut: _on_fanned_out,
         Missing: _on_missing,
+        MovedDue: _on_moved_due,
+        SliceDue: _on_slice_due,
         Reached: _on_reached,
         MarksDue: _on_marks_due,
         Fetch: _on_fetch,

@@ -16,7 +16,8 @@ class StoreInGroup(Effect):
 
     `key` is its row in `sent`; `owes` when the fan-out marker must be put at this seq in the same
     batch. `change` is what is recorded of one, `touched` whose rows go with it. A `Durable` comes
-    back if `wants_durable`.
+    back if `wants_durable`. `is_big`: its homes are told by `Moved`; all up to `floor` was told in
+    another way.
     """
 
     seq: int
@@ -27,6 +28,8 @@ class StoreInGroup(Effect):
     wants_durable: bool
     change: AnyChange | None = None
     touched: Touched | None = None
+    is_big: bool = False
+    floor: int = 0
 
 
 class RedriveAll(Effect):

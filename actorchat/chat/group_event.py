@@ -27,16 +27,18 @@ class Changing(Event):
 
 
 class Describe(Event):
-    """`user` asks what the group is."""
+    """`user` asks what the group is, and for its members behind `after`."""
 
     user: str
     session: Address
     rid: int
+    after: str | None = None
 
 
 class AskReceipts(Event):
-    """`user` asks how far each member got."""
+    """`user` asks how far each member got, of those behind `after`."""
 
     user: str
     session: Address
     rid: int
+    after: str | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actorchat.chat.attendance import Attendance
+from actorchat.chat.backlog import Backlog
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.delivery import Delivery
 from actorchat.chat.effect import (
@@ -27,11 +28,9 @@ from actorchat.chat.effect import (
 from actorchat.chat.event import (
     Acked,
     Address,
-    Confirm,
     Conv,
     Deliver,
     Event,
-    FannedOut,
     Join,
     Joined,
     Marked,
@@ -56,7 +55,7 @@ from actorchat.limits import (
 )
 
 
-class Inbox(Attendance):
+class Inbox(Backlog):
     """The home of one user: every update has a dense position `upd`; each device has a cursor.
 
     A record of a conversation that lives here is appended with its inbox row (`Record`); one from
@@ -76,18 +75,14 @@ class Inbox(Attendance):
         "_durable",
         "_landing",
         "_received_since",
-        "received",
         "recorded",
-        "user",
     )
 
     def __init__(
         self, user: str, head: int = 0, trimmed: int = 0, cursors: dict[str, int] | None = None
     ) -> None:
-        super().__init__(head, trimmed, cursors or {})
-        self.user = user
+        super().__init__(user, head, trimmed, cursors or {})
         self.recorded: dict[Conv, int] = {}  # conversations that live here: their last seq
-        self.received: dict[Conv, int] = {}  # conversations elsewhere: the last seq delivered
         self._received_since: dict[Conv, int] | None = None
         self._checkpoint_due = head + CHECKPOINT_EVERY_UPDATES
         self._durable = 0
@@ -160,6 +155,8 @@ class Inbox(Attendance):
             return []
         if event.prev > have:
             return [Push(event.conversation, Missing(self.user, have))]
+        if self.waiting is not None and pair in self.waiting:
+            return [*self._number(pair), *self._on_deliver(event, now_wall_ms)]
         self._receive(pair, seq)
         if event.is_again and event.is_own and len(self.devices) < 2:
             return []  # nobody knows any more whether another device wrote it: its one device did
@@ -191,6 +188,22 @@ class Inbox(Attendance):
         direct.sent = upd
         self._landing.fly(upd, pair, seq)
         return direct.session, False
+
+    def _span(
+        self, first: int, seq: int, group: str, records: tuple[bytes, ...]
+    ) -> tuple[int, Address | None, bool, list[Effect]]:
+        count = seq - first + 1
+        self.head = upd = self.head + count
+        also = [] if upd < self._checkpoint_due else [self._make_checkpoint()]
+        direct = self._direct
+        if direct is None:
+            return upd, None, any(d.session is not None for d in self.devices.values()), also
+        if not records or direct.sent + count - direct.acked > DELIVERY_WINDOW_UPDATES:
+            self._direct = None
+            return upd, None, True, also
+        direct.sent = upd
+        self._landing.fly(upd, group, seq)  # its mark is that of all before
+        return upd, direct.session, False, also
 
     # -- delivering ------------------------------------------------------------------------------
     def _on_stored(self, event: Stored, now_wall_ms: int) -> list[Effect]:
@@ -306,14 +319,9 @@ class Inbox(Attendance):
     def _on_relay(self, event: Relay, now_wall_ms: int) -> list[Effect]:
         return [Barrier(event.to, event.event)]
 
-    def _on_confirm(self, event: Confirm, now_wall_ms: int) -> list[Effect]:
-        have = self.received[event.pair]  # the shell has filled it in from the log
-        if have < event.seq:
-            return [Push(event.conversation, Missing(self.user, have))]
-        return [Barrier(event.conversation, FannedOut(self.user, event.seq))]
-
     HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         **Attendance._ATTEND,
+        **Backlog._TAKE_IN,
         Record: _on_record,
         HiddenRecord: _on_hidden_record,
         Repeat: _on_repeat,
@@ -326,5 +334,4 @@ class Inbox(Attendance):
         MarksDue: _on_marks_due,
         Marked: _on_marked,
         Relay: _on_relay,
-        Confirm: _on_confirm,
     }

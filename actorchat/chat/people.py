@@ -13,7 +13,8 @@ from actorchat.chat.signin import Erasing
 from actorchat.limits import (
     BLOCKS_MAX,
     CONTACTS_MAX,
-    GROUPS_PAGE_MAX,
+    CONVERSATION_ITEMS,
+    CONVERSATIONS_ITEMS_MAX,
     HISTORY_PAGE_BYTES_MAX,
     UNREAD_COUNTED_MAX,
 )
@@ -63,7 +64,8 @@ class ConversationFacts(msgspec.Struct, gc=False):
     """What the store knows of a conversation: `record` is the newest, encoded and opaque.
 
     `unread_senders` are those of the records above the user's read mark, at most
-    `UNREAD_COUNTED_MAX` of them and one more. `is_gone`: the other's account has ended.
+    `UNREAD_COUNTED_MAX` of them and one more. `is_gone`: the other's account has ended. A group has
+    `title`, the user's `role` and `size`; `items` are those that its record has beyond a message's.
     """
 
     conv: str
@@ -73,6 +75,10 @@ class ConversationFacts(msgspec.Struct, gc=False):
     marks: dict[str, dict[str, int]]
     flags: int
     is_gone: bool = False
+    title: str | None = None
+    role: str = ""
+    size: int = 0
+    items: int = 0
 
 
 class Card(msgspec.Struct, gc=False):
@@ -86,11 +92,10 @@ class Asked(msgspec.Struct, gc=False):
     """A session asks for `op`; the shell fills in what the answer needs.
 
     `devices` for `Devices` and `Rename`; `conversations`, one more than the limit if there are so
-    many, for `Conversations`; `flags` for `Flag`, None if there is no such conversation; `card` for
-    `Profile` and `Describe`, `is_bot` for both, with `is_gone` if that account has ended;
-    `is_known` for `Contact`: whether there is such a user; `contacts` for it and `Contacts`;
-    `is_known` and `blocked`, whom the user blocks, for `Block` and `Blocks`; `groups`, all of them
-    in order, for `Groups`.
+    many, for `Conversations` and `Groups`; `flags` for `Flag`, None if there is no such
+    conversation; `card` for `Profile` and `Describe`, `is_bot` for both, with `is_gone` if that
+    account has ended; `is_known` for `Contact`: whether there is such a user; `contacts` for it
+    and `Contacts`; `is_known` and `blocked`, whom the user blocks, for `Block` and `Blocks`.
     """
 
     session: Address
@@ -106,7 +111,6 @@ class Asked(msgspec.Struct, gc=False):
     contacts: list[str] = []
     is_bot: bool = False
     blocked: list[str] = []
-    groups: list[str] = []
 
 
 class KeepCard(msgspec.Struct, gc=False):
@@ -139,10 +143,14 @@ class KeepTitle(msgspec.Struct, gc=False):
 
 
 class KeepFlags(msgspec.Struct, gc=False):
-    """Effect: keep the flags of a conversation, and when synced tell `session` the `answer`."""
+    """Effect: keep the flags of a conversation; when synced tell `session` the `answer`.
+
+    The user's devices other than `device` are told the same.
+    """
 
     session: Address
     user: str
+    device: str
     conv: str
     flags: int
     answer: Answer
@@ -207,25 +215,42 @@ class PeopleDesk:
 
     def _on_conversations(self, event: Asked, op: Conversations) -> list[object]:
         shown: list[dict[str, object]] = []
-        budget = HISTORY_PAGE_BYTES_MAX
+        budget, items = HISTORY_PAGE_BYTES_MAX, CONVERSATIONS_ITEMS_MAX
         for one in event.conversations[: op.limit]:
             budget -= len(one.record)
-            if budget < 0 and shown:
+            items -= CONVERSATION_ITEMS + one.items
+            if (budget < 0 or items < 0) and shown:
                 break
-            unread = sum(sender != event.user for sender in one.unread_senders)
+            about = {"title": one.title, "role": one.role, "size": one.size}
             shown.append(
                 {
                     "conv": one.conv,
                     "head": one.head,
                     "last": one.record,
-                    "unread": min(unread, UNREAD_COUNTED_MAX),
+                    "unread": _unread(one, event.user),
                     "marks": one.marks,
                     **flags_shown(one.flags),
                     **({"gone": True} if one.is_gone else {}),
+                    **({} if one.title is None else about),
                 }
             )
         more = len(shown) < len(event.conversations)
         ok: dict[str, object] = {"conversations": shown, "more": more}
+        return [TellWhenDurable(event.session, Answer(op.id, ok))]
+
+    def _on_groups(self, event: Asked, op: Groups) -> list[object]:
+        shown = [
+            {
+                "conv": one.conv,
+                "title": one.title,
+                "role": one.role,
+                "size": one.size,
+                "head": one.head,
+                "unread": _unread(one, event.user),
+            }
+            for one in event.conversations[: op.limit]
+        ]
+        ok = {"groups": shown, "more": len(shown) < len(event.conversations)}
         return [TellWhenDurable(event.session, Answer(op.id, ok))]
 
     def _on_flag(self, event: Asked, op: Flag) -> list[object]:
@@ -238,7 +263,7 @@ class PeopleDesk:
             if wanted is not None:
                 flags = flags | 1 << bit if wanted else flags & ~(1 << bit)
         answer = Answer(op.id, dict(flags_shown(flags)))
-        return [KeepFlags(event.session, event.user, op.conv, flags, answer)]
+        return [KeepFlags(event.session, event.user, event.device, op.conv, flags, answer)]
 
     def _on_profile(self, event: Asked, op: Profile) -> list[object]:
         if event.is_gone:
@@ -288,12 +313,6 @@ class PeopleDesk:
         answer = Answer(op.id, {"blocks": event.blocked})
         return [TellWhenDurable(event.session, answer)]
 
-    def _on_groups(self, event: Asked, op: Groups) -> list[object]:
-        left = [group for group in event.groups if op.after is None or group > op.after]
-        page, more = left[:GROUPS_PAGE_MAX], len(left) > GROUPS_PAGE_MAX
-        ok: dict[str, object] = {"groups": page, "more": more}
-        return [TellWhenDurable(event.session, Answer(op.id, ok))]
-
     def _on_delete_account(self, event: Asked, op: DeleteAccount) -> list[object]:
         erasing = Erasing(event.session, op.id, event.user, event.device, op.password)
         return [TellSignIn(erasing)]
@@ -312,6 +331,10 @@ class PeopleDesk:
         Groups: _on_groups,
         DeleteAccount: _on_delete_account,
     }
+
+
+def _unread(one: ConversationFacts, user: str) -> int:
+    return min(sum(sender != user for sender in one.unread_senders), UNREAD_COUNTED_MAX)
 
 
 def card_shown(user: str, card: Card, is_bot: bool = False) -> dict[str, object]:

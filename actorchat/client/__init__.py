@@ -11,7 +11,17 @@ from actorchat.client.bot import EventPage, HookInfo, StoredEvent
 from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
-from actorchat.client.message import Entry, GroupInfo, Marks, Message, Page, Progress, Sent
+from actorchat.client.flagged import Flagged
+from actorchat.client.message import (
+    Entry,
+    GroupInfo,
+    GroupLine,
+    Marks,
+    Message,
+    Page,
+    Progress,
+    Sent,
+)
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.post import new_cid
 from actorchat.client.presence import Presence, Signal
@@ -29,8 +39,10 @@ __all__ = [
     "Feed",
     "FileRef",
     "Forwarded",
+    "Flagged",
     "GroupInfo",
     "HookInfo",
+    "GroupLine",
     "Marks",
     "Message",
     "Page",

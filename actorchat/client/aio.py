@@ -21,6 +21,7 @@ from actorchat.client.event import State
 from actorchat.client.export import ExportCalls
 from actorchat.client.feed import Feed
 from actorchat.client.file import FileCalls
+from actorchat.client.flagged import Flagged
 from actorchat.client.group import GroupCalls
 from actorchat.client.life import Options
 from actorchat.client.link import Address
@@ -252,6 +253,10 @@ class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls, BotCalls, BlockCalls, E
     def marks(self) -> Feed[Progress]:
         """Return the iterator over how far others got: the newest, older ones are left out."""
         return self._shell.progress
+
+    def flagged(self) -> Feed[Flagged]:
+        """Return the iterator over flags that the user's other devices set: the newest of each."""
+        return self._shell.flagged
 
     async def watch(self, *users: str) -> list[Presence]:
         """Return who of `users` is online; `presence` has what changes, through any reconnect.

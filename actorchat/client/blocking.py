@@ -21,6 +21,7 @@ from actorchat.client.blocking_file import BlockingFileCalls
 from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
+from actorchat.client.flagged import Flagged
 from actorchat.client.message import Message, Page, Progress, Sent
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.presence import Presence, Signal
@@ -167,6 +168,14 @@ class Chat(
             if (progress := self._run(coming)) is None:
                 return
             yield progress
+
+    def flagged(self) -> Iterator[Flagged]:
+        """Iterate over flags that the user's other devices set, until the client is closed."""
+        while True:
+            coming = self._next(self._chat.flagged(), None)
+            if (news := self._run(coming)) is None:
+                return
+            yield news
 
     def watch(self, *users: str) -> list[Presence]:
         """Return who of `users` is online; `presence` has what changes."""

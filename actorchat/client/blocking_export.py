@@ -19,10 +19,6 @@ class BlockingExportCalls:
     def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         raise NotImplementedError
 
-    def groups(self) -> list[str]:
-        """Return the addresses of the groups in which the user is."""
-        return self._run(self._chat.groups())
-
     def export(self) -> Iterator[Fact]:
         """Iterate over all that is the user's own, as the asyncio face does."""
         facts = self._chat.export()

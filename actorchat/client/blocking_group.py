@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
-from actorchat.client.message import GroupInfo, Marks, Sent
+from actorchat.client.message import GroupInfo, GroupLine, Marks, Sent
 from actorchat.protocol.ops.group import AnyChange, Role, Span, Who
 
 Result = TypeVar("Result")
@@ -52,6 +52,10 @@ class BlockingGroupCalls:
     def group(self, conv: str) -> GroupInfo:
         """Return what a group is: its name, settings and members."""
         return self._run(self._chat.group(conv))
+
+    def groups(self) -> list[GroupLine]:
+        """Return the groups that the user is in, in an order of the server's."""
+        return self._run(self._chat.groups())
 
     def receipts(self, conv: str) -> dict[str, Marks]:
         """Return how far each member of a group got."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from actorchat.client.signin import Welcome
 from actorchat.errors import ActorchatError
-from actorchat.protocol.ops import ClientOp, MarkPush, Msg, Presence, SignalPush
+from actorchat.protocol.ops import ClientOp, FlagPush, MarkPush, Msg, Presence, SignalPush
 
 
 class Connect(Struct):
@@ -88,5 +88,6 @@ Effect = (
     | MarkPush
     | Presence
     | SignalPush
+    | FlagPush
     | ClientOp
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import msgspec
-from msgspec import Struct
 
 from actorchat.client import event
-from actorchat.client.message import Entry, GroupInfo, PageAnswer
+from actorchat.client.message import Entry, GroupInfo, GroupLine, PageAnswer
 from actorchat.client.people import ConversationsAnswer, Line, read
 from actorchat.errors import InvalidOp
 from actorchat.limits import HISTORY_PAGE_MESSAGES_MAX
@@ -25,13 +24,6 @@ _WHOLE: dict[str, event.Request] = {
 }
 
 
-class GroupsAnswer(Struct):
-    """The server's answer to `groups`."""
-
-    groups: list[str]
-    more: bool
-
-
 class ExportCalls:
     """What `Chat` can do to fetch everything. All raise `Refusal`."""
 
@@ -41,16 +33,8 @@ class ExportCalls:
     def _own_name(self) -> str:
         raise NotImplementedError
 
-    async def groups(self) -> list[str]:
-        """Return the addresses of the groups in which the user is."""
-        found: list[str] = []
-        more = True
-        while more:
-            after = found[-1] if found else None
-            answer = read(await self._ask(ops.Groups(0, after)), GroupsAnswer)
-            found += answer.groups
-            more = answer.more and bool(answer.groups)
-        return found
+    async def groups(self) -> list[GroupLine]:
+        raise NotImplementedError
 
     async def export(self) -> AsyncIterator[Fact]:
         """Yield all that is the user's own: facts of plain values, each with its `kind`.
@@ -70,7 +54,7 @@ class ExportCalls:
             yield {"kind": "conversation", **fact}
             async for message in self._messages(line.conv):
                 yield message
-        for address in await self.groups():
+        for address in [one.conv for one in await self.groups()]:
             info = read(await self._ask(ops.Group(0, address)), GroupInfo)
             yield {"kind": "group", **msgspec.to_builtins(info)}
             async for message in self._messages(address):

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from actorchat.client import event
-from actorchat.client.message import GroupInfo, Marks, ReceiptsAnswer, Sent
+from actorchat.client.message import GroupInfo, GroupLine, GroupsAnswer, Marks, ReceiptsAnswer, Sent
 from actorchat.client.post import new_cid
 from actorchat.errors import InvalidOp
 from actorchat.ids import CLIENT_ID_BYTES, group_address, is_group
@@ -78,12 +78,34 @@ class GroupCalls:
 
     async def group(self, conv: str) -> GroupInfo:
         """Return what a group is: its name, settings and members."""
-        return msgspec.convert(await self._ask(ops.Group(0, _checked(conv))), GroupInfo)
+        found = msgspec.convert(await self._ask(ops.Group(0, _checked(conv))), GroupInfo)
+        page = found
+        while page.more and page.members:
+            asked = ops.Group(0, conv, max(page.members))
+            page = msgspec.convert(await self._ask(asked), GroupInfo)
+            found.members.update(page.members)
+        return msgspec.structs.replace(found, more=False)
+
+    async def groups(self) -> list[GroupLine]:
+        """Return the groups that the user is in, in an order of the server's."""
+        found: list[GroupLine] = []
+        after, more = None, True
+        while more:
+            page = msgspec.convert(await self._ask(ops.Groups(0, after)), GroupsAnswer)
+            found += page.groups
+            more = page.more and bool(page.groups)
+            after = found[-1].conv if found else None
+        return found
 
     async def receipts(self, conv: str) -> dict[str, Marks]:
         """Return how far each member of a group got."""
-        answer = await self._ask(ops.Receipts(0, _checked(conv)))
-        return msgspec.convert(answer, ReceiptsAnswer).marks
+        page = msgspec.convert(await self._ask(ops.Receipts(0, _checked(conv))), ReceiptsAnswer)
+        marks = page.marks
+        while page.more and page.marks:
+            asked = ops.Receipts(0, conv, max(page.marks))
+            page = msgspec.convert(await self._ask(asked), ReceiptsAnswer)
+            marks.update(page.marks)
+        return marks
 
     async def set_group(
         self,

@@ -276,7 +276,7 @@ _HANDLERS: dict[type, Callable[[Machine, Any, float], None]] = {
 _OPS: dict[type, Callable[[Machine, Any, float], None]] = {
     ops.Reply: Machine._on_reply,
     ops.Msg: Machine._on_msg,
-    **dict.fromkeys((ops.MarkPush, ops.Presence, ops.SignalPush), Machine._on_hint),
+    **dict.fromkeys((ops.MarkPush, ops.Presence, ops.SignalPush, ops.FlagPush), Machine._on_hint),
     ops.Pong: Machine._on_pong,
     ops.Bye: Machine._on_bye,
 }

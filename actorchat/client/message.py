@@ -47,6 +47,7 @@ class Message(Struct):
     text, comes as a message too: what `sender` did to whom. `to` is the other user where the user
     wrote it, on another device. `extra`, `act` and what follows are as in `ops.Record`; the text of
     an edit is what the message `act.ref` says now.
+    `own`: the user wrote it, or did it, on another device.
     """
 
     sender: str
@@ -65,6 +66,7 @@ class Message(Struct):
     gone: bool = False
     hidden: bool = False
     reactions: dict[str, list[str]] = {}
+    own: bool = False
 
     @property
     def conversation(self) -> str:
@@ -160,6 +162,7 @@ class GroupInfo(Struct, frozen=True):
     head: int
     members: dict[str, str]
     links: list[str]
+    more: bool = False  # of a page of it: members follow
 
 
 class ReceiptsAnswer(Struct):
@@ -167,6 +170,25 @@ class ReceiptsAnswer(Struct):
 
     head: int
     marks: dict[str, Marks]
+    more: bool = False
+
+
+class GroupLine(Struct, frozen=True):
+    """A group that the user is in: `size` is how many are in it, `unread` is counted up to 100."""
+
+    conv: str
+    title: str
+    role: str
+    size: int
+    head: int
+    unread: int
+
+
+class GroupsAnswer(Struct):
+    """The server's answer to `groups`."""
+
+    groups: list[GroupLine]
+    more: bool
 
 
 def conversation_of(op: Msg) -> str:

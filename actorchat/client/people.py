@@ -59,7 +59,10 @@ class Flags(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """One line of the list: `unread` is counted up to 100. `gone`: that account has ended."""
+    """One line of the list: `unread` is counted up to 100. `gone`: that account has ended.
+
+    A group has its `title`, the user's `role`, and its `size`; of `marks` only the user's own.
+    """
 
     conv: str
     head: int
@@ -68,6 +71,9 @@ class Conversation(Struct, frozen=True):
     marks: dict[str, Marks]
     flags: Flags
     gone: bool = False
+    title: str | None = None
+    role: str | None = None
+    size: int | None = None
 
 
 class DevicesAnswer(Struct):
@@ -88,13 +94,17 @@ class Line(Struct):
     archived: bool
     pinned: bool
     gone: bool = False
+    title: str | None = None
+    role: str | None = None
+    size: int | None = None
 
     def conversation(self) -> Conversation:
         """Return what the application gets."""
         last = entry_of(self.last)
         flags = Flags(self.muted, self.archived, self.pinned)
         counts = (self.head, last, self.unread)
-        return Conversation(self.conv, *counts, self.marks, flags, self.gone)
+        about = (self.title, self.role, self.size)
+        return Conversation(self.conv, *counts, self.marks, flags, self.gone, *about)
 
 
 class ConversationsAnswer(Struct):

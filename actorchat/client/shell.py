@@ -14,6 +14,7 @@ from actorchat.client import effect, event
 from actorchat.client.curve import CurveIdentity
 from actorchat.client.dial import OVER_TLS, default_tls, new_link
 from actorchat.client.feed import Inbox, ProgressBoard
+from actorchat.client.flagged import FlagBoard
 from actorchat.client.life import Options
 from actorchat.client.link import Address, Link
 from actorchat.client.machine import Machine
@@ -50,6 +51,7 @@ class Shell:
         self.inbox = Inbox(inbox_max, self._on_fetched)
         self.progress = ProgressBoard()
         self.sightings = Sightings()
+        self.flagged = FlagBoard()
         self.loop: asyncio.AbstractEventLoop
         self.link: Link | None = None
         self.welcome: Welcome | None = None
@@ -235,6 +237,7 @@ class Shell:
 
     def _message(self, op: ops.Msg) -> None:
         record = op.msg
+        is_ours = record.conv is not None and record.sender == self.machine.identity.user
         self.inbox.put(
             Message(
                 record.sender,
@@ -253,6 +256,7 @@ class Shell:
                 record.gone,
                 record.hidden,
                 record.reactions,
+                op.to is not None or is_ours,
             )
         )
 
@@ -264,6 +268,9 @@ class Shell:
 
     def _signal(self, op: ops.SignalPush) -> None:
         self.sightings.signalled(op, self.loop.time())
+
+    def _flags(self, op: ops.FlagPush) -> None:
+        self.flagged.take(op)
 
     def _jumped(self, asked: effect.Jumped) -> None:
         skipped = max(0, asked.cursor - asked.held)
@@ -277,6 +284,7 @@ class Shell:
         self.inbox.close(None if is_closed else asked.error)
         self.progress.close(None if is_closed else asked.error)
         self.sightings.close(None if is_closed else asked.error)
+        self.flagged.close(None if is_closed else asked.error)
 
     def _write_send(self, op: ops.Send) -> None:
         assert self.link is not None
@@ -307,6 +315,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
     ops.MarkPush: Shell._mark,
     ops.Presence: Shell._presence,
     ops.SignalPush: Shell._signal,
+    ops.FlagPush: Shell._flags,
     ops.Send: Shell._write_send,
     ops.Ack: Shell._write_ack,
     **dict.fromkeys(

@@ -182,7 +182,7 @@ class ChatSettings(_Section, frozen=True):
         int,
         Meta(
             ge=1,
-            le=limits.GROUP_MEMBERS_MAX,
+            le=limits.GROUP_SIZE_MAX,
             description="Members that a group may have.",
         ),
     ] = limits.GROUP_MEMBERS_MAX
@@ -190,6 +190,15 @@ class ChatSettings(_Section, frozen=True):
         _Seconds,
         Meta(description="Seconds after it was sent in which a message may be edited."),
     ] = limits.EDIT_WINDOW_S
+    group_inline_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=limits.GROUP_SIZE_MAX,
+            description="Members with whom each gets a log entry a message; with more, one for "
+            "all that came meanwhile.",
+        ),
+    ] = limits.GROUP_INLINE_MEMBERS_MAX
 
 
 class PresenceSettings(_Section, frozen=True):

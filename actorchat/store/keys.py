@@ -6,7 +6,8 @@ big-endian, so that the order of bytes is the order of numbers.
     family   key                                     value
     history  conversation 18 | seq u64               epoch u32 | record
     inbox    user 18 | upd u64                       kind u8 | epoch u32 | conversation 18
-                                                     | seq u64 | record, if inline
+                                                     | seq u64 | record, if inline,
+                                                     or how many, if a span, u32
     sent     conversation 18 | sender tag | cid 16   seq u64 | ts u64 (ms)
     outbox   conversation 18                         seq u64, the first that is still owed
     state    owner 18 | kind 1 | id                  depends on the kind
@@ -62,6 +63,8 @@ EVENT_PLACE = b"g"
 HIDDEN = b"Z"
 BLOCKED = b"a"
 GONE = b"b"
+MOVED = b"V"
+SIZE = b"W"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -72,6 +75,7 @@ STATE_KINDS = frozenset(
         *(EXPIRY, HIDDEN, VEIL),
         *(EVENT, EVENT_READER, EVENT_PLACE),
         *(HIDDEN, BLOCKED, GONE),
+        *(MOVED, SIZE),
     )
 )
 
@@ -80,12 +84,14 @@ PRESENCE_LEVELS = 3  # who may see a user: everyone, contacts, nobody
 # Kinds of inbox rows.
 INLINE = 0
 POINTER = 1
+SPAN = 2  # many updates in one row, the key of which is the last of them
 
 _SLOT = struct.Struct(">H")
 _U64 = struct.Struct(">Q")
 _HISTORY = struct.Struct(">I")
 _INBOX = struct.Struct(f">BI{OWNER_BYTES}sQ")
 _PLACE = struct.Struct(f">{OWNER_BYTES}sQ")
+_U32 = struct.Struct(">I")
 _SENT = struct.Struct(">QQ")
 _PRESENCE = struct.Struct(">QB")
 _FORMAT = struct.Struct(">H")
@@ -100,13 +106,17 @@ EVENT_PREFIX = NODE_OWNER + EVENT
 
 
 class InboxRow(NamedTuple):
-    """The value of an inbox row; `record` is empty where it is a pointer into history."""
+    """The value of an inbox row; `record` is empty where it points into history.
+
+    A span is `updates` of them, which are the messages up to `seq` without a hole.
+    """
 
     kind: int
     epoch: int
     conversation: bytes
     seq: int
     record: bytes
+    updates: int = 1
 
 
 # -- keys -------------------------------------------------------------------------------------
@@ -278,12 +288,22 @@ def pack_pointer(epoch: int, conversation: bytes, seq: int) -> bytes:
     return _INBOX.pack(POINTER, epoch, conversation, seq)
 
 
+def pack_span(epoch: int, conversation: bytes, seq: int, count: int) -> bytes:
+    """Return the value of an inbox row that is the `count` messages up to `seq`."""
+    return _INBOX.pack(SPAN, epoch, conversation, seq) + _U32.pack(count)
+
+
 def unpack_inbox(value: bytes) -> InboxRow:
     """Return the parts of an inbox row."""
     if len(value) < _INBOX.size:
         raise _bad("inbox value", value)
     kind, epoch, conversation, seq = _INBOX.unpack_from(value)
     record = value[_INBOX.size :]
+    if kind == SPAN:
+        count = _U32.unpack(record)[0] if len(record) == _U32.size else 0
+        if not 0 < count <= seq:
+            raise _bad("inbox value", value)
+        return InboxRow(kind, epoch, conversation, seq, b"", count)
     # Exactly one of the two: an inline row with a record, or a pointer without one.
     if kind not in (INLINE, POINTER) or (kind == INLINE) != bool(record):
         raise _bad("inbox value", value)
@@ -337,6 +357,22 @@ def unpack_positions(value: bytes) -> tuple[int, int]:
         raise _bad("pair of positions", value)
     first, second = _SENT.unpack(value)
     return first, second
+
+
+def pack_moved(after: int, head: int, group: str) -> bytes:
+    """Return the value of a row that says that a group's (after, head] are to be had."""
+    return _SENT.pack(after, head) + group.encode()
+
+
+def unpack_moved(value: bytes) -> tuple[int, int, str]:
+    """Return (after, head, the group's address)."""
+    group = value[_SENT.size :]
+    if not group or not group.isascii():
+        raise _bad("moved head", value)
+    after, head = _SENT.unpack_from(value)
+    if after >= head:
+        raise _bad("moved head", value)
+    return after, head, group.decode()
 
 
 def pack_members(pair: tuple[str, str]) -> bytes:

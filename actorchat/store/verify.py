@@ -165,18 +165,20 @@ class _InboxCheck:
 
     def __call__(self, key: bytes, value: bytes) -> str | None:
         user, upd = keys.parse_inbox_key(key)
-        expected = self._upd + 1 if user == self._user else upd
+        row = keys.unpack_inbox(value)
+        first = upd - row.updates + 1
+        expected = self._upd + 1 if user == self._user else first
         if user != self._user:
             self._seqs.clear()
         self._user, self._upd = user, upd
-        if upd != expected or upd == 0:
-            return f"update {upd} where {expected or 1} was due"
-        row = keys.unpack_inbox(value)
+        if first != expected or first <= 0:
+            return f"update {first} where {expected if expected > 0 else 1} was due"
         last = self._seqs.get(row.conversation, 0)
         self._seqs[row.conversation] = max(last, row.seq)
-        if row.seq <= last:
-            return f"seq {row.seq} of {row.conversation.hex()} comes after seq {last}"
-        if row.kind == keys.POINTER and not self._has_message(row.conversation, row.seq):
+        if row.seq - row.updates < last:
+            begin = row.seq - row.updates + 1
+            return f"seq {begin} of {row.conversation.hex()} comes after seq {last}"
+        if row.kind != keys.INLINE and not self._has_message(row.conversation, row.seq):
             return f"points to seq {row.seq} of {row.conversation.hex()}, which is not in history"
         return None
 
@@ -241,6 +243,10 @@ class _StateCheck:
                 return "an account that has ended is there"
         elif kind == keys.HIDDEN:
             keys.unpack_spans(value)
+        elif kind == keys.MOVED:
+            keys.unpack_moved(value)
+        elif kind == keys.SIZE:
+            keys.unpack_position(value)
         return _check_format(key, value)
 
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:

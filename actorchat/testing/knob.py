@@ -13,9 +13,10 @@ from types import ModuleType
 
 from actorchat.broker import conversation as broker_conversation
 from actorchat.broker import group as broker_group
+from actorchat.broker import moved as broker_moved
 from actorchat.broker import rows
 from actorchat.broker import sequence as broker_sequence
-from actorchat.chat import conversation, delivery, group, inbox, window
+from actorchat.chat import conversation, delivery, group, inbox, moved, window
 
 _KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (window, "IDEMPOTENCE_WINDOW", (1, 3, 64)),
@@ -31,6 +32,9 @@ _KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (group, "FAN_OUT_CONFIRM_S", (0.1, 1.0)),
     (group, "GROUP_MARKS_DELAY_S", (0.0, 1.0)),
     (broker_group, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
+    (broker_group, "GROUP_MOVED_EVERY_S", (0.0, 0.1, 1.0)),
+    (moved, "GROUP_MOVED_RECORDS_MAX", (1, 64)),
+    (broker_moved, "GROUP_SLICE_HOMES", (1, 2, 64)),
 )
 
 

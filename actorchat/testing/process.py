@@ -286,6 +286,9 @@ class Process(NearSide):
         if self._wire is not None:
             self._wire.up.write(frame(payload))
 
+    def _pass_over(self, op: ops.FlagPush) -> None:
+        """Do nothing: it is a hint that no application here looks at."""
+
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         effect.Connect: _connect,
         effect.Disconnect: _disconnect,
@@ -297,6 +300,7 @@ class Process(NearSide):
         effect.Ended: _ended,
         ops.Msg: _message,
         ops.MarkPush: _mark,
+        ops.FlagPush: _pass_over,
         ops.Send: _write_send,
         ops.Ack: _write_ack,
         **dict.fromkeys(

@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     group.command("create", epilog="Example: actorchat group create friends bob cid --as ann")(
         create
     )
+    group.command("list", epilog="Example: actorchat group list --as ann")(list_)
     group.command("info", epilog="Example: actorchat group info '#…' --as ann")(info)
     group.command("add")(add)
     group.command("remove")(remove)
@@ -69,6 +70,26 @@ def create(
     say_json({"group": address}) if json else say(address)
 
 
+def list_(
+    as_: As = None,
+    server: Server = None,
+    data: Data = None,
+    json: Json = False,
+    timeout: Timeout = TIMEOUT_S,
+) -> None:
+    """List the groups you are in, by name."""
+    import msgspec
+
+    found = _ask(lambda chat: chat.groups(), as_, server, data, timeout)
+    found.sort(key=lambda one: (one.title.casefold(), one.conv))
+    if json:
+        for one in found:
+            say_json(msgspec.to_builtins(one))
+        return
+    rows = [(one.conv, one.title, one.role, one.size, one.head, one.unread or "") for one in found]
+    say_table(("group", "name", "you are", "members", "last", "unread"), rows)
+
+
 def info(
     group: Group,
     as_: As = None,
@@ -82,7 +103,9 @@ def info(
 
     about = _ask(lambda chat: chat.group(group), as_, server, data, timeout)
     if json:
-        say_json(msgspec.to_builtins(about))
+        fields_shown = msgspec.to_builtins(about)
+        del fields_shown["more"]
+        say_json(fields_shown)
         return
     fields = ("conv", "name", "description", "post", "add", "history", "size", "head")
     rows: list[tuple[str, object]] = [(field, getattr(about, field)) for field in fields]

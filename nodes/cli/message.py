@@ -156,7 +156,7 @@ async def _follow(
     chat: Chat, other: str | None, left: int | None, last_seq: int, *, json: bool
 ) -> None:
     async for message in chat.messages():
-        is_wanted = message.to is None and (
+        is_wanted = not message.own and (
             other is None or (message.conversation == other and message.seq > last_seq)
         )
         if is_wanted:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 import typer
 
+from nodes.cli.change import text_of
 from nodes.cli.option import As, Data, Json, Server, Timeout
 from nodes.cli.terminal import note, say_json, say_table
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from actorchat.client import Chat, Profile
+    from actorchat.client import Chat, Conversation, Profile
 
     Result = TypeVar("Result")
 
@@ -148,10 +149,14 @@ def conversations(
         return
     rows = [
         (
-            f"{one.conv} (deleted account)" if one.gone else one.conv,
+            f"{one.conv} (deleted account)"
+            if one.gone
+            else one.conv
+            if one.title is None
+            else f"{one.title} {one.conv}",
             one.unread or "",
             _when(one.last.ts),
-            f"{one.last.sender}: {_short(one.last.text)}",
+            f"{one.last.sender}: {_short(text_of(one.last))}",
             " ".join(name for name in one.flags.__struct_fields__ if getattr(one.flags, name)),
         )
         for one in found
@@ -160,7 +165,7 @@ def conversations(
 
 
 def flag(
-    with_: Annotated[str, typer.Argument(metavar="WITH", help="The other user.")],
+    with_: Annotated[str, typer.Argument(metavar="WITH", help="The other user, or a group.")],
     muted: Switch = None,
     archived: Switch = None,
     pinned: Switch = None,
@@ -212,3 +217,9 @@ def _when(ts_wall_ms: int) -> str:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= TEXT_SHOWN else line[: TEXT_SHOWN - 1] + "…"
+
+
+def _called(one: Conversation) -> str:
+    if one.gone:
+        return f"{one.conv} (deleted account)"
+    return one.conv if one.title is None else f"{one.title} {one.conv}"

@@ -51,6 +51,16 @@ Groups = Annotated[
         help="Make a group of each person and all they wrote to, and play their messages there.",
     ),
 ]
+InlineMax = Annotated[
+    int | None,
+    typer.Option(
+        "--group-inline-max",
+        metavar="N",
+        min=0,
+        help="Have the node tell members of larger groups of the head, not of each message.",
+        show_default=False,
+    ),
+]
 Gateway = Annotated[
     By | None,
     typer.Option(
@@ -109,6 +119,7 @@ def replay(
         typer.Option("--window", metavar="N", min=1, max=256, help="Sends under way, of each."),
     ] = 64,
     groups: Groups = False,
+    group_inline_max: InlineMax = None,
     gateway: Gateway = None,
     server: Servers = None,
     data: Data = None,
@@ -125,6 +136,8 @@ def replay(
 
     if self_contained and (server or data):
         raise typer.BadParameter("--self-contained goes without --server and --data")
+    if group_inline_max is not None and not self_contained:
+        raise typer.BadParameter("--group-inline-max needs --self-contained")
     if kill and not self_contained:
         raise typer.BadParameter("--kill kills only a node of our own: add --self-contained")
     addresses, key = ((), "") if self_contained else _find_node(gateway, server, data)
@@ -138,6 +151,7 @@ def replay(
         kills=kill,
         seed=seed,
         window=window,
+        group_inline_max=group_inline_max,
     )
     raise_file_limit()
     outcome = _play(plan, is_groups=groups)

@@ -36,6 +36,7 @@ HELP = (
     "/who        whom you talk with   /quit         leave (or end of input)\n"
     "/file PATH  send a file              /get SEQ      fetch the files of a message\n"
     "/block      keep the other away  /unblock      let them reach you again\n"
+    "/groups     the groups you are in\n"
     "//text      send a text that begins with /\n"
     f"{acting.HELP}"
 )
@@ -100,7 +101,7 @@ class Talk:
         else:
             self._say("Choose whom to talk with: /with NAME; /help shows more.")
         coming = [self._listen(), self._watch(), self._sight.watch(), self._sight.listen()]
-        listeners = [asyncio.create_task(one) for one in coming]
+        listeners = [asyncio.create_task(one) for one in (*coming, self._watch_flags())]
         reading = asyncio.create_task(self._read(lines))
         try:
             await asyncio.wait([reading, *listeners], return_when=asyncio.FIRST_COMPLETED)
@@ -135,9 +136,9 @@ class Talk:
                 message.sender, message.seq, message.ts, text_of(message), message.to
             )
             self._say(line)
-            if conv != self._other:
+            if conv != self._other and not message.own:
                 self._dim(f"  /with {conv} to answer")
-        if conv == self._other and message.to is None:
+        if conv == self._other and not message.own:
             self._client.mark_read(conv, message.seq)
 
     async def _watch(self) -> None:
@@ -155,6 +156,12 @@ class Talk:
             if seq > self._told.get((word, conv, other), 0):
                 self._told[word, conv, other] = seq
                 self._dim(f"  ✓✓ {word} {other} up to #{seq}")
+
+    async def _watch_flags(self) -> None:
+        async for news in self._client.flagged():
+            flags = news.flags
+            names = [name for name in flags.__struct_fields__ if getattr(flags, name)]
+            self._dim(f"  {news.conv} is {' and '.join(names) or 'as usual'} now")
 
     # -- what is typed -----------------------------------------------------------------------------
     async def _read(self, lines: AsyncIterator[str]) -> None:
@@ -195,6 +202,8 @@ class Talk:
                 self._dim(f"  ✓ {done}") if done else self._say(HELP)
             case "/block" | "/unblock" if self._other is not None:
                 await self._block(self._other, word == "/block")
+            case "/groups":
+                await self._show_groups()
             case "/help":
                 self._say(HELP)
             case _:
@@ -203,6 +212,12 @@ class Talk:
     async def _block(self, other: str, on: bool) -> None:
         await (self._client.block(other) if on else self._client.unblock(other))
         self._dim(f"  {other} is {'blocked' if on else 'not blocked'}")
+
+    async def _show_groups(self) -> None:
+        for one in sorted(await self._client.groups(), key=lambda one: one.title.casefold()):
+            unread = f", {one.unread} unread" if one.unread else ""
+            title = visible(one.title)
+            self._say(f"{one.conv} {title}: {one.size} members, you are {one.role}{unread}")
 
     async def _turn_to(self, other: str) -> None:
         before, self._other = self._other, other

@@ -29,13 +29,17 @@ class NodeFailed(Unavailable):
 class ChildNode:
     """A standalone node as a child process. All calls block; thread: any, one at a time."""
 
-    def __init__(self, data: Path, places: Iterable[str] = ()) -> None:
+    def __init__(
+        self, data: Path, places: Iterable[str] = (), group_inline_max: int | None = None
+    ) -> None:
         """Say where its data are, and which gateways it opens beside that of TCP, by their names
-        in the settings. All listen on loopback, on ports that are free.
+        in the settings. All listen on loopback, on ports that are free. `group_inline_max` is that
+        setting, if it is to be another than by default.
         """
         self.data = data
         self.addresses: dict[str, str] = {}  # by the gateway's name, once they are known
         self.kills = 0
+        self._group_inline_max = group_inline_max
         self._places = ("tcp", *(place for place in places if place != "tcp"))
         self._words = data.parent / f"{data.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +69,7 @@ class ChildNode:
                 stdout=subprocess.PIPE,
                 stderr=words,
                 cwd=Path(__file__).resolve().parents[2],
-                env={**os.environ, "ACTORCHAT_LOG__LEVEL": "warning", **self._listen()},
+                env={**os.environ, "ACTORCHAT_LOG__LEVEL": "warning", **self._settings()},
                 process_group=0,  # Ctrl-C is for the one who started it
             )
         try:
@@ -75,12 +79,14 @@ class ChildNode:
             self._end(self._process)
             raise
 
-    def _listen(self) -> dict[str, str]:
-        """Return the settings, as variables of the environment, of where it is to listen."""
+    def _settings(self) -> dict[str, str]:
+        """Return the settings that are its own, as variables of the environment."""
         found = {}
         for place in self._places:
             where = self.addresses.get(place, "").rpartition("://")[2] or "127.0.0.1:0"
             found[f"ACTORCHAT_GATEWAY__{place.upper()}__LISTEN"] = where
+        if self._group_inline_max is not None:
+            found["ACTORCHAT_CHAT__GROUP_INLINE_MAX"] = str(self._group_inline_max)
         return found
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:

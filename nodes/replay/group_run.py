@@ -14,7 +14,7 @@ import msgspec
 from actorchat.client import Chat, Message, connect
 from actorchat.errors import ActorchatError
 from actorchat.ids import CLIENT_ID_BYTES, group_address
-from actorchat.limits import GROUP_MEMBERS_MAX
+from actorchat.limits import GROUP_NAMED_MAX
 from nodes.history import stretches
 from nodes.replay.child import ChildNode
 from nodes.replay.crowd import Crowd, each
@@ -52,7 +52,7 @@ def circles(traffic: Traffic) -> dict[str, Circle]:
     }
 
 
-_OTHERS_MAX = GROUP_MEMBERS_MAX - 1
+_OTHERS_MAX = GROUP_NAMED_MAX - 1
 
 
 class GroupReplay(Replay):

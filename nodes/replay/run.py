@@ -39,6 +39,7 @@ class Plan(Struct, frozen=True):
     everything was sent. `addresses` and `operator_key` are those of a running node; without, a node
     with these `gateways` is started for the run, and then `kills` says how often it is killed.
     Where there are several addresses, people come in by all of them, and by others for the check.
+    `group_inline_max` is the setting of the node that is started, None: the default.
     """
 
     traffic: Traffic
@@ -50,6 +51,7 @@ class Plan(Struct, frozen=True):
     kills: int = 0
     seed: int = 0
     window: int = 64
+    group_inline_max: int | None = None
 
 
 class Outcome(Struct, frozen=True):
@@ -151,7 +153,7 @@ class Replay:
             return
         places = [PLACES[gateway] for gateway in plan.gateways]
         scratch = Path(tempfile.mkdtemp(prefix="actorchat-replay-"))
-        child = ChildNode(scratch / "node", places)
+        child = ChildNode(scratch / "node", places, plan.group_inline_max)
         try:
             with self._timed("start"):
                 await asyncio.to_thread(child.start)

@@ -87,6 +87,7 @@ class Standalone:
                 entity_idle_s=settings.chat.entity_idle_s,
                 group_members_max=settings.chat.group_members_max,
                 edit_window_s=settings.chat.edit_window_s,
+                group_inline_max=settings.chat.group_inline_max,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
                 files=file_policy_of(settings),

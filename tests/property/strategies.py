@@ -36,6 +36,7 @@ from actorchat.protocol.ops import (
     Failure,
     FileRef,
     Flag,
+    FlagPush,
     Forwarded,
     Group,
     Groups,
@@ -194,8 +195,9 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         History, request_ids, names, positions, st.none() | positions, st.integers(1, 200)
     ),
     Change: st.builds(Change, request_ids, groups, client_ids, changes),
-    Group: st.builds(Group, request_ids, groups),
-    Receipts: st.builds(Receipts, request_ids, groups),
+    Group: st.builds(Group, request_ids, groups, st.none() | names),
+    Receipts: st.builds(Receipts, request_ids, groups, st.none() | names),
+    Groups: st.builds(Groups, request_ids, st.none() | groups, st.integers(1, 100)),
     Watch: st.builds(Watch, request_ids, st.lists(names, min_size=1, max_size=5)),
     Unwatch: st.builds(Unwatch, st.lists(names, min_size=1, max_size=5)),
     Signal: st.builds(Signal, names, signal_kinds),
@@ -225,7 +227,6 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Contact: st.builds(Contact, request_ids, names, st.booleans()),
     Contacts: st.builds(Contacts, request_ids),
     Block: st.builds(Block, request_ids, names, st.booleans()),
-    Groups: st.builds(Groups, request_ids, st.none() | names),
     Blocks: st.builds(Blocks, request_ids),
     DeleteAccount: st.builds(DeleteAccount, request_ids, secrets),
     Password: st.builds(
@@ -301,6 +302,7 @@ PUSH_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         st.lists(st.builds(PresenceState, names, st.booleans(), st.none() | positions), max_size=3),
     ),
     SignalPush: st.builds(SignalPush, names, signal_kinds),
+    FlagPush: st.builds(FlagPush, names, st.booleans(), st.booleans(), st.booleans()),
     Pong: st.just(Pong()),
     Bye: st.builds(
         Bye,

@@ -65,9 +65,14 @@ def test_values_come_back(
 ) -> None:
     assert keys.unpack_history(keys.pack_history(epoch, record)) == (epoch, record)
     inline = keys.unpack_inbox(keys.pack_inline(epoch, conversation, seq, record))
-    assert inline == (keys.INLINE, epoch, conversation, seq, record)
+    assert inline == (keys.INLINE, epoch, conversation, seq, record, 1)
     pointer = keys.unpack_inbox(keys.pack_pointer(epoch, conversation, seq))
-    assert pointer == (keys.POINTER, epoch, conversation, seq, b"")
+    assert pointer == (keys.POINTER, epoch, conversation, seq, b"", 1)
+    count = max(1, min(seq, 7))
+    span = keys.unpack_inbox(keys.pack_span(epoch, conversation, max(1, seq), count))
+    assert span == (keys.SPAN, epoch, conversation, max(1, seq), b"", count)
+    moved = (seq, seq + 1, "#group")
+    assert keys.unpack_moved(keys.pack_moved(*moved)) == moved
     assert keys.unpack_sent(keys.pack_sent(seq, ts)) == (seq, ts)
     assert keys.unpack_outbox(keys.pack_outbox(seq)) == seq
     assert keys.unpack_position(keys.pack_position(seq)) == seq

@@ -13,6 +13,7 @@ from typing import Any
 
 from actorchat.actor import tell_all
 from actorchat.broker import group as broker_group
+from actorchat.broker import moved as broker_moved
 from actorchat.errors import StoreFull
 from actorchat.ids import group_address
 from actorchat.protocol import codec, ops
@@ -39,6 +40,8 @@ TOKEN = "t" * 22
 FINAL = {"never"}
 CRASHED_ON_THE_WAY = 0.05
 REFUSED_ON_THE_WAY = 0.05
+LAPTOP = 0.3  # how often it is the laptop that does something, and not the phone
+INLINE = (0, 1, 2, 3, 4, 256)  # with how many members a group's records go one by one
 QUIET_ROUNDS = 12  # of half a second without news: the longest wait in a node is 2 s
 
 
@@ -47,10 +50,16 @@ class Poison:
 
 
 class Phone:
-    """One user's device: what it holds, and what it must send until it is answered."""
+    """One user's device: what it holds, and what it must send until it is answered.
 
-    def __init__(self, user: str) -> None:
+    `place` is the update behind which it began: None, it was never here.
+    """
+
+    def __init__(self, user: str, name: str = "phone") -> None:
         self.user = user
+        self.name = name
+        self.place: int | None = None
+        self.is_unkept = False
         self.held: list[tuple[str, int]] = []  # (group, seq) in the order of updates
         self.bodies: list[str] = []
         self.cursor = 0
@@ -61,9 +70,8 @@ class Phone:
 
     def connect(self, line: Device, rid: int) -> None:
         self.line, self._asked, self._read = line, {}, 0
-        line.tell(
-            ops.Hello(rid, 1, self.user, "phone", "token", f"token of {self.user} phone", None)
-        )
+        secret = f"token of {self.user} {self.name}"
+        line.tell(ops.Hello(rid, 1, self.user, self.name, "token", secret, None))
         for cid in self.outbox:
             self.put(cid)
 
@@ -84,6 +92,9 @@ class Phone:
         if line is None:
             return
         connection = line.connection
+        hello = connection.replies.get(0)
+        if hello is not None and "ok" in hello:
+            self._begin(hello["ok"]["cursor"], world)
         for rid, cid in list(self._asked.items()):
             reply = connection.replies.get(rid)
             if reply is None:
@@ -104,11 +115,21 @@ class Phone:
         if connection.is_closed:
             self.line = None
 
+    def _begin(self, cursor: int, world: GroupWorld) -> None:
+        if self.place is None:
+            self.place = self.cursor = cursor
+            # Let in while the disk is full, a new device has no place that outlives a crash: the
+            # others' acks may trim what it has not got, as the next welcome's cursor then says.
+            self.is_unkept = world.stage.broker.context.log.committer.generation > 0
+        elif cursor > self.cursor and self.is_unkept:
+            self.place = self.cursor = cursor
+            self.held.clear()
+
     def _take(self, upd: int, record: dict[str, Any], world: GroupWorld) -> None:
         if upd <= self.cursor:
             return
         if upd != self.cursor + 1:
-            world.fail(f"{self.user}: update {upd} after {self.cursor}")
+            world.fail(f"{self.user}/{self.name}: update {upd} after {self.cursor}")
         self.cursor = upd
         self.held.append((record["conv"], record["seq"]))
         self.bodies.append(record["body"])
@@ -123,7 +144,8 @@ class GroupWorld:
 
     def __init__(self, seed: int, *, trouble: bool = True) -> None:
         self.rng = random.Random(seed)
-        self.stage = Stage(seed, idle_s=self.rng.choice((0.3, 2.0, 60.0)))
+        inline_max = random.Random(f"{seed}/inline").choice(INLINE)
+        self.stage = Stage(seed, self.rng.choice((0.3, 2.0, 60.0)), inline_max)
         self.trouble = trouble
         self.problems: list[str] = []
         self.acked: dict[bytes, int] = {}
@@ -136,6 +158,8 @@ class GroupWorld:
         self.stage.add_users(*USERS, OUTSIDER)
         self.stage.engine.sync()
         self.phones = {user: Phone(user) for user in (*USERS, OUTSIDER)}
+        self.laptops = {user: Phone(user, "laptop") for user in USERS}
+        self.devices = [*self.phones.values(), *self.laptops.values()]
 
     def fail(self, what: str) -> None:
         self.problems.append(what)
@@ -168,7 +192,11 @@ class GroupWorld:
         self.rng.choices(kinds, weights)[0]()
 
     def _phone(self) -> Phone:
-        return self.phones[self.rng.choice((*USERS, *USERS, OUTSIDER))]
+        user = self.rng.choice((*USERS, *USERS, OUTSIDER))
+        phone = self.phones[user]
+        if user in self.laptops and phone.place is not None and self.rng.random() < LAPTOP:
+            return self.laptops[user]
+        return phone
 
     def _ask(self, phone: Phone, to: str, what: str | AnyChange, cid: bytes | None = None) -> None:
         name = self.stage.new_cid() if cid is None else cid
@@ -241,7 +269,7 @@ class GroupWorld:
         self.crashes += 1
         self._look()
         self.stage.crash()
-        for phone in self.phones.values():
+        for phone in self.devices:
             phone.line = None
 
     def _fill_disk(self) -> None:
@@ -250,7 +278,7 @@ class GroupWorld:
         self.stage.engine.inject(Fault("write", full, nth, count))
 
     def _look(self) -> None:
-        for phone in self.phones.values():
+        for phone in self.devices:
             phone.look(self)
 
     def tell_all(self, refs: list[Any], message: object) -> int:
@@ -270,22 +298,23 @@ class GroupWorld:
         self.is_healing = True
         still, quiet = [0], 0
         while quiet < QUIET_ROUNDS:
-            for phone in self.phones.values():
-                if phone.line is None:
+            for phone in self.devices:
+                is_due = phone.name == "phone" or self.phones[phone.user].place is not None
+                if phone.line is None and is_due:
                     phone.connect(self.stage.connect(), 0)
                 for cid in phone.outbox:
                     phone.put(cid)
             self.stage.run(0.5)
             self._look()
-            for phone in self.phones.values():
+            for phone in self.devices:
                 phone.ack()
-            before, still = still, [phone.cursor for phone in self.phones.values()]
+            before, still = still, [phone.cursor for phone in self.devices]
             quiet = quiet + 1 if before == still else 0
         if self.stage.rows("outbox"):
             self.fail(f"still owed: {self.stage.rows('outbox')}")
-        for phone in self.phones.values():
+        for phone in self.devices:
             if phone.outbox:
-                self.fail(f"{phone.user} was not answered: {phone.outbox}")
+                self.fail(f"{phone.user}/{phone.name} was not answered: {phone.outbox}")
 
     def _judge(self) -> None:
         due: dict[str, dict[str, list[int]]] = {user: {} for user in self.phones}
@@ -310,6 +339,10 @@ class GroupWorld:
                 self.fail(f"stored at {places}, refused: {cid in self.never}")
         for user, phone in self.phones.items():
             self._judge_phone(phone, due[user], secret[user] - {""})
+            if (laptop := self.laptops.get(user)) is not None:
+                place = laptop.place
+                if place is None or laptop.held != phone.held[place:]:
+                    self.fail(f"{user}'s laptop, from {place}, holds {laptop.held}, {phone.held}")
         problems = verify(self.stage.engine).problems
         self.problems += [str(problem) for problem in problems]
 
@@ -362,7 +395,8 @@ def group_world(seed: int, *, trouble: bool = True) -> Iterator[GroupWorld]:
     with tight_bounds(random.Random(f"{seed}/knobs")):
         world = GroupWorld(seed, trouble=trouble)
         broker_group.tell_all = world.tell_all  # type: ignore[assignment]
+        broker_moved.tell_all = world.tell_all  # type: ignore[assignment]
         try:
             yield world
         finally:
-            broker_group.tell_all = tell_all
+            broker_group.tell_all = broker_moved.tell_all = tell_all

@@ -13,38 +13,23 @@ from typing import Any
 
 from msgspec import Struct
 
-from actorchat.protocol import codec
 from actorchat.protocol.ops import (
     Ack,
     Actors,
-    Block,
-    Blocks,
-    Bot,
     Bye,
     Change,
     Contact,
     Contacts,
     Conversations,
-    Delete,
-    DeleteAccount,
-    Deleted,
     Describe,
     Devices,
-    Download,
-    Edit,
-    Edited,
-    Events,
-    Extra,
     Failure,
-    FileRef,
     Flag,
-    Forwarded,
+    FlagPush,
     Group,
     Groups,
     Hello,
     History,
-    Hook,
-    Hooks,
     Mark,
     MarkPush,
     Msg,
@@ -56,8 +41,6 @@ from actorchat.protocol.ops import (
     Privacy,
     Profile,
     Provision,
-    React,
-    Reacted,
     Receipts,
     Record,
     Rename,
@@ -68,7 +51,6 @@ from actorchat.protocol.ops import (
     SignalPush,
     Status,
     Unwatch,
-    Upload,
     Watch,
 )
 from actorchat.protocol.ops.group import (
@@ -91,25 +73,6 @@ GROUP = "#AAECAwQFBgcICQoLDA0ODw"
 TOKEN = "Dw4NDAsKCQgHBgUEAwIBAA"
 GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP)
 CHANGE_RECORD = Record("ann", 7, TS, CID, "", GROUP, Add(["bob", "cid"]))
-SHA256 = bytes(range(32))
-GRANT = {
-    "base": "http://127.0.0.1:7780",
-    "path": f"/v1/files/{SHA256.hex()}",
-    "ticket": "Dw4NDAsKCQgHBgUEAwIBAA",
-    "expires": TS,
-}
-FILE = FileRef(bytes(range(32)), 70_000, "image/png", "Grüße.png")
-EXTRA = Extra(6, Forwarded(2, "cid"), ["bob"], "file", [FILE], exp=TS + 60_000)
-RICH_RECORD = Record(
-    "ann", 7, TS, CID, "Grüße 👋", extra=EXTRA, edited=9, reactions={"👍": ["ann", "bob"]}
-)
-RICH_GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP, extra=Extra(mentions=["bob"]))
-ACT_RECORDS = {
-    "edit": Record("ann", 9, TS, CID, "Grüße!", act=Edited(7)),
-    "delete": Record("ann", 9, TS, CID, "", GROUP, act=Deleted([6, 7])),
-    "react": Record("ann", 9, TS, CID, "", act=Reacted(7, "👍")),
-}
-GONE_RECORD = Record("ann", 7, TS, CID, "", gone=True)
 OTHER = Record("bob", 8, TS + 1, bytes(16), "")
 
 
@@ -144,13 +107,6 @@ _PAGE: dict[str, Any] = {
     "head": 8,
     "more": False,
     "marks": {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}},
-}
-_RICH_PAGE = {
-    **_PAGE,
-    "events": [
-        codec.decode(codec.encode(record))
-        for record in (OTHER, RICH_RECORD, *ACT_RECORDS.values(), GONE_RECORD)
-    ],
 }
 _GROUP = {
     "conv": GROUP,
@@ -210,32 +166,22 @@ _CONVERSATIONS = [
         "muted": True,
         "archived": False,
         "pinned": False,
-    }
-]
-
-_EVENTS: list[dict[str, Any]] = [
-    {"id": 41, "kind": "message", **_PAGE["events"][0], "to": "bob"},
+    },
     {
-        "id": 42,
-        "kind": "change",
-        **_PAGE["events"][1],
         "conv": GROUP,
-        "change": {"kind": "add", "users": ["bob"]},
+        "head": 8,
+        "last": {**_PAGE["events"][0], "conv": GROUP},
+        "unread": 0,
+        "marks": {"ann": {"delivered": 8, "read": 8}},
+        "muted": False,
+        "archived": False,
+        "pinned": True,
+        "title": "friends",
+        "role": "owner",
+        "size": 2,
     },
 ]
-_HOOKS = [
-    {
-        "name": "audit",
-        "url": "https://chat.example/hook",
-        "kinds": ["change", "message"],
-        "state": "active",
-        "created": TS,
-        "position": 40,
-        "head": 42,
-        "failures": 1,
-        "error": "status 503",
-    }
-]
+_GROUPS = [{"conv": GROUP, "title": "friends", "role": "owner", "size": 2, "head": 8, "unread": 1}]
 
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
@@ -245,21 +191,6 @@ CLIENT_EXAMPLES = {
     "ping": Example(Ping(), "ping"),
     "send": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
     "send-packed": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
-    "send-extra": Example(
-        Send(
-            3,
-            "bob",
-            CID,
-            "Grüße 👋",
-            Extra(6, Forwarded(2, "cid"), ["bob"], "file", [FILE], expires_s=60),
-        ),
-        "send",
-    ),
-    "edit": Example(Edit(3, "bob", CID, 7, "Grüße!"), "edit"),
-    "delete": Example(Delete(3, "bob", CID, [6, 7]), "delete"),
-    "delete-me": Example(Delete(3, "bob", CID, [7], "me"), "delete"),
-    "react": Example(React(3, "bob", CID, 7, "👍"), "react"),
-    "react-off": Example(React(3, "bob", CID, 7, "👍", on=False), "react"),
     "ack": Example(Ack(300), "ack"),
     "ack-packed": Example(Ack(300), "ack"),
     "mark": Example(Mark("bob", 8), "mark"),
@@ -280,7 +211,11 @@ CLIENT_EXAMPLES = {
         )
     },
     "group": Example(Group(10, GROUP), "group"),
+    "group-after": Example(Group(10, GROUP, "bob"), "group"),
     "receipts": Example(Receipts(11, GROUP), "receipts"),
+    "receipts-after": Example(Receipts(11, GROUP, "bob"), "receipts"),
+    "groups": Example(Groups(12), "groups"),
+    "groups-after": Example(Groups(12, GROUP, 20), "groups"),
     "watch": Example(Watch(5, ["ann", "bob"]), "watch"),
     "unwatch": Example(Unwatch(["bob"]), "unwatch"),
     "signal": Example(Signal("bob", "typing"), "signal"),
@@ -296,30 +231,10 @@ CLIENT_EXAMPLES = {
     "describe": Example(Describe(9, "Ann", "Grüße 👋"), "describe"),
     "contact": Example(Contact(9, "bob", keep=False), "contact"),
     "contacts": Example(Contacts(9), "contacts"),
-    "upload": Example(Upload(9, SHA256, 1_048_576, "image/png"), "upload"),
-    "download": Example(Download(9, SHA256), "download"),
-    "block": Example(Block(9, "eve"), "block"),
-    "block-off": Example(Block(9, "eve", on=False), "block"),
-    "groups": Example(Groups(9), "groups"),
-    "groups-after": Example(Groups(9, "#" + "A" * 22), "groups"),
-    "blocks": Example(Blocks(9), "blocks"),
-    "delete-account": Example(DeleteAccount(9, "secret"), "delete-account"),
     "password": Example(Password(9, "secret", "better", revoke_others=True), "password"),
-    "password-keep": Example(
-        Password(9, "secret", "better", revoke_others=True, keep=["web"]), "password"
-    ),
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
     "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
-    "bot": Example(Bot(12, "robot", "main", ["message"]), "bot"),
-    "events": Example(Events(12), "events"),
-    "events-after": Example(Events(12, 40, 10, 5_000), "events"),
-    "hook": Example(
-        Hook(13, "audit", "add", "https://chat.example/hook", "0123456789abcdef", ["message"]),
-        "hook",
-    ),
-    "hook-test": Example(Hook(13, "audit", "test"), "hook"),
-    "hooks": Example(Hooks(14), "hooks"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
@@ -332,6 +247,9 @@ SERVER_EXAMPLES = {
     "reply-page-packed": _ok("page", **_PAGE),
     "reply-group": _ok("group-info", **_GROUP),
     "reply-receipts": _ok("receipt-list", head=8, marks=_PAGE["marks"]),
+    "reply-group-more": _ok("group-info", **_GROUP, more=True),
+    "reply-receipts-more": _ok("receipt-list", head=8, marks=_PAGE["marks"], more=True),
+    "reply-groups": _ok("group-list", groups=_GROUPS, more=False),
     "reply-presence": _ok("presence-states", states=_STATES),
     "reply-privacy": _ok("privacy-setting", level="contacts"),
     "reply-done": _ok("done"),
@@ -342,18 +260,8 @@ SERVER_EXAMPLES = {
     "reply-devices": _ok("device-list", devices=_DEVICES),
     "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
     "reply-card": _ok("card", user="ann", title="Ann", about="Grüße 👋"),
-    "reply-card-gone": _ok("gone-card", user="ann", title="", about="", gone=True),
-    "reply-groups": _ok("group-list", groups=["#" + "A" * 22], more=False),
-    "reply-blocks": _ok("block-list", blocks=["eve"]),
     "reply-contacts": _ok("contact-list", contacts=["bob", "eve"]),
-    "reply-upload": _ok("upload-grant", **GRANT, stored=False),
-    "reply-download": _ok("download-grant", **GRANT, size=1_048_576, type="image/png"),
     "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
-    "reply-card-bot": _ok("card", user="robot", title="", about="", bot=True),
-    "reply-bot": _ok("bot-made", user="robot", token="t0ken"),
-    "reply-events": _ok("event-page", events=_EVENTS, position=42, head=42, missed=True),
-    "reply-hooks": _ok("hook-list", hooks=_HOOKS),
-    "reply-trial": _ok("trial", status=204, reason=""),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"
     ),
@@ -368,21 +276,13 @@ SERVER_EXAMPLES = {
     "msg-change-packed": Example(Msg(9, CHANGE_RECORD), "msg"),
     "msg-own": Example(Msg(9, RECORD, "bob"), "msg"),
     "msg-own-packed": Example(Msg(9, RECORD, "bob"), "msg"),
-    "msg-extra": Example(Msg(9, RICH_RECORD), "msg"),
-    "msg-extra-packed": Example(Msg(9, RICH_RECORD), "msg"),
-    "msg-extra-group": Example(Msg(9, RICH_GROUP_RECORD), "msg"),
-    "msg-extra-group-packed": Example(Msg(9, RICH_GROUP_RECORD), "msg"),
-    **{f"msg-{name}": Example(Msg(9, record), "msg") for name, record in ACT_RECORDS.items()},
-    "msg-edit-packed": Example(Msg(9, ACT_RECORDS["edit"]), "msg"),
-    "msg-delete-packed": Example(Msg(9, ACT_RECORDS["delete"]), "msg"),
-    "msg-gone": Example(Msg(9, GONE_RECORD), "msg"),
-    "reply-page-extra": _ok("page", **_RICH_PAGE),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "presence": Example(
         Presence([PresenceState("ann", True), PresenceState("bob", False, TS)]), "presence"
     ),
     "signal-push": Example(SignalPush("ann", "recording"), "signal-push"),
+    "flag-push": Example(FlagPush("bob", True, False, True), "flag-push"),
     "pong": Example(Pong(), "pong"),
     "bye": Example(Bye("revoked", "never"), "bye"),
     "bye-after": Example(Bye("overload", "after", 5_000), "bye"),
@@ -392,8 +292,6 @@ SERVER_EXAMPLES = {
 RECORD_EXAMPLES = {
     "record": Example(RECORD, "record"),
     "record-packed": Example(RECORD, "record"),
-    "record-extra": Example(RICH_RECORD, "record"),
-    "record-extra-packed": Example(RICH_RECORD, "record"),
 }
 
 # A hand-packed frame has no JSON form of its own, and a record is no message.

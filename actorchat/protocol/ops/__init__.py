@@ -24,6 +24,7 @@ from actorchat.protocol.ops.people import (
     Describe,
     Devices,
     Flag,
+    FlagPush,
     Password,
     Profile,
     Rename,
@@ -62,6 +63,7 @@ ClientOp = (
     | History
     | Change
     | Group
+    | Groups
     | Receipts
     | Watch
     | Unwatch
@@ -92,9 +94,8 @@ ClientOp = (
     | Block
     | Blocks
     | DeleteAccount
-    | Groups
 )
-Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
+Push = Msg | MarkPush | Presence | SignalPush | FlagPush | Pong | Bye
 ServerOp = Reply | Push
 
 CLIENT_OPS: dict[str, type[ClientOp]] = {
@@ -106,6 +107,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "history": History,
     "change": Change,
     "group": Group,
+    "groups": Groups,
     "receipts": Receipts,
     "watch": Watch,
     "unwatch": Unwatch,
@@ -136,7 +138,6 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "block": Block,
     "blocks": Blocks,
     "delete_account": DeleteAccount,
-    "groups": Groups,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -145,6 +146,7 @@ SERVER_OPS: dict[str, type[Push]] = {
     "mark": MarkPush,
     "presence": Presence,
     "signal": SignalPush,
+    "flags": FlagPush,
     "pong": Pong,
     "bye": Bye,
 }
@@ -183,6 +185,7 @@ __all__ = [
     "FileRef",
     "Flag",
     "Forwarded",
+    "FlagPush",
     "Group",
     "Groups",
     "Hello",

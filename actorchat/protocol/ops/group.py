@@ -11,16 +11,18 @@ from msgspec import Meta, Struct
 from actorchat.ids import GROUP_PATTERN
 from actorchat.limits import (
     GROUP_DESCRIPTION_CHARS_MAX,
-    GROUP_MEMBERS_MAX,
     GROUP_NAME_CHARS_MAX,
+    GROUP_NAMED_MAX,
+    GROUP_SIZE_MAX,
+    GROUPS_PAGE_MAX,
 )
 from actorchat.protocol.ops.field import ClientId, Name, RequestId
 
 GroupAddress = Annotated[str, Meta(pattern=rf"\A{GROUP_PATTERN}\Z")]
 Title = Annotated[str, Meta(min_length=1, max_length=GROUP_NAME_CHARS_MAX)]
 Description = Annotated[str, Meta(max_length=GROUP_DESCRIPTION_CHARS_MAX)]
-Users = Annotated[list[Name], Meta(max_length=GROUP_MEMBERS_MAX)]
-Size = Annotated[int, Meta(ge=1, le=GROUP_MEMBERS_MAX)]
+Users = Annotated[list[Name], Meta(max_length=GROUP_NAMED_MAX)]
+Size = Annotated[int, Meta(ge=1, le=GROUP_SIZE_MAX)]
 Token = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
 Role = Literal["owner", "admin", "member", "reader"]
 Who = Literal["members", "admins"]
@@ -57,7 +59,7 @@ class Alter(Struct, tag_field="kind", tag="set", gc=False, omit_defaults=True):
 class Add(Struct, tag_field="kind", tag="add", gc=False, omit_defaults=True):
     """`users` become members, or readers; none of them may be one already."""
 
-    users: Annotated[list[Name], Meta(min_length=1, max_length=GROUP_MEMBERS_MAX)]
+    users: Annotated[list[Name], Meta(min_length=1, max_length=GROUP_NAMED_MAX)]
     role: Literal["member", "reader"] = "member"
 
 
@@ -117,32 +119,38 @@ class Change(Struct, tag_field="op", tag="change", gc=False):
     change: AnyChange
 
 
-class Group(Struct, tag_field="op", tag="group", gc=False):
+class Group(Struct, tag_field="op", tag="group", gc=False, omit_defaults=True):
     """Ask what the group `conv` is; for its members.
 
     Answer: `{conv, name, description, post, add, history, size, head, members: {user: role},
-    links}`; `links` is empty for who may not void them. Error: `no_such_group`.
+    links}`; `links` is empty for who may not void them. A page has 1,000 members, by name; with
+    `more: true` others follow, those behind `after`. Error: `no_such_group`.
     """
 
     id: RequestId
     conv: GroupAddress
-
-
-class Groups(Struct, tag_field="op", tag="groups", gc=False, omit_defaults=True):
-    """Ask for the groups in which the user is, those behind the address `after`.
-
-    Answer: `{groups: [address…], more}`, in order, up to 1,000. Error: `busy`.
-    """
-
-    id: RequestId
     after: Name | None = None
 
 
-class Receipts(Struct, tag_field="op", tag="receipts", gc=False):
+class Receipts(Struct, tag_field="op", tag="receipts", gc=False, omit_defaults=True):
     """Ask how far each member of the group `conv` got; for its members.
 
-    Answer: `{head, marks: {user: {delivered, read}}}`. Error: `no_such_group`.
+    Answer: `{head, marks: {user: {delivered, read}}}`. A page has 400 members, by name; with
+    `more: true` others follow, those behind `after`. Error: `no_such_group`.
     """
 
     id: RequestId
     conv: GroupAddress
+    after: Name | None = None
+
+
+class Groups(Struct, tag_field="op", tag="groups", gc=False, omit_defaults=True):
+    """Ask for a page of the groups that the user is in, those behind `after`.
+
+    Answer: `{groups: [{conv, title, role, size, head, unread}…], more}`, in an order of the
+    server's: `size` is how many are in it; `unread` as in `conversations`. Error: `busy`.
+    """
+
+    id: RequestId
+    after: GroupAddress | None = None
+    limit: Annotated[int, Meta(ge=1, le=GROUPS_PAGE_MAX)] = GROUPS_PAGE_MAX

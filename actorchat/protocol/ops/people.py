@@ -67,7 +67,8 @@ class Conversations(Struct, tag_field="op", tag="conversations", gc=False, omit_
 
     Answer: `{conversations: [{conv, head, last, unread, marks, muted, archived, pinned}…], more}`,
     in an order of the server's. `last` is the newest record; `unread` counts what others wrote
-    above the user's read mark, up to 100. Error: `busy`.
+    above the user's read mark, up to 100. A group has its `title`, the user's `role` and its `size`
+    too, and of `marks` only the user's own. Error: `busy`.
     """
 
     id: RequestId
@@ -76,9 +77,10 @@ class Conversations(Struct, tag_field="op", tag="conversations", gc=False, omit_
 
 
 class Flag(Struct, tag_field="op", tag="flag", gc=False, omit_defaults=True):
-    """Ask for the user's own flags of the conversation with `conv`; null leaves one as it is.
+    """Ask for the user's own flags of the conversation with, or group, `conv`.
 
-    Answer: `{muted, archived, pinned}` as they are now. Error: `no_such_conversation`.
+    Null leaves one as it is. The user's other devices get a push of the same. Answer: `{muted,
+    archived, pinned}` as they are now. Error: `no_such_conversation`.
     """
 
     id: RequestId
@@ -86,6 +88,15 @@ class Flag(Struct, tag_field="op", tag="flag", gc=False, omit_defaults=True):
     muted: bool | None = None
     archived: bool | None = None
     pinned: bool | None = None
+
+
+class FlagPush(Struct, tag_field="op", tag="flags", gc=False):
+    """Tell how the user keeps the conversation with, or group, `conv` now. A hint."""
+
+    conv: Name
+    muted: bool
+    archived: bool
+    pinned: bool
 
 
 class Profile(Struct, tag_field="op", tag="profile", gc=False):
@@ -128,6 +139,6 @@ class Contacts(Struct, tag_field="op", tag="contacts", gc=False):
 
 
 PEOPLE_OPS = (
-    *(Devices, Rename, Conversations, Flag, Profile, Describe, Contact, Contacts),
-    *(Block, Blocks, DeleteAccount, Groups),
+    *(Devices, Rename, Conversations, Flag, Profile, Describe, Contact, Contacts, Groups),
+    *(Block, Blocks, DeleteAccount),
 )

@@ -11,7 +11,7 @@ from actorchat.broker.session import SessionInlet
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
 from actorchat.errors import StoreFull
-from actorchat.limits import MARK_DELAY_S
+from actorchat.limits import GROUP_INLINE_MEMBERS_MAX, MARK_DELAY_S
 from actorchat.protocol import codec, ops
 from actorchat.store.memory import MemoryEngine
 
@@ -151,8 +151,10 @@ class Stage:
         idle_s: float = 120.0,
         courier: Any = None,
         keep_days: float = 7.0,
+        group_inline_max: int = GROUP_INLINE_MEMBERS_MAX,
     ) -> None:
         self.engine = MemoryEngine()
+        self.group_inline_max = group_inline_max
         self.idle_s = idle_s
         self.courier = courier
         self.keep_days = keep_days
@@ -183,6 +185,7 @@ class Stage:
                 entity_idle_s=self.idle_s,
                 courier=self.courier,
                 events_keep_days=self.keep_days,
+                group_inline_max=self.group_inline_max,
                 on_fatal=self.failures.append,
             )
         )

@@ -147,3 +147,77 @@ def test_row_that_is_no_account_is_corruption(engine: MemoryEngine) -> None:
         write(engine, (engine.family("state"), key, value))
         with pytest.raises(StoreCorrupt, match="bad account row"):
             Archive(engine).account("ann")
+
+
+GROUP = "#" + "g" * 22
+
+
+def put_span(engine: MemoryEngine, count: int, body: str = "hi") -> bytes:
+    """Write a group's records 1 to `count`, ann's update 7 of something else, and a span behind."""
+    rows, key = Rows(engine), keys.group_key(GROUP)
+    for seq in range(1, count + 1):
+        text = f"{body} {seq}"
+        packed = codec.encode_group_record(GROUP, codec.encode("bob"), seq, 5, CID, text)
+        write(engine, *rows.message(key, seq, packed, b"\2" + seq.to_bytes(16, "big"), seq, False))
+    put_message(engine, 1, "direct")
+    write(engine, rows.update(ANN, 7, CONVERSATION, 1, record("bob", 1, "direct")))
+    write(engine, rows.span(ANN, 7 + count, key, count, count))
+    write(engine, rows.update(ANN, 8 + count, CONVERSATION, 2, record("bob", 2, "after")))
+    return key
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [
+        (7, None, [7, 8, 9, 10, 11, 12, 13]),
+        (7, 7, [7]),
+        (7, 9, [7, 8, 9]),
+        (9, 11, [9, 10, 11]),
+        (11, 13, [11, 12, 13]),
+        (12, 12, [12]),
+        (13, 20, [13]),
+        (1, 6, []),
+        (14, 20, []),
+    ],
+)
+def test_span_is_read_as_its_updates(
+    engine: MemoryEngine, first: int, last: int | None, found: list[int]
+) -> None:
+    put_span(engine, 5)
+    rows = Archive(engine).rows("ann", ANN, first, last)
+    assert [row.upd for row in rows] == found
+    for row in rows:
+        if 8 <= row.upd <= 12:
+            assert (row.pair, row.seq) == (GROUP, row.upd - 7)
+            assert codec.decode(row.payload)["msg"]["body"] == f"hi {row.upd - 7}"
+
+
+@pytest.mark.parametrize("bytes_max", [1, 150, 4_000, 9_000])
+def test_span_is_cut_where_a_page_is_full_and_read_on_from_there(
+    engine: MemoryEngine, bytes_max: int
+) -> None:
+    put_span(engine, 70)
+    archive, at = Archive(engine), 7
+    while at <= 78:
+        rows = archive.rows("ann", ANN, at, 78, bytes_max)
+        assert [row.upd for row in rows] == list(range(at, at + len(rows)))
+        assert rows
+        at += len(rows)
+
+
+def test_span_of_what_is_not_there_or_of_no_group_is_damage(engine: MemoryEngine) -> None:
+    write(engine, Rows(engine).span(ANN, 5, keys.group_key(GROUP), 5, 5))
+    with pytest.raises(StoreCorrupt, match="lacks seq 1"):
+        Archive(engine).rows("ann", ANN, 1)
+    put_message(engine, 1, "direct")
+    write(engine, Rows(engine).span(ANN, 1, CONVERSATION, 1, 1))
+    with pytest.raises(StoreCorrupt, match="of no group"):
+        Archive(engine).rows("ann", ANN, 1, 1)
+
+
+def test_what_waits_for_a_user_is_found_and_deleted(engine: MemoryEngine) -> None:
+    rows, key = Rows(engine), keys.group_key(GROUP)
+    write(engine, rows.moved(ANN, key, GROUP, 2, 9))
+    assert Archive(engine).moved(ANN) == [(key, 2, 9, GROUP)]
+    write(engine, rows.moved(ANN, key, GROUP, 9, 9))
+    assert Archive(engine).moved(ANN) == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from actorchat.chat import group as group_module
 from actorchat.chat.change import digest_of
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -31,6 +34,7 @@ from actorchat.chat.event import (
 from actorchat.chat.group import NO_GROUP, Group
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.moved import MovedDue, SliceDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import Roster, Touched, found
 from actorchat.ids import group_address
@@ -40,7 +44,7 @@ from actorchat.limits import (
     GROUP_MARKS_PUSHED_MAX,
     IDEMPOTENCE_WINDOW,
 )
-from actorchat.protocol.ops.group import Add, AnyChange, Create, Leave, Remove
+from actorchat.protocol.ops.group import Add, AnyChange, Assign, Create, Leave, Remove
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import Peer, cid
 
@@ -139,6 +143,7 @@ def test_group_that_can_not_be_is_not_there_afterwards() -> None:
     unknown = changing(1, Create("g", ["nob"]), unknown=("nob",))
     play = Playbook(Group(ADDRESS)) >> unknown
     play = play << refused(1, "no_such_user", "there is no user nob")
+    play = Playbook(Group(ADDRESS, size_max=256))
     many = Create("g", [f"u{number}" for number in range(256)])
     reason = "a group has at most 256 members here"
     assert play >> changing(2, many) << refused(2, "group_full", reason)
@@ -243,7 +248,7 @@ def test_marks_of_a_large_group_are_only_shown_who_asks() -> None:
     play = playbook(9, None, *users) >> Reached("u1", 4) << SaveMarks("u1", 4, 0)
     assert play >> MarksDue()
     assert play.machine.shown_marks(GROUP_MARKS_PUSHED_MAX) == {}
-    shown = play.machine.shown_marks(None)
+    shown = play.machine.shown_marks(len(users) + 1)
     assert shown["u1"] == {"delivered": 4, "read": 0}
     answer = Answer(3, {"head": 9, "marks": shown})
     assert play >> AskReceipts("ann", SESSION, 3) << Push(SESSION, answer)
@@ -254,6 +259,14 @@ def test_marks_of_who_goes_are_not_told() -> None:
     play.machine.handle(changing(1, Remove("bob")), 0)
     assert play >> MarksDue()
     assert Playbook(Group(ADDRESS)) >> MarksDue() >> Reached("ann", 1)
+
+
+def test_marks_of_who_goes_and_comes_back_are_not_told() -> None:
+    play = playbook(9) >> Reached("bob", 4) << SaveMarks("bob", 4, 0) << TELL_LATER
+    play.done()
+    play.machine.handle(changing(1, Remove("bob")), 0)
+    play.machine.handle(changing(2, Add(["bob"])), 0)
+    assert play.machine.handle(MarksDue(), 0) == []
 
 
 def test_start_cuts_marks_of_messages_that_were_lost() -> None:
@@ -293,3 +306,55 @@ def test_group_is_described_with_its_links_to_who_may_void_them() -> None:
     owner, member = {**about, "links": ["x" * 22]}, {**about, "links": []}
     play = play >> Describe("ann", SESSION, 3) << Push(SESSION, Answer(3, owner))
     assert play >> Describe("bob", SESSION, 3) << Push(SESSION, Answer(3, member))
+
+
+# -- the bound ---------------------------------------------------------------------------------
+def test_way_of_a_record_follows_from_the_size_before_and_after_it() -> None:
+    group = Group(ADDRESS, members("bob"), 4, inline_max=2)
+    ways = []
+    for event in (
+        post(1),  # two members: each by itself
+        changing(2, Add(["cid"])),  # the third comes in
+        post(3),
+        changing(4, Assign("bob", "admin")),
+        changing(5, Remove("cid")),  # two are left, but three were told of the head before
+        post(6),
+        changing(7, Assign("bob", "member")),
+    ):
+        store = group.handle(event, 0)[0]
+        assert isinstance(store, StoreInGroup)
+        ways.append((store.seq, store.is_big, store.floor))
+    assert ways == [
+        (5, False, 0),
+        (6, True, 5),  # all before was told in the other way
+        (7, True, 0),
+        (8, True, 0),
+        (9, True, 0),
+        (10, False, 0),
+        (11, False, 0),
+    ]
+
+
+def test_time_to_tell_is_passed_on() -> None:
+    assert playbook() >> MovedDue() << TellMoved() >> SliceDue() << TellSlice()
+
+
+def test_members_and_marks_of_many_come_in_pages_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_module, "MEMBERS_PAGE_MAX", 2)
+    monkeypatch.setattr(group_module, "RECEIPTS_PAGE_MAX", 2)
+    machine = playbook().machine
+
+    def answered(event: object) -> dict[str, object]:
+        (push,) = machine.handle(event, 0)
+        assert isinstance(push, Push) and isinstance(push.event, Answer)
+        return push.event.ok
+
+    first = answered(Describe("bob", SESSION, 1))
+    assert (first["members"], first["more"]) == ({"ann": "owner", "bob": "member"}, True)
+    last = answered(Describe("bob", SESSION, 1, "bob"))
+    assert last["members"] == {"cid": "member"} and "more" not in last
+    nothing = {"delivered": 0, "read": 0}
+    first = answered(AskReceipts("bob", SESSION, 1))
+    assert (first["marks"], first["more"]) == ({"ann": nothing, "bob": nothing}, True)
+    last = answered(AskReceipts("bob", SESSION, 1, "bob"))
+    assert last["marks"] == {"cid": nothing} and "more" not in last

@@ -103,9 +103,9 @@ def test_page_is_bounded_in_bytes_but_never_empty(size: int, count: int) -> None
 def test_flag_changes_what_is_named_and_leaves_the_rest() -> None:
     play = Playbook(PeopleDesk()) >> asked(Flag(1, "bob", muted=True, pinned=False), flags=0b110)
     now = {"muted": True, "archived": True, "pinned": False}
-    play = play << KeepFlags(SESSION, "ann", "bob", 0b011, Answer(1, now))
+    play = play << KeepFlags(SESSION, "ann", "phone", "bob", 0b011, Answer(1, now))
     play = play >> asked(Flag(2, "bob"), flags=0)
-    assert play << KeepFlags(SESSION, "ann", "bob", 0, Answer(2, NONE))
+    assert play << KeepFlags(SESSION, "ann", "phone", "bob", 0, Answer(2, NONE))
 
 
 def test_conversation_that_nobody_began_has_no_flags() -> None:

@@ -123,6 +123,7 @@ USER_OPS = [
     Upload(7, bytes(32), 1, "a/b"),
     Download(7, bytes(32)),
     Events(7),
+    Groups(7),
 ]
 FIREHOSE_FOR_OPERATORS = [Bot(8, "robot", "main", []), Hook(8, "a", "test"), Hooks(8)]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree"), *FIREHOSE_FOR_OPERATORS]

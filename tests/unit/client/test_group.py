@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actorchat.client import Chat, GroupInfo, Marks, Sent, connect
+from actorchat.client import Chat, Flagged, Flags, GroupInfo, GroupLine, Marks, Sent, connect
 from actorchat.errors import InvalidOp, Refusal
 from actorchat.ids import group_address
 from actorchat.protocol import ops
@@ -108,6 +108,51 @@ async def test_group_and_receipts_are_asked_for(pair: tuple[Chat, Peer]) -> None
     assert await asking == {"ann": Marks(4, 3)}
 
 
+async def test_large_groups_are_asked_for_page_by_page(pair: tuple[Chat, Peer]) -> None:
+    chat, peer = pair
+    asking: Any = asyncio.ensure_future(chat.group(GROUP))
+    op: Any = await peer.heard(ops.Group)
+    peer.say(ops.Reply(re=op.id, ok={**INFO, "more": True}))
+    op = await peer.heard(ops.Group)
+    assert op.after == "ann"
+    peer.say(ops.Reply(re=op.id, ok={**INFO, "members": {"bob": "member"}}))
+    info = await asking
+    assert (info.members, info.more) == ({"ann": "owner", "bob": "member"}, False)
+    asking = asyncio.ensure_future(chat.receipts(GROUP))
+    op = await peer.heard(ops.Receipts)
+    mark = {"delivered": 4, "read": 3}
+    peer.say(ops.Reply(re=op.id, ok={"head": 4, "marks": {"ann": mark}, "more": True}))
+    op = await peer.heard(ops.Receipts)
+    assert op.after == "ann"
+    peer.say(ops.Reply(re=op.id, ok={"head": 4, "marks": {"bob": mark}}))
+    assert await asking == {"ann": Marks(4, 3), "bob": Marks(4, 3)}
+
+
+async def test_groups_are_listed_page_by_page(pair: tuple[Chat, Peer]) -> None:
+    chat, peer = pair
+    line = {"title": "g", "role": "member", "size": 3, "head": 9, "unread": 2}
+    other = group_address(bytes(16))
+    asking = asyncio.ensure_future(chat.groups())
+    op: Any = await peer.heard(ops.Groups)
+    assert op.after is None
+    peer.say(ops.Reply(re=op.id, ok={"groups": [{"conv": GROUP, **line}], "more": True}))
+    op = await peer.heard(ops.Groups)
+    assert op.after == GROUP
+    peer.say(ops.Reply(re=op.id, ok={"groups": [{"conv": other, **line}], "more": False}))
+    found = await asking
+    assert found[0] == GroupLine(GROUP, "g", "member", 3, 9, 2)
+    assert [one.conv for one in found] == [GROUP, other]
+
+
+async def test_flags_of_another_device_are_news(pair: tuple[Chat, Peer]) -> None:
+    chat, peer = pair
+    peer.say(ops.FlagPush(GROUP, True, False, False), ops.FlagPush(GROUP, False, False, True))
+    peer.say(ops.FlagPush("bob", True, False, False))
+    feed = chat.flagged()
+    assert await anext(feed) == Flagged(GROUP, Flags(False, False, True))
+    assert await anext(feed) == Flagged("bob", Flags(True, False, False))
+
+
 async def test_refusal_is_raised(pair: tuple[Chat, Peer]) -> None:
     chat, peer = pair
     asking = asyncio.ensure_future(chat.leave(GROUP))
@@ -127,6 +172,8 @@ async def test_what_no_server_would_take_is_refused_here(pair: tuple[Chat, Peer]
         lambda: chat.create_group("", ["bob"]),
         lambda: chat.create_group("g", ["bob"], id=b"short"),
         lambda: chat.add(GROUP),
+        lambda: chat.add(GROUP, *(f"u{number}" for number in range(100_000))),
+        lambda: chat.create_group("g", [f"u{number}" for number in range(100_000)]),
     ):
         with pytest.raises(InvalidOp):
             await ask()
@@ -149,6 +196,7 @@ async def test_message_says_its_group_and_what_was_sent_here_is_not_handed_on(
     assert [message.text for message in got] == ["theirs", "from the other device", ""]
     assert {message.conversation for message in got} == {GROUP}
     assert got[2].change == Remove("cid")
+    assert [message.own for message in got] == [False, True, False]
     assert GROUP in repr(got[0]) and "Remove" in repr(got[2])
     while chat.cursor != 4:
         await peer.heard(ops.Ack)

@@ -33,12 +33,15 @@ def test_devices_are_read() -> None:
 
 def test_conversations_are_read() -> None:
     page = read(answer("reply-conversations"), ConversationsAnswer)
-    (line,) = page.conversations
+    line, group = page.conversations
     shown = line.conversation()
     assert (shown.conv, shown.head, shown.unread) == ("bob", 8, 1)
     assert (shown.last.sender, shown.last.seq, shown.last.text) == ("bob", 8, "")
     assert shown.marks["bob"] == Marks(8, 7)
     assert shown.flags == Flags(muted=True, archived=False, pinned=False)
+    assert (shown.title, shown.role, shown.size) == (None, None, None)
+    shown = group.conversation()
+    assert (shown.title, shown.role, shown.size) == ("friends", "owner", 2)
 
 
 def test_answer_that_is_none_is_named() -> None:

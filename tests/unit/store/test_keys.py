@@ -63,7 +63,7 @@ def test_values_have_their_golden_bytes() -> None:
 
 
 def test_kinds_of_state_are_one_byte_and_differ() -> None:
-    assert len(keys.STATE_KINDS) == 29
+    assert len(keys.STATE_KINDS) == 31
     assert {len(kind) for kind in keys.STATE_KINDS} == {1}
 
 
@@ -87,7 +87,11 @@ def test_the_node_has_no_slot_that_an_entity_can_have() -> None:
         (keys.unpack_inbox, bytes(30)),
         (keys.unpack_inbox, bytes(31)),  # inline, without a record
         (keys.unpack_inbox, b"\1" + bytes(30) + b"r"),  # a pointer with a record
-        (keys.unpack_inbox, b"\2" + bytes(30)),
+        (keys.unpack_inbox, b"\2" + bytes(30)),  # a span, without its count
+        (keys.unpack_inbox, b"\2" + bytes(34)),  # a span of nothing
+        (keys.unpack_inbox, b"\3" + bytes(30)),
+        (keys.unpack_moved, bytes(16)),  # no address
+        (keys.unpack_moved, bytes(16) + b"#g"),  # nothing moved
         (keys.unpack_sent, bytes(15)),
         (keys.unpack_sent, bytes(17)),
         (keys.unpack_outbox, bytes(7)),

@@ -65,6 +65,14 @@ def test_an_event_that_says_where_no_record_can_be_is_found(engine: MemoryEngine
     assert [problem.family for problem in verify(engine).problems] == ["state", "state"]
 
 
+def test_a_span_is_as_many_updates_as_it_has_messages(engine: MemoryEngine) -> None:
+    put(engine, "inbox", keys.inbox_key(ANN, 12), keys.pack_span(1, CONVERSATION, 2, 2))
+    put(engine, "inbox", keys.inbox_key(ANN, 13), keys.pack_pointer(1, CONVERSATION, 3))
+    put(engine, "state", keys.state_key(ANN, keys.MOVED, OTHER), keys.pack_moved(1, 3, "#g"))
+    put(engine, "state", keys.state_key(OTHER, keys.SIZE), keys.pack_position(7))
+    assert verify(engine).problems == []
+
+
 def test_members_and_links_behind_their_group_are_sound(engine: MemoryEngine) -> None:
     group = keys.group_key("#" + "A" * 22)
     for kind, name in ((keys.GROUP, b""), (keys.MEMBER, b"ann"), (keys.LINK, b"x")):
@@ -92,6 +100,13 @@ def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
         ("inbox", keys.inbox_key(ANN, 0), keys.pack_pointer(1, CONVERSATION, 3), "1 was due"),
         ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 2), "after seq 2"),
         ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 4), "not in history"),
+        ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, CONVERSATION, 3, 2), "after seq 2"),
+        ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, CONVERSATION, 3, 1), "9 was due"),
+        ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, OTHER, 3, 2), "not in history"),
+        ("inbox", keys.inbox_key(ANN, 1), keys.pack_span(1, CONVERSATION, 3, 2), "1 was due"),
+        ("inbox", keys.inbox_key(BOB, 9), b"\2" + bytes(34), "bad inbox value"),
+        ("state", keys.state_key(ANN, keys.MOVED, OTHER), b"short", "bad moved head"),
+        ("state", keys.state_key(OTHER, keys.SIZE), b"short", "bad position"),
         ("sent", b"short", b"", "bad sent key"),
         ("sent", keys.sent_key(CONVERSATION, b"\0", CID), b"short", "bad sent value"),
         ("sent", keys.sent_key(CONVERSATION, b"\0", CID), sent(4), "seq 4 is not in history"),

@@ -15,6 +15,7 @@ from actorchat.client import (
     Entry,
     Extra,
     Feed,
+    GroupLine,
     Message,
     Page,
     Presence,
@@ -24,9 +25,10 @@ from actorchat.client import (
     State,
 )
 from actorchat.client.feed import Inbox, ProgressBoard
+from actorchat.client.flagged import FlagBoard
 from actorchat.client.presence import Sightings
 from actorchat.errors import InvalidOp, Refusal, TakenOver
-from actorchat.protocol.ops import FileRef
+from actorchat.protocol.ops import FileRef, FlagPush
 from nodes.cli import talk
 from nodes.cli.talk import Talk
 
@@ -40,6 +42,7 @@ class FakeChat:
         self.stored: dict[str, list[Entry]] = {"bob": [], "cat": []}
         self.inbox = Inbox(100, lambda: None)
         self.board = ProgressBoard()
+        self.flags = FlagBoard()
         self.sightings = Sightings()
         self.unwatched: list[str] = []
         self.acked: list[int] = []
@@ -54,6 +57,15 @@ class FakeChat:
 
     def marks(self) -> ProgressBoard:
         return self.board
+
+    def flagged(self) -> FlagBoard:
+        return self.flags
+
+    async def groups(self) -> list[GroupLine]:
+        return [
+            GroupLine("#g", "friends", "owner", 3, 9, 2),
+            GroupLine("#h", "all", "reader", 9, 4, 0),
+        ]
 
     def presence(self) -> Feed[Presence]:
         return self.sightings.presence
@@ -146,6 +158,44 @@ async def test_lines_are_sent_and_ticked_until_the_input_ends() -> None:
     assert scene.saw("✓ #1")
     assert scene.saw("✓ #2")
     assert scene.fake.flushed
+
+
+async def test_groups_are_listed_by_name() -> None:
+    scene = Scene()
+    task = scene.start()
+    await scene.type("/groups", "/quit")
+    assert await task
+    first, second = [line for line in scene.said if line.startswith("#")]
+    assert first == "#h all: 9 members, you are reader"
+    assert second == "#g friends: 3 members, you are owner, 2 unread"
+
+
+async def test_flags_that_another_device_set_are_told() -> None:
+    scene = Scene()
+    task = scene.start()
+    await settle()
+    scene.fake.flags.take(FlagPush("#g", True, False, True))
+    await settle()
+    scene.fake.flags.take(FlagPush("#g", False, False, False))
+    await settle()
+    await scene.type("/quit")
+    assert await task
+    assert scene.saw("#g is muted and pinned now")
+    assert scene.saw("#g is as usual now")
+
+
+async def test_own_message_of_a_group_is_shown_and_not_marked_as_read() -> None:
+    scene = Scene()
+    scene.fake.stored["#g"] = []
+    task = scene.start("#g")
+    await settle()
+    own = Message("ann", 3, 0, bytes(16), "mine", 1, scene.fake.acked.append, "#g", own=True)
+    scene.fake.inbox.put(own)
+    await settle()
+    await scene.type("/quit")
+    assert await task
+    assert scene.saw("mine")
+    assert scene.fake.read == []
 
 
 async def test_the_last_of_the_history_is_shown_first() -> None:

@@ -45,6 +45,23 @@ async def test_groups_are_played_through_a_node() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("group_inline_max", [0, 3])
+async def test_groups_are_played_where_they_are_told_of_the_head(group_inline_max: int) -> None:
+    sizes = {len(circle.members) + 1 for circle in circles(FEW).values()}
+    assert min(sizes) > 0 and max(sizes) > 3
+    outcome = await play(offline=0.5, group_inline_max=group_inline_max)
+    assert outcome.people_offline > 0
+    assert outcome.reconnects == 0
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+async def test_big_groups_are_played_through_a_node_that_is_killed() -> None:
+    outcome = await play(offline=0.5, kills=2, group_inline_max=3)
+    assert outcome.kills == 2
+
+
+@pytest.mark.slow
 @pytest.mark.fault
 async def test_groups_are_played_through_a_node_that_is_killed() -> None:
     outcome = await play(offline=0.5, kills=2)
