@@ -121,5 +121,15 @@ SIGNALS_BURST = 5  # ... but for so many at once
 SIGNALS_PER_FLUSH_MAX = 1_024  # that one tracker passes on in one flush; beyond: dropped
 SIGNAL_EXPIRES_S = 6.0  # a client shows a signal so long, unless another comes
 
+# -- retention --------------------------------------------------------------------------------
+INBOX_KEEP_S = 2_592_000.0  # 30 days: who did not come for an update in so long takes a snapshot
+SENT_KEEP_S = 604_800.0  # 7 days: a client may send again so late, and must not be stored twice
+HISTORY_SLACK_S = 86_400.0  # updates that waited long enough are found within a day
+SWEEP_EVERY_S = 3_600.0  # from the end of one pass over the store to the next
+SWEEP_PAUSE_S = 0.05  # between two steps of a pass; a step takes about 1 ms ...
+SWEEP_OWNERS = 32  # ... for it looks at so many users and conversations at most ...
+SWEEP_ROWS = 128  # ... and at so many of their rows
+SWEEP_RANGE_ROWS_MIN = 16  # fewer are deleted one by one: a range costs every read a little
+
 # -- the store --------------------------------------------------------------------------------
 STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write

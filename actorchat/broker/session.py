@@ -316,6 +316,8 @@ class SessionActor(Actor):
         }
         if effect.token is not None:
             ok["token"] = effect.token
+        if effect.is_too_old:
+            ok["too_old"] = True
         self._connection.reply(codec.encode_reply(effect.rid, ok))
         if effect.user:
             later = self.send_after

@@ -240,6 +240,7 @@ class Welcome(Effect):
     token: str | None
     head: int
     cursor: int
+    is_too_old: bool = False
 
 
 class Pong(Effect):

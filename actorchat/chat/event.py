@@ -362,6 +362,7 @@ class Attached(Event):
     head: int
     cursor: int
     has_company: bool = False
+    is_too_old: bool = False  # what the device lacked first is gone from the log
 
 
 class Answer(Event):

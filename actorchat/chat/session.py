@@ -162,16 +162,16 @@ class Session:
         self._enter(State.OPEN)
         self.has_company = event.has_company
         token, self._token = self._token, None
-        return [
-            Admit(),
-            Welcome(self._rid, self.user, self.device, token, event.head, event.cursor),
-        ]
+        place = (event.head, event.cursor, event.is_too_old)
+        return [Admit(), Welcome(self._rid, self.user, self.device, token, *place)]
 
     # -- signed in -------------------------------------------------------------------------------
     def _pass(self, event: object) -> list[object]:
         return [event]
 
     def _on_attached_again(self, event: Attached) -> list[object]:
+        if event.is_too_old:
+            return self._hang_up("slow_consumer", "now")  # it is told when it comes again
         self.has_company = event.has_company
         return []
 

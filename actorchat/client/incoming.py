@@ -54,13 +54,20 @@ class Incoming:
         self._wrote: set[bytes] = set()
         self._wrote_before: set[bytes] = set()
 
-    def begin(self, cursor: int, head: int, now: float) -> int | None:
-        """Start after a welcome; return the place left behind when the server's is not ours."""
+    def begin(self, cursor: int, head: int, now: float, is_too_old: bool = False) -> int | None:
+        """Start after a welcome; return the place left behind when the server's is not ours.
+
+        With `is_too_old` the first `take` is acked though nothing new came: then the server knows
+        that what is gone was made up for.
+        """
         held = self.received
         if held is None or cursor > held or head < held:
             self.received = self.taken = self.acked = cursor
             self.ack_at = None
             self._repeats.clear()
+            if is_too_old:
+                self.acked = cursor - 1
+                return held or 0
             return held
         assert self.taken is not None
         # That the hello named our place need not count as an ack of it, and the last ack may be

@@ -220,6 +220,7 @@ CLIENT_EXAMPLES = {
 
 SERVER_EXAMPLES = {
     "reply-welcome": _ok("welcome", **_WELCOME),
+    "reply-welcome-too-old": _ok("welcome", **_WELCOME, too_old=True),
     "reply-accepted": _ok("accepted", seq=7, ts=TS),
     "reply-accepted-packed": _ok("accepted", seq=7, ts=TS),
     "reply-duplicate": _ok("accepted", seq=7, ts=TS, dup=True),

@@ -130,3 +130,16 @@ def test_as_many_as_may_be_on_their_way_back_are_known_and_no_more_than_twice_th
         assert incoming.accept(upd, "bob", upd, 0.0, cid) is Verdict.OWN
     upd = len(recent) + 1
     assert incoming.accept(upd, "bob", upd, 0.0, cids[0]) is Verdict.NEW
+
+
+def test_what_is_gone_is_acked_when_the_application_says_so() -> None:
+    incoming = Incoming(3)
+    assert incoming.begin(8, 9, 0.0, is_too_old=True) == 3
+    assert (incoming.received, incoming.taken, incoming.ack_at) == (8, 8, None)
+    incoming.take(8, 1.0)
+    assert incoming.ack_at is not None
+    assert incoming.ack() == 8
+
+
+def test_what_is_gone_is_told_at_the_first_sign_in_too() -> None:
+    assert Incoming(None).begin(8, 9, 0.0, is_too_old=True) == 0
