@@ -129,6 +129,7 @@ SWEEP_EVERY_S = 3_600.0  # from the end of one pass over the store to the next
 SWEEP_PAUSE_S = 0.05  # between two steps of a pass; a step takes about 1 ms ...
 SWEEP_OWNERS = 32  # ... for it looks at so many users and conversations at most ...
 SWEEP_ROWS = 128  # ... and at so many of their rows
+SWEEP_SAVE_STEPS = 100  # a restart goes back by no more steps than this
 SWEEP_RANGE_ROWS_MIN = 16  # fewer are deleted one by one: a range costs every read a little
 
 # -- the store --------------------------------------------------------------------------------

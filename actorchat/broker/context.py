@@ -51,6 +51,8 @@ class Context:
     terms: Terms
     groups: GroupLog
     group_members_max: int = GROUP_MEMBERS_MAX
+    sweeps: int = 0  # passes of the sweeper, and what it has let go since the store was made:
+    swept: tuple[int, int, int] = (0, 0, 0)  # messages, their bytes, updates
     router: Router = field(init=False)
     trackers: Trackers = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

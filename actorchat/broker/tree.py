@@ -18,18 +18,22 @@ from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.people import PeopleActor
+from actorchat.broker.retention import RetentionLog
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
+from actorchat.broker.sweeper import Chore, Sweeper
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.chat.event import Conv, Event
+from actorchat.chat.retention import Policy
 from actorchat.limits import (
     DEVICES_MAX,
     GROUP_MEMBERS_MAX,
     HASHES_QUEUED_MAX,
     OFFLINE_AFTER_S,
     STORE_TICK_S,
+    SWEEP_EVERY_S,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +87,7 @@ class NamedSupervisor(DynamicSupervisor):
 class Parts:
     """What a broker is built on: the seams between it and the world.
 
+    `chores` are done for each conversation that the sweeper comes to.
     `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
     which nothing may be acked any more.
     """
@@ -102,6 +107,9 @@ class Parts:
     group_members_max: int = GROUP_MEMBERS_MAX
     offline_after_s: float = OFFLINE_AFTER_S
     terms: Terms = field(default_factory=Terms)
+    policy: Policy = field(default_factory=Policy)
+    sweep_every_s: float = SWEEP_EVERY_S
+    chores: list[Chore] = field(default_factory=list)
     on_fatal: Callable[[Exception], None]
 
 
@@ -144,6 +152,8 @@ class Broker:
             hashers,
             parts.devices_max,
         )
+        retention = RetentionLog(parts.engine, context.archive, context.groups)
+        sweep = (context, retention, parts.policy, parts.chores, parts.sweep_every_s)
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
         # end, too, and their clients connect again.
@@ -158,6 +168,7 @@ class Broker:
             Child("people", PeopleActor, (context, context.census)),
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
+            Child("sweeper", Sweeper, sweep),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 
@@ -169,6 +180,7 @@ class Broker:
         """Return the broker's counters."""
         log = self.context.log
         committer = log.committer
+        messages, size, updates = self.context.swept
         return {
             **self.context.router.counts(),
             **self.context.trackers.counts(),
@@ -178,6 +190,10 @@ class Broker:
             "log_failed_batches": committer.failed,
             "log_full": int(committer.is_full),
             "log_generation": committer.generation,
+            "sweeps": self.context.sweeps,
+            "swept_messages": messages,
+            "swept_bytes": size,
+            "swept_updates": updates,
         }
 
     def _spawn_user(self, user: str) -> Any:

@@ -39,6 +39,7 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.inbox import Inbox
+from actorchat.chat.retention import Expire
 from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
 from actorchat.protocol import codec
@@ -219,6 +220,11 @@ class UserActor(EntityActor):
     def _read_rows(self, effect: ReadRows) -> None:
         first, last = effect.first, effect.last
         rows = self._archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX)
+        gone = next((at for at, row in enumerate(rows) if not row.payload), len(rows))
+        if gone < len(rows):
+            if not gone:
+                self._me.tell(Expire(rows[0].upd))  # so that the device is told that it is gone
+            rows = rows[:gone]
         self._me.tell(Rows(effect.device, rows, len(rows) <= last - first))
 
     def _read_unmarked(self, effect: ReadUnmarked) -> None:

@@ -128,8 +128,7 @@ class Group:
 
         Returns the id's key in the log if that must be asked what it knows of it.
         """
-        mixed = blake2b(event.sender.encode() + event.cid, digest_size=CLIENT_ID_BYTES)
-        event.key = key = GROUP_TAG + mixed.digest()
+        event.key = key = member_key(event.sender, event.cid)
         known = self._window.get(key)
         if known is None:
             return key
@@ -333,6 +332,11 @@ class Group:
         Describe: _on_describe,
         AskReceipts: _on_ask_receipts,
     }
+
+
+def member_key(sender: str, cid: bytes) -> bytes:
+    """Return the key by which the log knows a member's client id."""
+    return GROUP_TAG + blake2b(sender.encode() + cid, digest_size=CLIENT_ID_BYTES).digest()
 
 
 def _again(event: Post | Changing, known: Prior, digest: int) -> Effect:

@@ -115,6 +115,18 @@ def record_sender(record: bytes) -> str:
     return record[at + 2 : at + 2 + record[at + 1]].decode()  # a name has at most 64 bytes
 
 
+def record_ts(record: bytes) -> int:
+    """Return the server's time (wall ms) of a record that was packed here."""
+    at = record.index(_SEQ_MARK) + _TS_AFTER_MARK  # what stands before it holds no such byte
+    return int.from_bytes(record[at : at + 8], "big")
+
+
+def record_cid(record: bytes) -> bytes:
+    """Return the client id of a record that was packed here."""
+    at = record.index(_SEQ_MARK) + _CID_AFTER_MARK
+    return record[at : at + 16]
+
+
 def _check_items(payload: bytes) -> None:
     """Refuse more than `CBOR_ITEMS_MAX` items before any is built.
 
@@ -192,6 +204,9 @@ _GROUP_HEAD = b"\xa6\x64conv\x77"  # 6 pairs, the first of them the address, of 
 _CHANGE_HEAD = b"\xa7\x64conv\x77"
 _GROUP_AT = len(_GROUP_HEAD)
 _GROUP_END = _GROUP_AT + 23
+_SEQ_MARK = b"\x63seq\x1b"
+_TS_AFTER_MARK = len(_SEQ_MARK) + 8 + len(b"\x62ts\x1b")
+_CID_AFTER_MARK = _TS_AFTER_MARK + 8 + len(b"\x63cid\x50")
 _ACCEPTED = struct.Struct(">5sI9sQ4sQ").pack
 _UPDATE = struct.Struct(">13sQ4s").pack
 _RECORD = struct.Struct(">5sQ4sQ5s").pack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -57,20 +57,39 @@ def verify(data: Data = None, json: Json = False) -> None:
         raise typer.Exit(Exit.CONFIG)
 
 
-def stats(data: Data = None, json: Json = False) -> None:
-    """Count rows, owners and bytes of each family of the store, by reading everything once."""
-    from actorchat.store.verify import stats as count
+def stats(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The settings that say how long what stays."),
+    ] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Count rows, owners and bytes of each family of the store, by reading everything once.
 
+    Then what retention has let go since the store was made, and what is due to go.
+    """
+    import time
+
+    from actorchat.broker.forecast import forecast
+    from actorchat.settings import load
+    from actorchat.store.verify import stats as count
+    from nodes.roles.standalone import policy_of
+
+    policy = policy_of(load(config))
     engine, path = _open(data)
     try:
         found = {name: asdict(family) for name, family in count(engine).items()}
+        gone, due = forecast(engine, policy, time.time_ns() // 1_000_000)
     finally:
         engine.close()
+    retention = {"gone": gone._asdict(), "due": due._asdict()}
     if json:
-        say_json({"store": str(path), "families": found})
+        say_json({"store": str(path), "families": found, "retention": retention})
         return
     headings = ("family", *next(iter(found.values())))
     say_table(headings, [(name, *family.values()) for name, family in found.items()])
+    say_table(("retention", *gone._fields), [("gone", *gone), ("due", *due)])
 
 
 def _open(data: Path | None) -> tuple[RocksEngine, Path]:

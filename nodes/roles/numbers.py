@@ -29,6 +29,10 @@ NODE = (
     Metric("log_failed_batches", "counter", "batches", "Batches that met a full disk."),
     Metric("log_full", "gauge", "", "1 while the disk is full and sends are refused."),
     Metric("log_generation", "gauge", "", "Counted up when the disk is full, and when it is not."),
+    Metric("sweeps", "counter", "passes", "Passes over the store for what was kept long enough."),
+    Metric("swept_messages", "gauge", "messages", "Messages let go since the store was made."),
+    Metric("swept_bytes", "gauge", "bytes", "Bytes of those messages."),
+    Metric("swept_updates", "gauge", "updates", "Updates let go that had waited too long."),
 )
 ACTORS = (
     Metric("actors", "gauge", "actors", "Actors that run."),

@@ -17,6 +17,7 @@ from actorchat.broker.context import Terms
 from actorchat.broker.hasher import Argon2
 from actorchat.broker.tree import SESSIONS, Broker, Parts
 from actorchat.chat.account import TOKEN_BYTES
+from actorchat.chat.retention import Policy
 from actorchat.clock import SystemClock
 from actorchat.errors import Fatal, StoreIO
 from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
@@ -30,6 +31,7 @@ from nodes.roles.numbers import expose_node
 log = logs.logger(__name__)
 
 EXIT_CRASH = 70
+DAY_S = 86_400
 
 
 class Standalone:
@@ -89,6 +91,8 @@ class Standalone:
                 group_members_max=settings.chat.group_members_max,
                 offline_after_s=settings.presence.offline_after_s,
                 terms=terms_of(settings),
+                policy=policy_of(settings),
+                sweep_every_s=settings.retention.sweep_every_s,
                 on_fatal=self._fatal,
             )
         )
@@ -218,6 +222,16 @@ def terms_of(settings: Settings) -> Terms:
         durability="fsync" if settings.store.sync else "none",
         ping_s=min(PING_INTERVAL_S, settings.limits.idle_timeout_s / 3),
         in_flight_max=settings.limits.requests_in_flight_max,
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return how long what is kept under these settings."""
+    kept = settings.retention
+    return Policy(
+        inbox_keep_s=kept.inbox_days * DAY_S,
+        history_keep_s=kept.history_days * DAY_S if kept.history_days else None,
+        history_bytes_max=kept.history_bytes_max or None,
     )
 
 

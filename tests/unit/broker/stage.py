@@ -8,8 +8,10 @@ from typing import Any
 
 from actorchat.actor import ActorSystem, SeededDispatcher
 from actorchat.broker.session import SessionInlet
+from actorchat.broker.sweeper import Chore
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
+from actorchat.chat.retention import Policy
 from actorchat.errors import StoreFull
 from actorchat.limits import MARK_DELAY_S
 from actorchat.protocol import codec, ops
@@ -17,6 +19,7 @@ from actorchat.store.memory import MemoryEngine
 
 OPERATOR_KEY = "operator-key"
 SYNC_S = 0.001
+SWEEP_EVERY_S = 1.0
 
 
 class PlainHashing:
@@ -144,8 +147,10 @@ class Device:
 class Stage:
     """A broker, its engine, and the devices that talk to it."""
 
-    def __init__(self, seed: int = 1, idle_s: float = 120.0) -> None:
+    def __init__(self, seed: int = 1, idle_s: float = 120.0, policy: Policy | None = None) -> None:
         self.engine = MemoryEngine()
+        self.policy = policy or Policy()
+        self.chores: list[Chore] = []
         self.idle_s = idle_s
         self.failures: list[Exception] = []
         self.crashes: list[str] = []
@@ -172,6 +177,9 @@ class Stage:
                 operator_key=OPERATOR_KEY,
                 token_source=lambda: self.rng.randbytes(16).hex(),
                 entity_idle_s=self.idle_s,
+                policy=self.policy,
+                sweep_every_s=SWEEP_EVERY_S,
+                chores=self.chores,
                 on_fatal=self.failures.append,
             )
         )
