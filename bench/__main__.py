@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways, group, presence
+from bench import actors, connections, direct, gateways, group, offline, presence
 
 BENCHES = {
     "actors": (
@@ -28,6 +28,10 @@ BENCHES = {
     "group": (
         group.main,
         "CPU of a durable copy in a group: one message, all members, every device's ack",
+    ),
+    "offline": (
+        offline.main,
+        "messages to people who are away: how fast they are stored, and drained at sign-in",
     ),
     "presence": (
         presence.main,
