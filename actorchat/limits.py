@@ -55,6 +55,8 @@ CHECKPOINT_EVERY_UPDATES = 64  # what a user's actor must re-read of its inbox w
 INBOX_INLINE_BYTES_MAX = 512  # longer records are kept once, in history, and pointed to
 HISTORY_PAGE_MESSAGES_MAX = 200
 HISTORY_PAGE_BYTES_MAX = 131_072
+HISTORY_SCAN_PAGE = 256  # rows read at once where only some kinds are wanted ...
+HISTORY_SCAN_ROWS_MAX = 1_024  # ... and all that are looked at for one page, 2 ms
 
 # -- a client ---------------------------------------------------------------------------------
 CLIENT_WINDOW_SENDS = 64  # sends in flight; a quarter of what a server grants a connection

@@ -42,6 +42,7 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.history import Wanted
 from actorchat.chat.people import Asked
 from actorchat.chat.session import PRESENCE_EVENTS, Session
 from actorchat.chat.signin import Attempt, PasswordChange, Provisioning, Revocation
@@ -179,7 +180,8 @@ class SessionActor(Actor):
             self._refused(_nobody(op.id, op.conv))
             return
         user = self._machine.user
-        fetch = Fetch(user, self.ref, op.id, op.after, op.before, op.limit)
+        wanted = Wanted(op.around, op.forward, op.bytes, frozenset(op.kinds))
+        fetch = Fetch(user, self.ref, op.id, op.after, op.before, op.limit, wanted)
         self._ask(place, fetch, op.id)
 
     def _change(self, op: ops.Change) -> None:
@@ -292,7 +294,9 @@ class SessionActor(Actor):
         )
 
     def _page(self, event: Page) -> None:
-        payload = codec.encode_page(event.rid, event.records, event.head, event.more, event.marks)
+        payload = codec.encode_page(
+            event.rid, event.records, event.head, event.more, event.marks, *event.place
+        )
         self._connection.reply(payload)
 
     def _answer(self, event: Answer) -> None:

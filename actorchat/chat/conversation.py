@@ -37,9 +37,10 @@ from actorchat.chat.event import (
     Redriven,
     Refused,
 )
+from actorchat.chat.history import bounds
 from actorchat.chat.receipt import Marks
 from actorchat.chat.window import Window
-from actorchat.limits import FAN_OUT_CONFIRM_S, HISTORY_PAGE_MESSAGES_MAX
+from actorchat.limits import FAN_OUT_CONFIRM_S
 
 SENDER_TAGS = TAG_OF_FIRST, TAG_OF_SECOND = (b"\x00", b"\x01")
 
@@ -206,11 +207,9 @@ class Conversation:
         if event.user not in self.pair:
             refused = Refused(event.rid, "forbidden", "not a member of this conversation")
             return [Refuse(event.session, refused)]
-        end = self.seq + 1
-        before = end if event.before is None else min(event.before, end)
-        limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
-        newest = event.before is not None or event.after == 0
-        return [ReadPage(event.session, event.rid, event.after, before, limit, newest)]
+        wanted = event.wanted
+        page = bounds(event.after, event.before, event.limit, wanted, 1, self.seq)
+        return [ReadPage(event.session, event.rid, *page, wanted)]
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         Post: _on_post,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from actorchat.chat.event import Address, Conv, Deliver, Event, Marked, Post, Record, Refused
+from actorchat.chat.history import PLAIN, Wanted
 from actorchat.protocol.ops import Reconnect
 
 
@@ -97,6 +98,7 @@ class ReadPage(Effect):
     before: int
     limit: int
     newest: bool
+    wanted: Wanted = PLAIN
 
 
 class StartTimer(Effect):

@@ -39,6 +39,7 @@ from actorchat.chat.event import (
 from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.history import bounds
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import FORBIDDEN, Roster, Touched, Verdict, found
 from actorchat.chat.window import Window
@@ -48,7 +49,6 @@ from actorchat.limits import (
     GROUP_MARKS_DELAY_S,
     GROUP_MARKS_PUSHED_MAX,
     GROUP_MEMBERS_MAX,
-    HISTORY_PAGE_MESSAGES_MAX,
 )
 from actorchat.protocol.ops.group import Create
 
@@ -279,12 +279,9 @@ class Group:
         roster = self.roster
         if roster is None or not roster.may(event.user, "read"):
             return [self._refuse(event, event.user)]
-        end = self.seq + 1
-        before = end if event.before is None else min(event.before, end)
-        after = max(event.after, roster.first_readable(event.user) - 1)
-        limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
-        newest = event.before is not None or event.after == 0
-        return [ReadPage(event.session, event.rid, after, before, limit, newest)]
+        wanted, first = event.wanted, roster.first_readable(event.user)
+        page = bounds(event.after, event.before, event.limit, wanted, first, self.seq)
+        return [ReadPage(event.session, event.rid, *page, wanted)]
 
     def _on_describe(self, event: Describe, now_wall_ms: int) -> list[Effect]:
         roster = self.roster

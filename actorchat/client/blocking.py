@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
@@ -16,7 +16,7 @@ from actorchat.client import aio
 from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
-from actorchat.client.message import Message, Page, Progress, Sent
+from actorchat.client.message import Entry, Message, Page, Progress, Sent
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.presence import Presence, Signal
 from actorchat.errors import CallTimeout
@@ -207,10 +207,30 @@ class Chat(BlockingGroupCalls):
         method(*args)
 
     def history(
-        self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50
+        self,
+        conv: str,
+        *,
+        before: int | None = None,
+        after: int = 0,
+        limit: int = 50,
+        around: int | None = None,
+        **options: Any,
     ) -> Page:
         """Return a page of the conversation with `conv`, as the asyncio face does."""
-        return self._run(self._chat.history(conv, before=before, after=after, limit=limit))
+        options |= {"before": before, "after": after, "limit": limit, "around": around}
+        return self._run(self._chat.history(conv, **options))
+
+    def history_pages(self, conv: str, **options: Any) -> Iterator[Page]:
+        """Iterate over pages, as the asyncio face does and with its options."""
+        pages = self._chat.history_pages(conv, **options)
+        while (page := self._run(_following(pages))) is not None:
+            yield page
+
+    def history_entries(self, conv: str, **options: Any) -> Iterator[Entry]:
+        """Iterate over what was written, as the asyncio face does and with its options."""
+        entries = self._chat.history_entries(conv, **options)
+        while (entry := self._run(_following(entries))) is not None:
+            yield entry
 
     def conversations(self) -> list[Conversation]:
         """Return all conversations of the user, in an order of the server's."""
@@ -283,3 +303,7 @@ class Chat(BlockingGroupCalls):
     ) -> dict[str, Any]:
         """Return what the node's actors are doing, as the asyncio face does; for operators."""
         return self._run(self._chat.actors(view, by=by, count=count, who=who))
+
+
+async def _following(iterator: AsyncIterator[News]) -> News | None:
+    return await anext(iterator, None)

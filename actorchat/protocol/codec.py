@@ -106,6 +106,11 @@ def record_is_change(record: bytes) -> bool:
     return record[0] == _CHANGE_HEAD[0]
 
 
+def record_kind(record: bytes) -> str:
+    """Return the kind of a packed record: `message`, or `change` of a group."""
+    return "change" if record_is_change(record) else "message"
+
+
 def record_sender(record: bytes) -> str:
     """Return the sender of a record that was packed here, without decoding the rest."""
     at = len(_RECORD_HEAD) if record[0] == _RECORD_HEAD[0] else _GROUP_END + len(_FROM)
@@ -320,17 +325,29 @@ def encode_page(
     head: int,
     more: bool,
     marks: Mapping[str, Mapping[str, int]],
+    first: int = 1,
+    go_on: int | None = None,
 ) -> bytes:
-    """Return the answer to `history`, with packed `records` as they are."""
-    rest = cbor2.dumps({"head": head, "more": more, "marks": marks})
+    """Return the answer to `history`, with packed `records` as they are.
+
+    `first` is left out where it is 1, `next` where there is none.
+    """
+    others: dict[str, object] = {"head": head, "more": more, "marks": marks}
+    if first > 1:
+        others["first"] = first
+    if go_on is not None:
+        others["next"] = go_on
+    rest = cbor2.dumps(others)
     return b"".join(
         (
             b"\xa2\x62re",
             cbor2.dumps(re),
-            b"\x62ok\xa4\x66events",
+            b"\x62ok",
+            _head(5, 1 + len(others)),
+            b"\x66events",
             _head(4, len(records)),
             *records,
-            rest[1:],  # its head is spent: the four entries are one map
+            rest[1:],  # its head is spent: all entries are one map
         )
     )
 

@@ -125,7 +125,16 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Ack: st.builds(Ack, positions),
     Mark: st.builds(Mark, names, positions),
     History: st.builds(
-        History, request_ids, names, positions, st.none() | positions, st.integers(1, 200)
+        History,
+        request_ids,
+        names,
+        positions,
+        st.none() | positions,
+        st.integers(1, 200),
+        st.none() | positions,
+        st.booleans(),
+        st.none() | st.integers(1, 131_072),
+        st.lists(st.sampled_from(("message", "change")), max_size=8),
     ),
     Change: st.builds(Change, request_ids, groups, client_ids, changes),
     Group: st.builds(Group, request_ids, groups),

@@ -180,6 +180,10 @@ CLIENT_EXAMPLES = {
     "mark": Example(Mark("bob", 8), "mark"),
     "history": Example(History(4, "bob"), "history"),
     "history-before": Example(History(4, "bob", after=1, before=100, limit=200), "history"),
+    "history-around": Example(
+        History(4, "bob", limit=20, around=7, bytes=8_192, kinds=["message"]), "history"
+    ),
+    "history-forward": Example(History(4, "bob", after=7, forward=True), "history"),
     **{
         f"change-{change.__struct_config__.tag}": Example(Change(9, GROUP, CID, change), "change")
         for change in (
@@ -225,6 +229,7 @@ SERVER_EXAMPLES = {
     "reply-accepted-packed": _ok("accepted", seq=7, ts=TS),
     "reply-duplicate": _ok("accepted", seq=7, ts=TS, dup=True),
     "reply-page": _ok("page", **_PAGE),
+    "reply-page-first": _ok("page", **_PAGE, first=5, next=7),
     "reply-page-packed": _ok("page", **_PAGE),
     "reply-group": _ok("group-info", **_GROUP),
     "reply-receipts": _ok("receipt-list", head=8, marks=_PAGE["marks"]),
