@@ -123,6 +123,14 @@ SIGNALS_BURST = 5  # ... but for so many at once
 SIGNALS_PER_FLUSH_MAX = 1_024  # that one tracker passes on in one flush; beyond: dropped
 SIGNAL_EXPIRES_S = 6.0  # a client shows a signal so long, unless another comes
 
+# -- search -----------------------------------------------------------------------------------
+SEARCH_QUERY_CHARS_MAX = 256
+SEARCH_WORDS_MAX = 16
+SEARCH_HITS_MAX = 50
+SEARCH_CONVERSATIONS_MAX = 500  # that one search looks into; beyond, it must name one
+SEARCH_FEED_ROWS = 256  # records read at once for the index, 0.3 ms ...
+SEARCH_FEED_PAGES = 40  # ... and so often for one search; more is found by the next
+
 # -- retention --------------------------------------------------------------------------------
 INBOX_KEEP_S = 2_592_000.0  # 30 days: who did not come for an update in so long takes a snapshot
 SENT_KEEP_S = 604_800.0  # 7 days: a client may send again so late, and must not be stored twice

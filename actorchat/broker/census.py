@@ -116,6 +116,12 @@ class Census:
         rows = self._scan(self._state, start, prefix + _LAST, limit)
         return [self._facts(user, key[len(prefix) :], other.decode()) for key, other in rows]
 
+    def conversation_keys(self, user: str, limit: int) -> list[tuple[bytes, str]]:
+        """Return the keys of at most `limit` conversations of a user, each with the other user."""
+        prefix = keys.state_key(keys.user_key(user), keys.INDEX)
+        rows = self._scan(self._state, prefix, prefix + _LAST, limit)
+        return [(key[len(prefix) :], other.decode()) for key, other in rows]
+
     def _facts(self, user: str, conversation: bytes, other: str) -> ConversationFacts:
         archive = self._archive
         head = archive.last_seq(conversation)

@@ -11,6 +11,7 @@ from actorchat.actor import Actor, Mailbox
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.inspection import show
 from actorchat.broker.people import PEOPLE
+from actorchat.broker.search import SEARCH
 from actorchat.broker.watching import Watching
 from actorchat.chat.effect import (
     Admit,
@@ -214,7 +215,8 @@ class SessionActor(Actor):
 
     def _ask_people(self, op: Any) -> None:
         machine = self._machine
-        if not self._reach(PEOPLE, Asked(self.ref, machine.user, machine.device, op)):
+        desk = SEARCH if type(op) is ops.Search else PEOPLE
+        if not self._reach(desk, Asked(self.ref, machine.user, machine.device, op)):
             self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
 
     def _provision(self, op: ops.Provision) -> None:
@@ -352,7 +354,7 @@ class SessionActor(Actor):
         ops.Group: _describe,
         ops.Receipts: _receipts,
         ops.Revoke: _revoke,
-        **dict.fromkeys(ops.PEOPLE_OPS, _ask_people),
+        **dict.fromkeys((*ops.PEOPLE_OPS, ops.Search), _ask_people),
         ops.Password: _change_password,
         ops.Provision: _provision,
         ops.Status: _status,

@@ -21,6 +21,7 @@ from actorchat.broker.people import PeopleActor
 from actorchat.broker.retention import RetentionLog
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
+from actorchat.broker.search import IndexActor, SearchActor
 from actorchat.broker.session import Connection, SessionActor, SessionInlet
 from actorchat.broker.sweeper import Chore, Sweeper
 from actorchat.broker.tracker import PresenceTracker, Trackers
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from actorchat.clock import Clock
     from actorchat.store.committer import Syncer
     from actorchat.store.engine import Engine
+    from actorchat.store.index import TextIndex
 
 SESSIONS = "sessions"
 ENTITIES = "entities"
@@ -87,6 +89,7 @@ class NamedSupervisor(DynamicSupervisor):
 class Parts:
     """What a broker is built on: the seams between it and the world.
 
+    `index` finds words, on a dispatcher of its own; None: this node has no search.
     `chores` are done for each conversation that the sweeper comes to.
     `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
     which nothing may be acked any more.
@@ -110,6 +113,8 @@ class Parts:
     policy: Policy = field(default_factory=Policy)
     sweep_every_s: float = SWEEP_EVERY_S
     chores: list[Chore] = field(default_factory=list)
+    index: TextIndex | None = None
+    index_dispatcher: Dispatcher | None = None
     on_fatal: Callable[[Exception], None]
 
 
@@ -152,6 +157,10 @@ class Broker:
             hashers,
             parts.devices_max,
         )
+        index = None
+        if parts.index is not None:
+            dispatcher = parts.index_dispatcher
+            index = self._system.spawn(IndexActor, parts.index, dispatcher=dispatcher)
         retention = RetentionLog(parts.engine, context.archive, context.groups)
         sweep = (context, retention, parts.policy, parts.chores, parts.sweep_every_s)
         # Users and conversations are built from the log and sessions attach to them, so each may
@@ -169,6 +178,7 @@ class Broker:
             Child("chat", Supervisor, ("rest_for_one", 10, 10.0, chat)),
             Child("fan-out-keeper", FanOutKeeper, (context,)),
             Child("sweeper", Sweeper, sweep),
+            Child("search", SearchActor, (context, index)),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 

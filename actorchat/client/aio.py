@@ -23,6 +23,7 @@ from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
 from actorchat.client.presence import Presence, Signal, watched_states
+from actorchat.client.search import SearchCalls
 from actorchat.client.shell import Shell
 from actorchat.client.signin import Identity, Welcome
 from actorchat.errors import CallTimeout, InvalidOp
@@ -104,7 +105,7 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, HistoryCalls, PeopleCalls):
+class Chat(GroupCalls, HistoryCalls, PeopleCalls, SearchCalls):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:

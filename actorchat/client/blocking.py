@@ -19,6 +19,7 @@ from actorchat.client.feed import Feed
 from actorchat.client.message import Entry, Message, Page, Progress, Sent
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.presence import Presence, Signal
+from actorchat.client.search import Hit
 from actorchat.errors import CallTimeout
 from actorchat.protocol import ops
 
@@ -231,6 +232,12 @@ class Chat(BlockingGroupCalls):
         entries = self._chat.history_entries(conv, **options)
         while (entry := self._run(_following(entries))) is not None:
             yield entry
+
+    def search(
+        self, text: str, *, conv: str | None = None, before: int | None = None, limit: int = 20
+    ) -> list[Hit]:
+        """Return the newest messages that have all words of `text`, as the asyncio face does."""
+        return self._run(self._chat.search(text, conv=conv, before=before, limit=limit))
 
     def conversations(self) -> list[Conversation]:
         """Return all conversations of the user, in an order of the server's."""

@@ -27,6 +27,7 @@ from actorchat.protocol.ops import (
     Receipts,
     Rename,
     Revoke,
+    Search,
     ServerOp,
     Status,
     Watch,
@@ -47,6 +48,7 @@ Request = (
     | Rename
     | Conversations
     | Flag
+    | Search
     | Password
     | Profile
     | Describe

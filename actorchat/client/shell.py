@@ -298,7 +298,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
         (
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
             *(ops.Actors, ops.Change, ops.Group, ops.Receipts, ops.Watch, ops.Privacy),
-            *(*ops.PEOPLE_OPS, ops.Password),
+            *(*ops.PEOPLE_OPS, ops.Password, ops.Search),
         ),
         Shell._write,
     ),

@@ -197,6 +197,18 @@ class PresenceSettings(_Section, frozen=True):
     ] = limits.OFFLINE_AFTER_S
 
 
+class SearchSettings(_Section, frozen=True):
+    """Whether people can search their own conversations."""
+
+    enabled: Annotated[
+        bool,
+        Meta(
+            description="Answer searches. Words are indexed beside the store, in search.db, when "
+            "somebody searches; needs a SQLite with FTS5."
+        ),
+    ] = True
+
+
 class RetentionSettings(_Section, frozen=True):
     """How long what is kept. Messages are kept for ever, unless one of these says otherwise."""
 
@@ -300,6 +312,7 @@ class Settings(_Section, frozen=True):
     chat: ChatSettings = ChatSettings()
     presence: PresenceSettings = PresenceSettings()
     retention: RetentionSettings = RetentionSettings()
+    search: SearchSettings = SearchSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()

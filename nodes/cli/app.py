@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from nodes.cli import account, actors, config, group, message, node, people, presence, replay, store
+from nodes.cli import (
+    account,
+    actors,
+    config,
+    group,
+    message,
+    node,
+    people,
+    presence,
+    replay,
+    search,
+    store,
+)
 from nodes.cli.failure import EXPLAINED, Exit, explain
 from nodes.cli.terminal import note
 
@@ -55,7 +67,19 @@ class _Run:
     is_debug = False
 
 
-for _part in (node, actors, account, people, message, group, presence, config, store, replay):
+for _part in (
+    node,
+    actors,
+    account,
+    people,
+    message,
+    search,
+    group,
+    presence,
+    config,
+    store,
+    replay,
+):
     _part.register(app)
 
 

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     store = typer.Typer(help="Look into the store of a stopped node.", no_args_is_help=True)
     store.command("verify", epilog="Example: actorchat store verify --data ./data")(verify)
     store.command("stats", epilog="Example: actorchat store stats --json")(stats)
+    store.command("reindex", epilog="Example: actorchat store reindex")(reindex)
     app.add_typer(store, name="store")
 
 
@@ -90,6 +91,16 @@ def stats(
     headings = ("family", *next(iter(found.values())))
     say_table(headings, [(name, *family.values()) for name, family in found.items()])
     say_table(("retention", *gone._fields), [("gone", *gone), ("due", *due)])
+
+
+def reindex(data: Data = None) -> None:
+    """Throw the search index away; what is searched is indexed anew from the log."""
+    from actorchat.store.index import remove_index
+
+    engine, path = _open(data)
+    engine.close()
+    remove_index(path.parent / "search.db")
+    note("the index is gone; each conversation is indexed again when it is searched")
 
 
 def _open(data: Path | None) -> tuple[RocksEngine, Path]:

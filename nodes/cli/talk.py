@@ -29,6 +29,7 @@ FLUSH_S = 10.0
 HELP = (
     "/with NAME  talk with another    /history [N]  show the last N messages\n"
     "/who        whom you talk with   /quit         leave (or end of input)\n"
+    "/search WORDS  find messages, in this conversation or in all of yours\n"
     "//text      send a text that begins with /"
 )
 
@@ -163,6 +164,11 @@ class Talk:
                 await self._turn_to(rest)
             case "/history":
                 await self._show(int(rest) if rest.isdigit() and int(rest) else HISTORY_SHOWN)
+            case "/search" if rest:
+                for hit in reversed(await self._client.search(rest, conv=self._other)):
+                    one = hit.entry
+                    line = message_line(one.sender, one.seq, one.ts, text_of(one))
+                    self._say(f"{hit.conv}: {line}")
             case "/who":
                 whom = f"talks with {self._other}" if self._other else "talks with nobody yet"
                 self._say(f"{self._user} {whom}; {self._client.state.value}")

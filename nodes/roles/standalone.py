@@ -24,6 +24,7 @@ from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
 from actorchat.metrics import Exposition
 from actorchat.settings import Settings
 from actorchat.store.committer import ThreadSyncer
+from actorchat.store.index import TextIndex, Unsupported
 from actorchat.store.rocks import RocksEngine
 from nodes.roles.gateways import make_gateways
 from nodes.roles.numbers import expose_node
@@ -93,6 +94,8 @@ class Standalone:
                 terms=terms_of(settings),
                 policy=policy_of(settings),
                 sweep_every_s=settings.retention.sweep_every_s,
+                index=index_of(settings, data),
+                index_dispatcher=self._system.pinned("index"),
                 on_fatal=self._fatal,
             )
         )
@@ -223,6 +226,17 @@ def terms_of(settings: Settings) -> Terms:
         ping_s=min(PING_INTERVAL_S, settings.limits.idle_timeout_s / 3),
         in_flight_max=settings.limits.requests_in_flight_max,
     )
+
+
+def index_of(settings: Settings, data: Path) -> TextIndex | None:
+    """Return the index of words, if this node has one."""
+    if not settings.search.enabled:
+        return None
+    try:
+        return TextIndex(data / "search.db")
+    except Unsupported as error:
+        log.warning("no search", reason=str(error))
+        return None
 
 
 def policy_of(settings: Settings) -> Policy:

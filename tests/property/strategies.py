@@ -38,6 +38,7 @@ from actorchat.protocol.ops import (
     Rename,
     Reply,
     Revoke,
+    Search,
     Send,
     Signal,
     SignalPush,
@@ -169,6 +170,14 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Contacts: st.builds(Contacts, request_ids),
     Password: st.builds(Password, request_ids, secrets, secrets, st.booleans()),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
+    Search: st.builds(
+        Search,
+        request_ids,
+        st.text(min_size=1, max_size=256),
+        st.none() | names,
+        st.none() | positions,
+        st.integers(1, 50),
+    ),
 }
 
 failures = st.builds(

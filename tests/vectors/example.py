@@ -44,6 +44,7 @@ from actorchat.protocol.ops import (
     Rename,
     Reply,
     Revoke,
+    Search,
     Send,
     Signal,
     SignalPush,
@@ -219,6 +220,8 @@ CLIENT_EXAMPLES = {
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
     "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
+    "search": Example(Search(9, "see you"), "search"),
+    "search-before": Example(Search(9, "see", "bob", TS, 50), "search"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
@@ -244,6 +247,9 @@ SERVER_EXAMPLES = {
     "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
     "reply-card": _ok("card", user="ann", title="Ann", about="Grüße 👋"),
     "reply-contacts": _ok("contact-list", contacts=["bob", "eve"]),
+    "reply-hits": _ok(
+        "hit-list", hits=[{"conv": "bob", "record": _PAGE["events"][0]}], partial=False
+    ),
     "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"

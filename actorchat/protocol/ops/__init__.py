@@ -34,6 +34,7 @@ from actorchat.protocol.ops.presence import (
     Watch,
 )
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
+from actorchat.protocol.ops.search import Search
 from actorchat.protocol.ops.session import (
     Bye,
     ByeCode,
@@ -74,6 +75,7 @@ ClientOp = (
     | Contacts
     | Conversations
     | Flag
+    | Search
 )
 Push = Msg | MarkPush | Presence | SignalPush | Pong | Bye
 ServerOp = Reply | Push
@@ -105,6 +107,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "contacts": Contacts,
     "conversations": Conversations,
     "flag": Flag,
+    "search": Search,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -159,6 +162,7 @@ __all__ = [
     "Rename",
     "Reply",
     "Revoke",
+    "Search",
     "Send",
     "ServerOp",
     "Signal",

@@ -15,6 +15,7 @@ from actorchat.chat.retention import Policy
 from actorchat.errors import StoreFull
 from actorchat.limits import MARK_DELAY_S
 from actorchat.protocol import codec, ops
+from actorchat.store.index import TextIndex
 from actorchat.store.memory import MemoryEngine
 
 OPERATOR_KEY = "operator-key"
@@ -151,6 +152,7 @@ class Stage:
         self.engine = MemoryEngine()
         self.policy = policy or Policy()
         self.chores: list[Chore] = []
+        self.index: TextIndex | None = None
         self.idle_s = idle_s
         self.failures: list[Exception] = []
         self.crashes: list[str] = []
@@ -180,6 +182,8 @@ class Stage:
                 policy=self.policy,
                 sweep_every_s=SWEEP_EVERY_S,
                 chores=self.chores,
+                index=self.index,
+                index_dispatcher=self.dispatcher,
                 on_fatal=self.failures.append,
             )
         )

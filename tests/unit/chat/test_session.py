@@ -66,6 +66,7 @@ from actorchat.protocol.ops import (
     Receipts,
     Rename,
     Revoke,
+    Search,
     Send,
     Signal,
     Status,
@@ -100,6 +101,7 @@ USER_OPS = [
     Rename(7, "phone", "x"),
     Conversations(7),
     Flag(7, "bob"),
+    Search(7, "word"),
 ]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree")]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]

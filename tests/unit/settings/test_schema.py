@@ -24,7 +24,7 @@ def test_every_section_is_explained() -> None:
     names = [name for name, cls in sections() if (cls.__doc__ or "").strip()]
     assert names == [
         "node", "gateway", "gateway.tcp", "gateway.ws", "gateway.http", "gateway.zmq",
-        "store", "chat", "presence", "retention", "auth", "limits", "log",
+        "store", "chat", "presence", "retention", "search", "auth", "limits", "log",
     ]  # fmt: skip
 
 
