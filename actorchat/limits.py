@@ -55,6 +55,8 @@ CHECKPOINT_EVERY_UPDATES = 64  # what a user's actor must re-read of its inbox w
 INBOX_INLINE_BYTES_MAX = 512  # longer records are kept once, in history, and pointed to
 HISTORY_PAGE_MESSAGES_MAX = 200
 HISTORY_PAGE_BYTES_MAX = 131_072
+HISTORY_SCAN_PAGE = 256  # rows read at once where only some kinds are wanted ...
+HISTORY_SCAN_ROWS_MAX = 1_024  # ... and all that are looked at for one page, 2 ms
 
 # -- a client ---------------------------------------------------------------------------------
 CLIENT_WINDOW_SENDS = 64  # sends in flight; a quarter of what a server grants a connection
@@ -203,6 +205,25 @@ SIGNALS_PER_S = 2.0  # typing and the like of one session; beyond: dropped ...
 SIGNALS_BURST = 5  # ... but for so many at once
 SIGNALS_PER_FLUSH_MAX = 1_024  # that one tracker passes on in one flush; beyond: dropped
 SIGNAL_EXPIRES_S = 6.0  # a client shows a signal so long, unless another comes
+
+# -- search -----------------------------------------------------------------------------------
+SEARCH_QUERY_CHARS_MAX = 256
+SEARCH_WORDS_MAX = 16
+SEARCH_HITS_MAX = 50
+SEARCH_CONVERSATIONS_MAX = 500  # that one search looks into; beyond, it must name one
+SEARCH_FEED_ROWS = 256  # records read at once for the index, 0.3 ms ...
+SEARCH_FEED_PAGES = 40  # ... and so often for one search; more is found by the next
+
+# -- retention --------------------------------------------------------------------------------
+INBOX_KEEP_S = 2_592_000.0  # 30 days: who did not come for an update in so long takes a snapshot
+SENT_KEEP_S = 604_800.0  # 7 days: a client may send again so late, and must not be stored twice
+HISTORY_SLACK_S = 86_400.0  # updates that waited long enough are found within a day
+SWEEP_EVERY_S = 3_600.0  # from the end of one pass over the store to the next
+SWEEP_PAUSE_S = 0.05  # between two steps of a pass; a step takes about 1 ms ...
+SWEEP_OWNERS = 32  # ... for it looks at so many users and conversations at most ...
+SWEEP_ROWS = 128  # ... and at so many of their rows
+SWEEP_SAVE_STEPS = 100  # a restart goes back by no more steps than this
+SWEEP_RANGE_ROWS_MIN = 16  # fewer are deleted one by one: a range costs every read a little
 
 # -- the store --------------------------------------------------------------------------------
 STORE_TICK_S = 0.2  # how long what need not be synced (cursors, marks) may wait for its write

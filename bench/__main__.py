@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways, group, link, placement, presence
+from bench import actors, connections, direct, gateways, group, link, offline, placement, presence
 
 BENCHES = {
     "actors": (
@@ -36,6 +36,10 @@ BENCHES = {
     "link": (
         link.main,
         "CPU, latency and bytes a second between actors of two nodes, over ipc and CURVE",
+    ),
+    "offline": (
+        offline.main,
+        "messages to people who are away: how fast they are stored, and drained at sign-in",
     ),
     "presence": (
         presence.main,

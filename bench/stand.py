@@ -71,6 +71,10 @@ class Bench:
         await asyncio.gather(*(peer.ready for peer in peers))
         return peers
 
+    def token(self, user: str) -> str:
+        """Return the token of a user's device `bench`."""
+        return self._tokens[user]
+
     def _port_of(self, gateway: Gateway) -> int:
         described = json.loads((self._data / "node.json").read_text(encoding="utf-8"))
         return int(str(described[gateway.place]).rpartition(":")[2])

@@ -53,3 +53,24 @@ async def last_entries(
         entries[:0] = page.events
         below = page.events[0].seq
     return entries
+
+
+async def first_entries(
+    chat: Chat, other: str, limit: int, after: int, before: int | None = None
+) -> list[Entry]:
+    """Return the first `limit` messages above seq `after` and below `before`; oldest first."""
+    entries: list[Entry] = []
+    async for entry in chat.history_entries(other, after=after, before=before, forward=True):
+        entries.append(entry)
+        if len(entries) == limit:
+            break
+    return entries
+
+
+async def entries_around(chat: Chat, other: str, limit: int, around: int) -> list[Entry]:
+    """Return at most `limit` messages on both sides of seq `around`; oldest first.
+
+    More than a page are those of one page, which is as much as a server gives at once.
+    """
+    limit = min(limit, HISTORY_PAGE_MESSAGES_MAX)
+    return (await chat.history(other, around=around, limit=limit)).events

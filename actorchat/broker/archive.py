@@ -58,6 +58,11 @@ class Archive:
         rows = self._scan(self._history, start, stop, 1, True)
         return keys.parse_history_key(rows[0][0])[1] if rows else 0
 
+    def first_seq(self, conversation: bytes) -> int:
+        """Return the first seq that is still there; those before it were dropped for good."""
+        value = self._get(keys.state_key(conversation, keys.LEDGER), self._state)
+        return 1 if value is None else keys.unpack_ledger(value)[0]
+
     def owed(self, conversation: bytes) -> int | None:
         """Return where the fan-out marker stands."""
         value = self._get(keys.outbox_key(conversation), self._outbox)
@@ -211,6 +216,7 @@ class Archive:
 
         With `reading` they are as they are shown to who reads. With `bytes_max` it stops before the
         row that would be too much, but never before the first.
+        A row has no payload where it points to a record that retention has let go.
         """
         left = maxsize if bytes_max is None else bytes_max
         start = keys.inbox_key(owner, first)
@@ -235,7 +241,11 @@ class Archive:
                 continue
             if last is not None and upd > last:
                 break
-            record = row.record or self.record(row.conversation, row.seq)
+            record = row.record or self._pointed(row.conversation, row.seq)
+            if not record:
+                conv = self._conv_of(row.conversation)
+                found.append(Row(upd, conv, row.seq, b""))
+                continue
             if reading is not None and (reading.veiled or record[0] >= _RICH):
                 record = reading.update(row.conversation, row.seq, record)
             left -= len(record)
@@ -276,6 +286,21 @@ class Archive:
         rows = self._scan(self._state, *keys.prefix_range(prefix))
         return [(key[len(prefix) :], *keys.unpack_moved(value)) for key, value in rows]
 
+    def _pointed(self, conversation: bytes, seq: int) -> bytes:
+        if seq < self.first_seq(conversation):
+            return b""
+        return self.record(conversation, seq)
+
+    def _conv_of(self, conversation: bytes) -> Conv:
+        """Return whose a key is: a pair, or the address of a group."""
+        pair = self.members(conversation)
+        if pair is not None:
+            return pair
+        value = self._get(keys.state_key(conversation, keys.GROUP), self._state)
+        if value is None:
+            raise StoreCorrupt(f"nobody is in {conversation.hex()}, which has messages")
+        return str(codec.decode(value)["address"])
+
     def _update_of(
         self, upd: int, row: keys.InboxRow, user: str, record: bytes
     ) -> tuple[Conv, int, bytes]:
@@ -309,6 +334,10 @@ class Archive:
         """Return an account, or None."""
         key = keys.state_key(keys.user_key(user), keys.ACCOUNT)
         return self._read(key, Account)
+
+    def account_of(self, owner: bytes) -> Account | None:
+        """Return the account that an owner's rows are of; None if it is no user's."""
+        return self._read(keys.state_key(owner, keys.ACCOUNT), Account)
 
     def device(self, user: str, device: str) -> Device | None:
         """Return a device's right to sign in, or None."""

@@ -158,6 +158,12 @@ class Census:
                     break
         return found
 
+    def conversation_keys(self, user: str, limit: int) -> list[tuple[bytes, str]]:
+        """Return the keys of at most `limit` conversations of a user, each with the other user."""
+        prefix = keys.state_key(keys.user_key(user), keys.INDEX)
+        rows = self._scan(self._state, prefix, prefix + _LAST, limit)
+        return [(key[len(prefix) :], other.decode()) for key, other in rows]
+
     def _facts(self, user: str, conversation: bytes, other: str) -> ConversationFacts | None:
         archive = self._archive
         hidden = self._blocks.spans(conversation, user)

@@ -67,6 +67,8 @@ class Context:
     group_members_max: int = GROUP_MEMBERS_MAX
     edit_window_s: float = EDIT_WINDOW_S
     group_inline_max: int = GROUP_INLINE_MEMBERS_MAX
+    sweeps: int = 0  # passes of the sweeper, and what it has let go since the store was made:
+    swept: tuple[int, int, int] = (0, 0, 0)  # messages, their bytes, updates
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
     files_base: Callable[[], str] = field(init=False, default=str)

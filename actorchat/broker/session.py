@@ -14,6 +14,7 @@ from actorchat.broker.file import FILES
 from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.inspection import show
 from actorchat.broker.people import PEOPLE
+from actorchat.broker.search import SEARCH
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
 from actorchat.chat.effect import (
@@ -45,9 +46,10 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.file import Asked as FileAsked
-from actorchat.chat.firehose_event import Wanted
+from actorchat.chat.firehose_event import Wanted as EventsWanted
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.history import Wanted
 from actorchat.chat.people import Asked
 from actorchat.chat.session import PRESENCE_EVENTS, Session
 from actorchat.chat.signin import Attempt, PasswordChange, Provisioning, Revocation
@@ -171,7 +173,8 @@ class SessionActor(Actor):
             self._refused(_nobody(op.id, op.conv))
             return
         user = self._machine.user
-        fetch = Fetch(user, self.ref, op.id, op.after, op.before, op.limit)
+        wanted = Wanted(op.around, op.forward, op.bytes, frozenset(op.kinds))
+        fetch = Fetch(user, self.ref, op.id, op.after, op.before, op.limit, wanted)
         self._ask(place, fetch, op.id)
 
     def _change(self, op: ops.Change) -> None:
@@ -210,7 +213,8 @@ class SessionActor(Actor):
 
     def _ask_people(self, op: Any) -> None:
         machine = self._machine
-        if not self._reach(PEOPLE, Asked(self.ref, machine.user, machine.device, op)):
+        desk = SEARCH if type(op) is ops.Search else PEOPLE
+        if not self._reach(desk, Asked(self.ref, machine.user, machine.device, op)):
             self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
 
     def _ask_files(self, op: Any) -> None:
@@ -219,7 +223,7 @@ class SessionActor(Actor):
             self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
 
     def _ask_firehose(self, op: Any) -> None:
-        if not self._reach(FIREHOSE, Wanted(self.ref, self._machine.user, op)):
+        if not self._reach(FIREHOSE, EventsWanted(self.ref, self._machine.user, op)):
             self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
 
     def _provision(self, op: ops.Provision) -> None:
@@ -300,7 +304,9 @@ class SessionActor(Actor):
         )
 
     def _page(self, event: Page) -> None:
-        payload = codec.encode_page(event.rid, event.records, event.head, event.more, event.marks)
+        payload = codec.encode_page(
+            event.rid, event.records, event.head, event.more, event.marks, *event.place
+        )
         self._connection.reply(payload)
 
     def _answer(self, event: Answer) -> None:
@@ -324,6 +330,8 @@ class SessionActor(Actor):
         }
         if effect.token is not None:
             ok["token"] = effect.token
+        if effect.is_too_old:
+            ok["too_old"] = True
         self._connection.reply(codec.encode_reply(effect.rid, ok))
         if effect.user:
             later = self.send_after
@@ -355,7 +363,7 @@ class SessionActor(Actor):
         ops.Group: _describe,
         ops.Receipts: _receipts,
         ops.Revoke: _revoke,
-        **dict.fromkeys(ops.PEOPLE_OPS, _ask_people),
+        **dict.fromkeys((*ops.PEOPLE_OPS, ops.Search), _ask_people),
         **dict.fromkeys(ops.FILE_OPS, _ask_files),
         **dict.fromkeys(ops.FIREHOSE_OPS, _ask_firehose),
         ops.Password: _change_password,

@@ -23,16 +23,20 @@ from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.people import PeopleActor
+from actorchat.broker.retention import RetentionLog
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
+from actorchat.broker.search import IndexActor, SearchActor
 from actorchat.broker.session import SessionActor, SessionInlet
 from actorchat.broker.shelf import Shelf
+from actorchat.broker.sweeper import Chore, Sweeper
 from actorchat.broker.tombs import Tombs
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.broker.veil import VeilLog
 from actorchat.chat.event import Conv, Event
 from actorchat.chat.file import FilePolicy
+from actorchat.chat.retention import Policy
 from actorchat.limits import (
     DEVICES_MAX,
     EDIT_WINDOW_S,
@@ -43,6 +47,7 @@ from actorchat.limits import (
     OFFLINE_AFTER_S,
     SOURCE_FAILURES_PER_MINUTE,
     STORE_TICK_S,
+    SWEEP_EVERY_S,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +56,7 @@ if TYPE_CHECKING:
     from actorchat.clock import Clock
     from actorchat.store.committer import Syncer
     from actorchat.store.engine import Engine
+    from actorchat.store.index import TextIndex
 
 SESSIONS = "sessions"
 ENTITIES = "entities"
@@ -97,6 +103,8 @@ class NamedSupervisor(DynamicSupervisor):
 class Parts:
     """What a broker is built on: the seams between it and the world.
 
+    `index` finds words, on a dispatcher of its own; None: this node has no search.
+    `chores` are done for each conversation that the sweeper comes to.
     `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
     which nothing may be acked any more. `courier` posts to hooks; None: nobody does.
     `token_reader` reads others' tokens; None: they sign nobody in. `makes_users`: they make
@@ -126,6 +134,11 @@ class Parts:
     makes_users: bool = False
     courier: Courier | None = None
     events_keep_days: float = EVENTS_KEEP_DAYS
+    policy: Policy = field(default_factory=Policy)
+    sweep_every_s: float = SWEEP_EVERY_S
+    chores: list[Chore] = field(default_factory=list)
+    index: TextIndex | None = None
+    index_dispatcher: Dispatcher | None = None
     on_fatal: Callable[[Exception], None]
 
 
@@ -181,6 +194,12 @@ class Broker:
             parts.makes_users,
             parts.source_failures_per_minute,
         )
+        index = None
+        if parts.index is not None:
+            dispatcher = parts.index_dispatcher
+            index = self._system.spawn(IndexActor, parts.index, dispatcher=dispatcher)
+        retention = RetentionLog(parts.engine, context.archive, context.groups)
+        sweep = (context, retention, parts.policy, parts.chores, parts.sweep_every_s)
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
         # end, too, and their clients connect again.
@@ -198,6 +217,8 @@ class Broker:
             Child("fan-out-keeper", FanOutKeeper, (context,)),
             Child(FIREHOSE, FirehoseActor, (context, parts.courier, parts.events_keep_days)),
             Child("eraser", EraserActor, (context,)),
+            Child("sweeper", Sweeper, sweep),
+            Child("search", SearchActor, (context, index)),
         ]
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 
@@ -209,6 +230,7 @@ class Broker:
         """Return the broker's counters."""
         log = self.context.log
         committer = log.committer
+        messages, size, updates = self.context.swept
         return {
             **self.context.router.counts(),
             **self.context.trackers.counts(),
@@ -218,6 +240,10 @@ class Broker:
             "log_failed_batches": committer.failed,
             "log_full": int(committer.is_full),
             "log_generation": committer.generation,
+            "sweeps": self.context.sweeps,
+            "swept_messages": messages,
+            "swept_bytes": size,
+            "swept_updates": updates,
         }
 
     def _spawn_user(self, user: str) -> Any:

@@ -50,6 +50,7 @@ from actorchat.chat.gone import GoneHome
 from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.moved import Moved
+from actorchat.chat.retention import Expire
 from actorchat.ids import other_of
 from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX, UPDATES_SEARCHED_MAX
 from actorchat.protocol import codec, rich
@@ -356,6 +357,11 @@ class UserActor(EntityActor):
         archive = self._archive
         reading = Reading(archive, self._context.clock.wall_ms(), self._key, self._veils)
         rows = archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX, reading)
+        gone = next((at for at, row in enumerate(rows) if not row.payload), len(rows))
+        if gone < len(rows):
+            if not gone:
+                self._me.tell(Expire(rows[0].upd))  # so that the device is told that it is gone
+            rows = rows[:gone]
         self._me.tell(Rows(effect.device, rows, len(rows) <= last - first))
 
     def _read_unmarked(self, effect: ReadUnmarked) -> None:

@@ -120,8 +120,14 @@ class Attendance:
             out += self._recheck(delivery.acked, event.resume)
             delivery.acked = event.resume
             self._land(event.resume, out)
-        delivery.sent = delivery.wanted = delivery.acked
-        out.append(Push(event.session, Attached(self.head, delivery.acked, self.has_company)))
+        is_too_old = delivery.acked < self.trimmed
+        if is_too_old:
+            # Until it acks what it was told is gone, it is told so again whenever it comes.
+            delivery.acked = self.trimmed - 1
+        delivery.wanted = delivery.acked
+        delivery.sent = max(delivery.acked, self.trimmed)
+        attached = Attached(self.head, delivery.sent, self.has_company, is_too_old)
+        out.append(Push(event.session, attached))
         # What is in the log now may not be synced yet; delivery begins behind this barrier.
         out.append(Barrier(None, Stored(self.head)))
         return out

@@ -44,10 +44,11 @@ from actorchat.chat.event import (
     Refused,
 )
 from actorchat.chat.extra import digest_of, judge_extra
+from actorchat.chat.history import bounds
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import Verdict
 from actorchat.chat.window import Window
-from actorchat.limits import EDIT_WINDOW_S, FAN_OUT_CONFIRM_S, HISTORY_PAGE_MESSAGES_MAX
+from actorchat.limits import EDIT_WINDOW_S, FAN_OUT_CONFIRM_S
 from actorchat.protocol.ops import Extra
 
 SENDER_TAGS = TAG_OF_FIRST, TAG_OF_SECOND = (b"\x00", b"\x01")
@@ -305,16 +306,10 @@ class Conversation:
         if event.user not in self.pair:
             refused = Refused(event.rid, "forbidden", "not a member of this conversation")
             return [Refuse(event.session, refused)]
-        end = self.seq + 1
-        before = end if event.before is None else min(event.before, end)
-        limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
-        newest = event.before is not None or event.after == 0
-        hidden = self.blocks.get(event.user, ())
-        return [
-            ReadPage(
-                event.session, event.rid, event.after, before, limit, newest, event.user, hidden
-            )
-        ]
+        wanted, user = event.wanted, event.user
+        page = bounds(event.after, event.before, event.limit, wanted, 1, self.seq)
+        hidden = self.blocks.get(user, ())
+        return [ReadPage(event.session, event.rid, *page, user, hidden, wanted)]
 
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
         Post: _on_post,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from actorchat.chat.event import Address, Conv, Deliver, Event, Marked, Post, Record, Refused
+from actorchat.chat.history import PLAIN, Wanted
 from actorchat.protocol.ops import Reconnect
 
 
@@ -102,6 +103,7 @@ class ReadPage(Effect):
     newest: bool
     user: str = ""
     hidden: tuple[tuple[int, int], ...] = ()
+    wanted: Wanted = PLAIN
 
 
 class StartTimer(Effect):
@@ -245,6 +247,7 @@ class Welcome(Effect):
     token: str | None
     head: int
     cursor: int
+    is_too_old: bool = False
 
 
 class Pong(Effect):

@@ -43,6 +43,7 @@ from actorchat.chat.extra import judge_extra
 from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.history import bounds
 from actorchat.chat.listing import page_of
 from actorchat.chat.moved import MovedDue, SliceDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
@@ -56,7 +57,6 @@ from actorchat.limits import (
     GROUP_MARKS_DELAY_S,
     GROUP_MARKS_PUSHED_MAX,
     GROUP_MEMBERS_MAX,
-    HISTORY_PAGE_MESSAGES_MAX,
     MEMBERS_PAGE_MAX,
     RECEIPTS_PAGE_MAX,
 )
@@ -154,8 +154,7 @@ class Group:
 
         Returns the id's key in the log if that must be asked what it knows of it.
         """
-        mixed = blake2b(event.sender.encode() + event.cid, digest_size=CLIENT_ID_BYTES)
-        event.key = key = GROUP_TAG + mixed.digest()
+        event.key = key = member_key(event.sender, event.cid)
         known = self._window.get(key)
         if known is None:
             return key
@@ -340,12 +339,9 @@ class Group:
         roster = self.roster
         if roster is None or not roster.may(event.user, "read"):
             return [self._refuse(event, event.user)]
-        end = self.seq + 1
-        before = end if event.before is None else min(event.before, end)
-        after = max(event.after, roster.first_readable(event.user) - 1)
-        limit = min(event.limit, HISTORY_PAGE_MESSAGES_MAX)
-        newest = event.before is not None or event.after == 0
-        return [ReadPage(event.session, event.rid, after, before, limit, newest, event.user)]
+        wanted, first = event.wanted, roster.first_readable(event.user)
+        page = bounds(event.after, event.before, event.limit, wanted, first, self.seq)
+        return [ReadPage(event.session, event.rid, *page, event.user, (), wanted)]
 
     def _on_describe(self, event: Describe, now_wall_ms: int) -> list[Effect]:
         roster = self.roster
@@ -402,6 +398,11 @@ class Group:
         Describe: _on_describe,
         AskReceipts: _on_ask_receipts,
     }
+
+
+def member_key(sender: str, cid: bytes) -> bytes:
+    """Return the key by which the log knows a member's client id."""
+    return GROUP_TAG + blake2b(sender.encode() + cid, digest_size=CLIENT_ID_BYTES).digest()
 
 
 def _again(event: Post | Changing, known: Prior, digest: int) -> Effect:

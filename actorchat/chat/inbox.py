@@ -30,6 +30,7 @@ from actorchat.chat.event import (
     Address,
     Conv,
     Deliver,
+    Ended,
     Event,
     Join,
     Joined,
@@ -47,6 +48,7 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.landing import Landing
+from actorchat.chat.retention import Expire
 from actorchat.limits import (
     CHECKPOINT_EVERY_UPDATES,
     DELIVERY_WINDOW_UPDATES,
@@ -73,6 +75,7 @@ class Inbox(Backlog):
     __slots__ = (
         "_checkpoint_due",
         "_durable",
+        "_expiring",
         "_landing",
         "_received_since",
         "recorded",
@@ -86,6 +89,7 @@ class Inbox(Backlog):
         self._received_since: dict[Conv, int] | None = None
         self._checkpoint_due = head + CHECKPOINT_EVERY_UPDATES
         self._durable = 0
+        self._expiring = 0  # what is to go, once the marks of what landed of it are kept
         landed = max((d.acked for d in self.devices.values()), default=0)
         self._landing = Landing(landed, told=trimmed)
 
@@ -293,24 +297,58 @@ class Inbox(Backlog):
         # What leaves the log can't be marked again, so it stays until its marks had a round's
         # time to be kept: hints of both kinds go into the one log in that order.
         self._trim(out)
+        if self._expiring:
+            self._expire(out)
         landing.told = landing.landed
         self._go_on_trimming(out)
         return out
 
     def _go_on_trimming(self, out: list[Effect]) -> None:
-        low = min((d.acked for d in self.devices.values()), default=0)
-        if low - self.trimmed >= TRIM_EVERY_UPDATES and self._landing.begin_round():
+        is_due = self._expiring or self._low() - self.trimmed >= TRIM_EVERY_UPDATES
+        if is_due and self._landing.begin_round():
             out.append(StartTimer(MARK_DELAY_S, MarksDue()))
 
     def _trim(self, out: list[Effect]) -> None:
-        acked = (d.acked for d in self.devices.values())
-        low = min(self._landing.told, min(acked, default=self.trimmed))
-        if low - self.trimmed < TRIM_EVERY_UPDATES:
-            return
+        low = min(self._landing.told, self._low())
+        if low - self.trimmed >= TRIM_EVERY_UPDATES:
+            self._trim_to(low, out)
+
+    def _low(self) -> int:
+        """Return what all devices have that the log still keeps anything for."""
+        trimmed = self.trimmed
+        here = [d.acked for d in self.devices.values() if d.acked >= trimmed or d.session]
+        return min(here, default=trimmed)
+
+    def _trim_to(self, low: int, out: list[Effect]) -> None:
         after, self.trimmed = self.trimmed, low
         # What a trim deletes must stand in the checkpoint of the same batch.
         out.append(self._make_checkpoint())
         out.append(Trim(after, low))
+
+    def _on_expire(self, event: Expire, now_wall_ms: int) -> list[Effect]:
+        """Let go of updates that some device has not acked; it is told so when it comes."""
+        self._expiring = max(self._expiring, min(event.upd, self.head))
+        out: list[Effect] = []
+        self._expire(out)
+        self._go_on_trimming(out)
+        return out
+
+    def _expire(self, out: list[Effect]) -> None:
+        landing, upto = self._landing, self._expiring
+        if landing.told < min(upto, landing.landed):
+            upto = landing.told  # of what landed the marks come first
+        else:
+            self._expiring = 0
+        if upto <= self.trimmed:
+            return
+        for delivery in self.devices.values():
+            session = delivery.session
+            if session is not None and delivery.acked < upto:
+                if delivery is self._direct:
+                    self._direct = None
+                delivery.session, delivery.is_reading = None, False
+                out.append(Push(session, Ended("slow_consumer", "now")))
+        self._trim_to(upto, out)
 
     def _on_marked(self, event: Marked, now_wall_ms: int) -> list[Effect]:
         return [Push(session, event) for session in self.sessions()]
@@ -332,6 +370,7 @@ class Inbox(Backlog):
         Unmarked: _on_unmarked,
         Acked: _on_acked,
         MarksDue: _on_marks_due,
+        Expire: _on_expire,
         Marked: _on_marked,
         Relay: _on_relay,
     }

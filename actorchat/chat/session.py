@@ -69,6 +69,7 @@ from actorchat.protocol.ops import (
     Receipts,
     Reconnect,
     Revoke,
+    Search,
     Send,
     Signal,
     Status,
@@ -170,16 +171,16 @@ class Session:
         self._enter(State.OPEN)
         self.has_company = event.has_company
         token, self._token = self._token, None
-        return [
-            Admit(),
-            Welcome(self._rid, self.user, self.device, token, event.head, event.cursor),
-        ]
+        place = (event.head, event.cursor, event.is_too_old)
+        return [Admit(), Welcome(self._rid, self.user, self.device, token, *place)]
 
     # -- signed in -------------------------------------------------------------------------------
     def _pass(self, event: object) -> list[object]:
         return [event]
 
     def _on_attached_again(self, event: Attached) -> list[object]:
+        if event.is_too_old:
+            return self._hang_up("slow_consumer", "now")  # it is told when it comes again
         self.has_company = event.has_company
         return []
 
@@ -254,6 +255,7 @@ class Session:
             **dict.fromkeys(PEOPLE_OPS, _pass),
             **dict.fromkeys(FILE_OPS, _pass),
             Events: _pass,
+            Search: _pass,
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,

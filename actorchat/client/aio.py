@@ -23,12 +23,14 @@ from actorchat.client.feed import Feed
 from actorchat.client.file import FileCalls
 from actorchat.client.flagged import Flagged
 from actorchat.client.group import GroupCalls
+from actorchat.client.history import HistoryCalls
 from actorchat.client.life import Options
 from actorchat.client.link import Address
-from actorchat.client.message import Message, Page, PageAnswer, Progress, Sent
+from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
 from actorchat.client.presence import Presence, Signal, watched_states
+from actorchat.client.search import SearchCalls
 from actorchat.client.shell import Shell
 from actorchat.client.signin import Identity, Welcome
 from actorchat.errors import CallTimeout, InvalidOp
@@ -112,7 +114,17 @@ def connect(
     return Chat(shell, sign_in_timeout_s)
 
 
-class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls, BotCalls, BlockCalls, ExportCalls):
+class Chat(
+    GroupCalls,
+    HistoryCalls,
+    PeopleCalls,
+    ActCalls,
+    FileCalls,
+    BotCalls,
+    BlockCalls,
+    ExportCalls,
+    SearchCalls,
+):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
     def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
@@ -301,19 +313,6 @@ class Chat(GroupCalls, PeopleCalls, ActCalls, FileCalls, BotCalls, BlockCalls, E
 
     def _own_name(self) -> str:
         return self._machine.identity.user
-
-    async def history(
-        self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50
-    ) -> Page:
-        """Return a page of the conversation with `conv`: the newest messages.
-
-        With `after`, the first above it; with `before`, the last below it, but none up to `after`.
-        """
-        answer = await self._ask(ops.History(0, conv, after, before, limit))
-        try:
-            return msgspec.convert(answer, PageAnswer).page()
-        except msgspec.ValidationError as error:
-            raise InvalidOp(f"the server's page makes no sense: {error}") from error
 
     async def revoke(self, device: str) -> None:
         """Make the token of the user's own `device` void and end its session."""

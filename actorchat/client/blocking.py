@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
@@ -22,9 +22,10 @@ from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.flagged import Flagged
-from actorchat.client.message import Message, Page, Progress, Sent
+from actorchat.client.message import Entry, Message, Page, Progress, Sent
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.presence import Presence, Signal
+from actorchat.client.search import Hit
 from actorchat.errors import CallTimeout
 from actorchat.protocol import ops
 
@@ -230,10 +231,36 @@ class Chat(
         method(*args)
 
     def history(
-        self, conv: str, *, before: int | None = None, after: int = 0, limit: int = 50
+        self,
+        conv: str,
+        *,
+        before: int | None = None,
+        after: int = 0,
+        limit: int = 50,
+        around: int | None = None,
+        **options: Any,
     ) -> Page:
         """Return a page of the conversation with `conv`, as the asyncio face does."""
-        return self._run(self._chat.history(conv, before=before, after=after, limit=limit))
+        options |= {"before": before, "after": after, "limit": limit, "around": around}
+        return self._run(self._chat.history(conv, **options))
+
+    def history_pages(self, conv: str, **options: Any) -> Iterator[Page]:
+        """Iterate over pages, as the asyncio face does and with its options."""
+        pages = self._chat.history_pages(conv, **options)
+        while (page := self._run(_following(pages))) is not None:
+            yield page
+
+    def history_entries(self, conv: str, **options: Any) -> Iterator[Entry]:
+        """Iterate over what was written, as the asyncio face does and with its options."""
+        entries = self._chat.history_entries(conv, **options)
+        while (entry := self._run(_following(entries))) is not None:
+            yield entry
+
+    def search(
+        self, text: str, *, conv: str | None = None, before: int | None = None, limit: int = 20
+    ) -> list[Hit]:
+        """Return the newest messages that have all words of `text`, as the asyncio face does."""
+        return self._run(self._chat.search(text, conv=conv, before=before, limit=limit))
 
     def conversations(self) -> list[Conversation]:
         """Return all conversations of the user, in an order of the server's."""
@@ -312,3 +339,7 @@ class Chat(
     ) -> dict[str, Any]:
         """Return what the node's actors are doing, as the asyncio face does; for operators."""
         return self._run(self._chat.actors(view, by=by, count=count, who=who))
+
+
+async def _following(iterator: AsyncIterator[News]) -> News | None:
+    return await anext(iterator, None)

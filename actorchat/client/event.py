@@ -40,6 +40,7 @@ from actorchat.protocol.ops import (
     Receipts,
     Rename,
     Revoke,
+    Search,
     ServerOp,
     Status,
     Upload,
@@ -61,6 +62,7 @@ Request = (
     | Rename
     | Conversations
     | Flag
+    | Search
     | Password
     | Profile
     | Describe

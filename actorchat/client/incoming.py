@@ -54,14 +54,19 @@ class Incoming:
         self._wrote: set[bytes] = set()
         self._wrote_before: set[bytes] = set()
 
-    def begin(self, cursor: int, head: int, now: float) -> int | None:
-        """Start after a welcome; return the place left behind when the server's is not ours."""
+    def begin(self, cursor: int, head: int, now: float, is_too_old: bool = False) -> int | None:
+        """Start after a welcome; return the place left behind when the server's is not ours.
+
+        With `is_too_old` the last update of the gap counts as received and not as taken, until the
+        application says so, or takes a later one: so long the server tells of the gap again.
+        """
         held = self.received
-        if held is None or cursor > held or head < held:
-            self.received = self.taken = self.acked = cursor
+        if is_too_old or held is None or cursor > held or head < held:
+            self.received = cursor
+            self.taken = self.acked = cursor - is_too_old
             self.ack_at = None
             self._repeats.clear()
-            return held
+            return held or 0 if is_too_old else held
         assert self.taken is not None
         # That the hello named our place need not count as an ack of it, and the last ack may be
         # lost: say it once on each connection.

@@ -150,7 +150,7 @@ class Machine(Life):
         granted = welcome.limits.get("in_flight", self._window_max)
         self._sends.window = max(1, min(self._window_max, granted))
         self._out.append(SignedIn(welcome))
-        held = self.incoming.begin(welcome.cursor, welcome.head, now)
+        held = self.incoming.begin(welcome.cursor, welcome.head, now, welcome.too_old)
         if held is not None:
             self._out.append(Jumped(held, welcome.cursor))
         self._out.extend(ops.Mark(conv, read) for conv, read in self._marks.again())

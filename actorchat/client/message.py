@@ -105,13 +105,16 @@ class Page(Struct, frozen=True):
     """A page of history, by ascending seq.
 
     `head` is the conversation's last seq, `more` says that the page ended before the range did,
-    `marks` has each user's marks.
+    `marks` has each user's marks. `first` is the first seq that there is; `next`, of a page of some
+    kinds, where to go on.
     """
 
     events: list[Entry]
     head: int
     more: bool
     marks: dict[str, Marks]
+    first: int = 1
+    next: int | None = None
 
 
 class PageAnswer(Struct):
@@ -121,11 +124,13 @@ class PageAnswer(Struct):
     head: int
     more: bool = False
     marks: dict[str, Marks] = {}
+    first: int = 1
+    next: int | None = None
 
     def page(self) -> Page:
         """Return what the application gets."""
         entries = [entry_of(record) for record in self.events]
-        return Page(entries, self.head, self.more, self.marks)
+        return Page(entries, self.head, self.more, self.marks, self.first, self.next)
 
 
 def entry_of(record: Record) -> Entry:

@@ -322,7 +322,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
         (
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
             *(ops.Actors, ops.Change, ops.Group, ops.Receipts, ops.Watch, ops.Privacy),
-            *(*ops.PEOPLE_OPS, ops.Password, *ops.FIREHOSE_OPS),
+            *(*ops.PEOPLE_OPS, ops.Password, *ops.FIREHOSE_OPS, ops.Search),
             *(ops.Edit, ops.Delete, ops.React),
             *ops.FILE_OPS,
         ),

@@ -31,6 +31,7 @@ class Welcome(Struct):
     time_ms: int = 0
     durability: str = ""
     limits: dict[str, int] = field(default_factory=dict)
+    too_old: bool = False  # what the device lacked up to `cursor` is gone: take a snapshot
 
 
 class Identity(Struct):

@@ -109,6 +109,11 @@ def record_is_change(record: bytes) -> bool:
     return record[0] == _CHANGE_HEAD[0]
 
 
+def record_kind(record: bytes) -> str:
+    """Return the kind of a packed record: `message`, or `change` of a group."""
+    return "change" if record_is_change(record) else "message"
+
+
 def record_sender(record: bytes) -> str:
     """Return the sender of a record that was packed here, without decoding the rest."""
     if record[0] == _RECORD_HEAD[0]:
@@ -121,6 +126,18 @@ def record_sender(record: bytes) -> str:
     if length < 24:
         return record[at + 1 : at + 1 + length].decode()
     return record[at + 2 : at + 2 + record[at + 1]].decode()  # a name has at most 64 bytes
+
+
+def record_ts(record: bytes) -> int:
+    """Return the server's time (wall ms) of a record that was packed here."""
+    at = record.index(_SEQ_MARK) + _TS_AFTER_MARK  # what stands before it holds no such byte
+    return int.from_bytes(record[at : at + 8], "big")
+
+
+def record_cid(record: bytes) -> bytes:
+    """Return the client id of a record that was packed here."""
+    at = record.index(_SEQ_MARK) + _CID_AFTER_MARK
+    return record[at : at + 16]
 
 
 def _check_items(payload: bytes) -> None:
@@ -205,6 +222,9 @@ _CONV = b"\x64conv"
 _SKIP = {RICH_HEAD[0]: 1, ACT_HEAD[0]: 2}  # bytes by which their heads are longer
 _GROUP_AT = len(_GROUP_HEAD)
 _GROUP_END = _GROUP_AT + 23
+_SEQ_MARK = b"\x63seq\x1b"
+_TS_AFTER_MARK = len(_SEQ_MARK) + 8 + len(b"\x62ts\x1b")
+_CID_AFTER_MARK = _TS_AFTER_MARK + 8 + len(b"\x63cid\x50")
 _ACCEPTED = struct.Struct(">5sI9sQ4sQ").pack
 _UPDATE = struct.Struct(">13sQ4s").pack
 _RECORD = struct.Struct(">5sQ4sQ5s").pack
@@ -318,17 +338,29 @@ def encode_page(
     head: int,
     more: bool,
     marks: Mapping[str, Mapping[str, int]],
+    first: int = 1,
+    go_on: int | None = None,
 ) -> bytes:
-    """Return the answer to `history`, with packed `records` as they are."""
-    rest = cbor2.dumps({"head": head, "more": more, "marks": marks})
+    """Return the answer to `history`, with packed `records` as they are.
+
+    `first` is left out where it is 1, `next` where there is none.
+    """
+    others: dict[str, object] = {"head": head, "more": more, "marks": marks}
+    if first > 1:
+        others["first"] = first
+    if go_on is not None:
+        others["next"] = go_on
+    rest = cbor2.dumps(others)
     return b"".join(
         (
             b"\xa2\x62re",
             cbor2.dumps(re),
-            b"\x62ok\xa4\x66events",
+            b"\x62ok",
+            _head(5, 1 + len(others)),
+            b"\x66events",
             _head(4, len(records)),
             *records,
-            rest[1:],  # its head is spent: the four entries are one map
+            rest[1:],  # its head is spent: all entries are one map
         )
     )
 

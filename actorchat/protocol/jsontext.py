@@ -117,6 +117,10 @@ def _restore(message: dict[str, Any]) -> None:
         for line in listed:
             if type(line) is dict:
                 _restore_cid(line.get("last"))
+    if type(answer) is dict and type(hits := answer.get("hits")) is list:
+        for hit in hits:
+            if type(hit) is dict:
+                _restore_cid(hit.get("record"))
 
 
 def _restore_cid(holder: object) -> None:

@@ -249,6 +249,51 @@ class JwtSettings(_Section, frozen=True):
     ] = 30.0
 
 
+class SearchSettings(_Section, frozen=True):
+    """Whether people can search their own conversations."""
+
+    enabled: Annotated[
+        bool,
+        Meta(
+            description="Answer searches. Words are indexed beside the store, in search.db, when "
+            "somebody searches; needs a SQLite with FTS5."
+        ),
+    ] = True
+
+
+class RetentionSettings(_Section, frozen=True):
+    """How long what is kept. Messages are kept for ever, unless one of these says otherwise."""
+
+    inbox_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Days that a device may stay away: updates that it has not acked by then "
+            "go, and it is told to read the history instead.",
+        ),
+    ] = limits.INBOX_KEEP_S / 86_400
+    history_days: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Days that a message is kept; 0: for ever. Never less than 7, nor than "
+            "one more than inbox_days, for sends are repeated and updates wait so long.",
+        ),
+    ] = 0.0
+    history_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Bytes of messages that one conversation keeps, the newest; 0: all. "
+            "Messages younger than what history_days can be at least are kept all the same.",
+        ),
+    ] = 0
+    sweep_every_s: Annotated[
+        _Seconds,
+        Meta(description="Seconds between two searches for what may go; each is slow and cheap."),
+    ] = limits.SWEEP_EVERY_S
+
+
 class AuthSettings(_Section, frozen=True):
     """Password hashing (argon2id); the defaults are the floor that OWASP recommends."""
 
@@ -384,6 +429,8 @@ class Settings(_Section, frozen=True):
     store: StoreSettings = StoreSettings()
     chat: ChatSettings = ChatSettings()
     presence: PresenceSettings = PresenceSettings()
+    retention: RetentionSettings = RetentionSettings()
+    search: SearchSettings = SearchSettings()
     auth: AuthSettings = AuthSettings()
     hooks: HookSettings = HookSettings()
     limits: LimitSettings = LimitSettings()

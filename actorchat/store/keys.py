@@ -65,6 +65,7 @@ BLOCKED = b"a"
 GONE = b"b"
 MOVED = b"V"
 SIZE = b"W"
+LEDGER = b"c"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -76,6 +77,7 @@ STATE_KINDS = frozenset(
         *(EVENT, EVENT_READER, EVENT_PLACE),
         *(HIDDEN, BLOCKED, GONE),
         *(MOVED, SIZE),
+        LEDGER,
     )
 )
 
@@ -94,6 +96,7 @@ _PLACE = struct.Struct(f">{OWNER_BYTES}sQ")
 _U32 = struct.Struct(">I")
 _SENT = struct.Struct(">QQ")
 _PRESENCE = struct.Struct(">QB")
+_LEDGER = struct.Struct(">QQQ")
 _FORMAT = struct.Struct(">H")
 _FILE = struct.Struct(">QQ")
 _pack_u64 = _U64.pack
@@ -103,6 +106,7 @@ NODE_OWNER = b"\xff\xff" + bytes(_DIGEST_BYTES)
 FORMAT_KEY = NODE_OWNER + META + b"format"
 PROBE_KEY = NODE_OWNER + META + b"probe"
 EVENT_PREFIX = NODE_OWNER + EVENT
+SWEEP_KEY = NODE_OWNER + META + b"sweep"
 
 
 class InboxRow(NamedTuple):
@@ -387,6 +391,37 @@ def unpack_members(value: bytes) -> tuple[str, str]:
     if not first or not second or b"\0" in second or not value.isascii():
         raise _bad("members", value)
     return first.decode(), second.decode()
+
+
+def pack_ledger(first: int, measured: int, kept_bytes: int) -> bytes:
+    """Return the value of a row that says where a history begins, and what is kept of it.
+
+    The records `first` to `measured` have `kept_bytes` together.
+    """
+    return _LEDGER.pack(first, measured, kept_bytes)
+
+
+def unpack_ledger(value: bytes) -> tuple[int, int, int]:
+    """Return (first, measured, kept bytes)."""
+    if len(value) != _LEDGER.size or (numbers := _LEDGER.unpack(value))[0] < 1:
+        raise _bad("ledger", value)
+    return numbers
+
+
+def pack_sweep(after: bytes, messages: int, size: int, updates: int) -> bytes:
+    """Return the value of the row that says how far the sweep is, and what it let go in all.
+
+    `after` is the last owner that it has looked at, or empty; messages have `size` bytes.
+    """
+    return _LEDGER.pack(messages, size, updates) + after
+
+
+def unpack_sweep(value: bytes) -> tuple[bytes, int, int, int]:
+    """Return (last owner or nothing, messages, their bytes, updates)."""
+    if len(value) not in (_LEDGER.size, _LEDGER.size + OWNER_BYTES):
+        raise _bad("sweep", value)
+    messages, size, updates = _LEDGER.unpack_from(value)
+    return value[_LEDGER.size :], messages, size, updates
 
 
 def pack_presence(last_seen_wall_ms: int, level: int) -> bytes:

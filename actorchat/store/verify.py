@@ -122,9 +122,15 @@ def _checks(engine: Engine) -> dict[str, _Check]:
         key = keys.state_key(keys.file_key(sha256), keys.FILE)
         return engine.get(key, state) is not None
 
+    state = engine.family("state")
+
+    def first_of(conversation: bytes) -> int:
+        value = engine.get(keys.state_key(conversation, keys.LEDGER), state)
+        return 1 if value is None else keys.unpack_ledger(value)[0]
+
     checks: dict[str, _Check] = {
-        "history": _HistoryCheck(),
-        "inbox": _InboxCheck(has_message),
+        "history": _HistoryCheck(first_of),
+        "inbox": _InboxCheck(has_message, first_of),
         "sent": lambda key, value: _check_sent(key, value, has_message),
         "outbox": lambda key, value: _check_outbox(key, value, has_message),
         "state": _StateCheck(has_file, has_message),
@@ -134,15 +140,17 @@ def _checks(engine: Engine) -> dict[str, _Check]:
 
 
 class _HistoryCheck:
-    """Each conversation has the seqs 1, 2, 3 … without a hole."""
+    """Each conversation has its seqs without a hole, from 1 or from where its ledger says."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_of: Callable[[bytes], int]) -> None:
+        self._first_of = first_of
         self._conversation = b""
         self._seq = 0
 
     def __call__(self, key: bytes, value: bytes) -> str | None:
         conversation, seq = keys.parse_history_key(key)
-        expected = self._seq + 1 if conversation == self._conversation else 1
+        is_same = conversation == self._conversation
+        expected = self._seq + 1 if is_same else self._first_of(conversation)
         self._conversation, self._seq = conversation, seq
         if seq != expected:
             return f"seq {seq} where {expected} was due"
@@ -157,8 +165,11 @@ class _InboxCheck:
     The first update may be any: what all devices acked is trimmed from the front.
     """
 
-    def __init__(self, has_message: Callable[[bytes, int], bool]) -> None:
+    def __init__(
+        self, has_message: Callable[[bytes, int], bool], first_of: Callable[[bytes], int]
+    ) -> None:
         self._has_message = has_message
+        self._first_of = first_of
         self._user = b""
         self._upd = 0
         self._seqs: dict[bytes, int] = {}
@@ -179,6 +190,8 @@ class _InboxCheck:
             begin = row.seq - row.updates + 1
             return f"seq {begin} of {row.conversation.hex()} comes after seq {last}"
         if row.kind != keys.INLINE and not self._has_message(row.conversation, row.seq):
+            if row.seq < self._first_of(row.conversation):
+                return None  # dropped for its age: who comes for it is told that it is gone
             return f"points to seq {row.seq} of {row.conversation.hex()}, which is not in history"
         return None
 
@@ -207,7 +220,9 @@ class _StateCheck:
     """
 
     def __init__(
-        self, has_file: Callable[[bytes], bool], has_message: Callable[[bytes, int], bool]
+        self,
+        has_file: Callable[[bytes], bool],
+        has_message: Callable[[bytes, int], bool],
     ) -> None:
         self._has_message = has_message
         self._group = b""
@@ -247,6 +262,12 @@ class _StateCheck:
             keys.unpack_moved(value)
         elif kind == keys.SIZE:
             keys.unpack_position(value)
+        elif kind == keys.LEDGER:
+            first = keys.unpack_ledger(value)[0]
+            if first > 1 and not self._has_message(owner, first):
+                return f"the history begins with seq {first}, which is not there"
+        elif key == keys.SWEEP_KEY:
+            keys.unpack_sweep(value)
         return _check_format(key, value)
 
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:

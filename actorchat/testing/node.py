@@ -11,11 +11,13 @@ from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.session import SessionActor, SessionInlet
+from actorchat.broker.sweeper import Sweeper
 from actorchat.broker.tracker import PresenceTracker
 from actorchat.broker.tree import ENTITIES, SESSIONS, Broker, Parts
 from actorchat.broker.user import UserActor
+from actorchat.chat.retention import Policy
 from actorchat.errors import MailboxFull
-from actorchat.limits import FRAME_BYTES_MAX
+from actorchat.limits import FRAME_BYTES_MAX, SWEEP_EVERY_S
 from actorchat.protocol.codec import encode_error, encode_push
 from actorchat.protocol.connection import Connection, frame
 from actorchat.protocol.connection import Side as ConnectionSide
@@ -25,7 +27,7 @@ from actorchat.testing.journal import Journal
 from actorchat.testing.net import FarSide, Wire
 
 OPERATOR_KEY = "the operator's key"
-VICTIMS = (UserActor, ConversationActor, SessionActor, AuthenticatorActor, PresenceTracker)
+VICTIMS = (UserActor, ConversationActor, SessionActor, AuthenticatorActor, PresenceTracker, Sweeper)
 _ERROR_AT = 12  # an error reply says so within so many bytes: {re: u32, err: …}
 
 
@@ -198,6 +200,8 @@ class Node:
         self._rng = rng
         self.entity_idle_s = entity_idle_s
         self._on_fatal = on_fatal
+        self.policy = Policy()
+        self.sweep_every_s = SWEEP_EVERY_S
         self._syncer: SimSyncer
         self._life = 0
         self._appends_to_failure = 0
@@ -234,6 +238,8 @@ class Node:
                 operator_key=OPERATOR_KEY,
                 token_source=lambda: rng.randbytes(16).hex(),
                 entity_idle_s=self.entity_idle_s,
+                policy=self.policy,
+                sweep_every_s=self.sweep_every_s,
                 on_fatal=self._fatal,
             )
         )

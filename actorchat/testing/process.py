@@ -74,6 +74,7 @@ class Process(NearSide):
         self._connection = Connection(Side.CLIENT)
         self._fresh: list[Receipt] = []
         self._is_taking = False
+        self._is_too_old = False
         self._is_reading = True
         self._tick: Any = None
         self._tick_at = 0.0
@@ -211,6 +212,7 @@ class Process(NearSide):
             ledger.first_cursor = ledger.taken = asked.welcome.cursor
             ledger.first_order = self._journal.last_order
             ledger.is_on_trust = self._world.is_space_short()
+        self._is_too_old = asked.welcome.too_old
         self._journal.counts["sign_ins"] += 1
 
     def _accepted(self, asked: effect.Accepted) -> None:
@@ -244,6 +246,11 @@ class Process(NearSide):
     def _jumped(self, asked: effect.Jumped) -> None:
         if self.is_frozen:
             return  # another process of this device has gone on
+        if self._is_too_old:
+            self._journal.counts["too_old"] += 1
+            self.device.ledger.jumps.append((asked.held, asked.cursor))
+            self._world.later(0.0, self._take_snapshot, asked.cursor)
+            return
         if self.device.ledger.is_on_trust:
             self._journal.counts["jumps"] += 1
             self.device.ledger.jumps.append((asked.held, asked.cursor))
@@ -252,6 +259,12 @@ class Process(NearSide):
             return  # a process that hung took note of what the device itself had sent
         text = f"{self.device.label} held {asked.held} and was told to go on after {asked.cursor}"
         self._journal.violate("I3", text)
+
+    def _take_snapshot(self, cursor: int) -> None:
+        """Hold what the history has, in place of the updates that are gone."""
+        if not self.is_frozen and self.machine.error is None:
+            self.handle(event.Taken(cursor))
+            self.device.ledger.taken = self.machine.incoming.taken
 
     def _is_own(self, upd: int) -> bool:
         user, journal = self.device.user, self._journal

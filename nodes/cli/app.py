@@ -25,6 +25,7 @@ from nodes.cli import (
     people,
     presence,
     replay,
+    search,
     store,
 )
 from nodes.cli import registry as registry_commands
@@ -93,6 +94,7 @@ for _part in (
     block,
     erase,
     export,
+    search,
 ):
     _part.register(app)
 

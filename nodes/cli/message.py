@@ -176,19 +176,32 @@ def history(
     before: Annotated[
         int | None, typer.Option("--before", metavar="SEQ", min=1, help="Only those before it.")
     ] = None,
+    after: Annotated[
+        int | None, typer.Option("--after", metavar="SEQ", min=0, help="The first behind it.")
+    ] = None,
+    around: Annotated[
+        int | None, typer.Option("--around", metavar="SEQ", min=1, help="It and its neighbours.")
+    ] = None,
     as_: As = None,
     server: Server = None,
     data: Data = None,
     json: Json = False,
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
-    """Print the last messages of a conversation, oldest first."""
+    """Print the last messages of a conversation, oldest first; or those elsewhere in it."""
     from nodes.cli.wire import as_user, run_async
-    from nodes.history import last_entries
+    from nodes.history import entries_around, first_entries, last_entries
+
+    if around is not None and (before is not None or after is not None):
+        raise typer.BadParameter("--around goes without --before and --after")
 
     async def ask() -> list[Entry]:
         _, chat = as_user(server, data, as_, timeout_s=timeout)
         async with chat:
+            if around is not None:
+                return await entries_around(chat, with_, limit, around)
+            if after is not None:
+                return await first_entries(chat, with_, limit, after, before)
             return await last_entries(chat, with_, limit, before)
 
     for entry in run_async(ask()):

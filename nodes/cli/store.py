@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     store.command("verify", epilog="Example: actorchat store verify --data ./data")(verify)
     store.command("stats", epilog="Example: actorchat store stats --json")(stats)
     store.command("files", epilog="Example: actorchat store files --older-than 30 --delete")(files)
+    store.command("reindex", epilog="Example: actorchat store reindex")(reindex)
     app.add_typer(store, name="store")
 
 
@@ -60,20 +61,49 @@ def verify(data: Data = None, json: Json = False) -> None:
         raise typer.Exit(Exit.CONFIG)
 
 
-def stats(data: Data = None, json: Json = False) -> None:
-    """Count rows, owners and bytes of each family of the store, by reading everything once."""
-    from actorchat.store.verify import stats as count
+def stats(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The settings that say how long what stays."),
+    ] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Count rows, owners and bytes of each family of the store, by reading everything once.
 
+    Then what retention has let go since the store was made, and what is due to go.
+    """
+    import time
+
+    from actorchat.broker.forecast import forecast
+    from actorchat.settings import load
+    from actorchat.store.verify import stats as count
+    from nodes.roles.standalone import policy_of
+
+    policy = policy_of(load(config))
     engine, path = _open(data)
     try:
         found = {name: asdict(family) for name, family in count(engine).items()}
+        gone, due = forecast(engine, policy, time.time_ns() // 1_000_000)
     finally:
         engine.close()
+    retention = {"gone": gone._asdict(), "due": due._asdict()}
     if json:
-        say_json({"store": str(path), "families": found})
+        say_json({"store": str(path), "families": found, "retention": retention})
         return
     headings = ("family", *next(iter(found.values())))
     say_table(headings, [(name, *family.values()) for name, family in found.items()])
+    say_table(("retention", *gone._fields), [("gone", *gone), ("due", *due)])
+
+
+def reindex(data: Data = None) -> None:
+    """Throw the search index away; what is searched is indexed anew from the log."""
+    from actorchat.store.index import remove_index
+
+    engine, path = _open(data)
+    engine.close()
+    remove_index(path.parent / "search.db")
+    note("the index is gone; each conversation is indexed again when it is searched")
 
 
 def files(

@@ -37,6 +37,7 @@ HELP = (
     "/file PATH  send a file              /get SEQ      fetch the files of a message\n"
     "/block      keep the other away  /unblock      let them reach you again\n"
     "/groups     the groups you are in\n"
+    "/search WORDS  find messages, in this conversation or in all of yours\n"
     "//text      send a text that begins with /\n"
     f"{acting.HELP}"
 )
@@ -183,6 +184,11 @@ class Talk:
                 await self._turn_to(rest)
             case "/history":
                 await self._show(int(rest) if rest.isdigit() and int(rest) else HISTORY_SHOWN)
+            case "/search" if rest:
+                for hit in reversed(await self._client.search(rest, conv=self._other)):
+                    one = hit.entry
+                    line = message_line(one.sender, one.seq, one.ts, text_of(one))
+                    self._say(f"{hit.conv}: {line}")
             case "/who":
                 whom = f"talks with {self._other}" if self._other else "talks with nobody yet"
                 self._say(f"{self._user} {whom}; {self._client.state.value}")

@@ -33,6 +33,10 @@ NODE = (
     Metric("files_received", "counter", "files", "Files that were brought and are kept."),
     Metric("files_sent", "counter", "files", "Files that were fetched, or begun to be."),
     Metric("files_refused", "counter", "files", "Files that were not taken or given."),
+    Metric("sweeps", "counter", "passes", "Passes over the store for what was kept long enough."),
+    Metric("swept_messages", "gauge", "messages", "Messages let go since the store was made."),
+    Metric("swept_bytes", "gauge", "bytes", "Bytes of those messages."),
+    Metric("swept_updates", "gauge", "updates", "Updates let go that had waited too long."),
 )
 ACTORS = (
     Metric("actors", "gauge", "actors", "Actors that run."),

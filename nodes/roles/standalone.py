@@ -17,12 +17,14 @@ from actorchat.broker.context import Terms
 from actorchat.broker.hasher import Argon2
 from actorchat.broker.tree import SESSIONS, Broker, Parts
 from actorchat.chat.account import TOKEN_BYTES
+from actorchat.chat.retention import Policy
 from actorchat.clock import SystemClock
 from actorchat.errors import Fatal, StoreIO
 from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
 from actorchat.metrics import Exposition
 from actorchat.settings import Settings
 from actorchat.store.committer import ThreadSyncer
+from actorchat.store.index import TextIndex, Unsupported
 from actorchat.store.rocks import RocksEngine
 from nodes.roles.courier import make_courier
 from nodes.roles.files import FileRoom, file_policy_of
@@ -33,6 +35,7 @@ from nodes.roles.numbers import expose_node
 log = logs.logger(__name__)
 
 EXIT_CRASH = 70
+DAY_S = 86_400
 
 
 class Standalone:
@@ -95,6 +98,10 @@ class Standalone:
                 makes_users=auth.jwt.makes_users,
                 courier=self._courier,
                 events_keep_days=hooks.keep_days,
+                policy=policy_of(settings),
+                sweep_every_s=settings.retention.sweep_every_s,
+                index=index_of(settings, data),
+                index_dispatcher=self._system.pinned("index"),
                 on_fatal=self._fatal,
             )
         )
@@ -248,6 +255,27 @@ def _open_engine(settings: Settings, data: Path) -> RocksEngine:
         write_buffer_total_bytes=store.write_buffer_total_bytes,
         block_cache_bytes=store.block_cache_bytes,
         wal_bytes_max=store.wal_bytes_max,
+    )
+
+
+def index_of(settings: Settings, data: Path) -> TextIndex | None:
+    """Return the index of words, if this node has one."""
+    if not settings.search.enabled:
+        return None
+    try:
+        return TextIndex(data / "search.db")
+    except Unsupported as error:
+        log.warning("no search", reason=str(error))
+        return None
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return how long what is kept under these settings."""
+    kept = settings.retention
+    return Policy(
+        inbox_keep_s=kept.inbox_days * DAY_S,
+        history_keep_s=kept.history_days * DAY_S if kept.history_days else None,
+        history_bytes_max=kept.history_bytes_max or None,
     )
 
 

@@ -62,6 +62,7 @@ from actorchat.protocol.ops import (
     Rename,
     Reply,
     Revoke,
+    Search,
     Send,
     Signal,
     SignalPush,
@@ -192,7 +193,16 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Ack: st.builds(Ack, positions),
     Mark: st.builds(Mark, names, positions),
     History: st.builds(
-        History, request_ids, names, positions, st.none() | positions, st.integers(1, 200)
+        History,
+        request_ids,
+        names,
+        positions,
+        st.none() | positions,
+        st.integers(1, 200),
+        st.none() | positions,
+        st.booleans(),
+        st.none() | st.integers(1, 131_072),
+        st.lists(st.sampled_from(("message", "change")), max_size=8),
     ),
     Change: st.builds(Change, request_ids, groups, client_ids, changes),
     Group: st.builds(Group, request_ids, groups, st.none() | names),
@@ -262,6 +272,14 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         st.sampled_from(("me", "all")),
     ),
     React: st.builds(React, request_ids, names, client_ids, places, emojis, st.booleans()),
+    Search: st.builds(
+        Search,
+        request_ids,
+        st.text(min_size=1, max_size=256),
+        st.none() | names,
+        st.none() | positions,
+        st.integers(1, 50),
+    ),
 }
 
 failures = st.builds(

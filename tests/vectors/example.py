@@ -46,6 +46,7 @@ from actorchat.protocol.ops import (
     Rename,
     Reply,
     Revoke,
+    Search,
     Send,
     Signal,
     SignalPush,
@@ -196,6 +197,10 @@ CLIENT_EXAMPLES = {
     "mark": Example(Mark("bob", 8), "mark"),
     "history": Example(History(4, "bob"), "history"),
     "history-before": Example(History(4, "bob", after=1, before=100, limit=200), "history"),
+    "history-around": Example(
+        History(4, "bob", limit=20, around=7, bytes=8_192, kinds=["message"]), "history"
+    ),
+    "history-forward": Example(History(4, "bob", after=7, forward=True), "history"),
     **{
         f"change-{change.__struct_config__.tag}": Example(Change(9, GROUP, CID, change), "change")
         for change in (
@@ -235,15 +240,19 @@ CLIENT_EXAMPLES = {
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
     "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
+    "search": Example(Search(9, "see you"), "search"),
+    "search-before": Example(Search(9, "see", "bob", TS, 50), "search"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
 SERVER_EXAMPLES = {
     "reply-welcome": _ok("welcome", **_WELCOME),
+    "reply-welcome-too-old": _ok("welcome", **_WELCOME, too_old=True),
     "reply-accepted": _ok("accepted", seq=7, ts=TS),
     "reply-accepted-packed": _ok("accepted", seq=7, ts=TS),
     "reply-duplicate": _ok("accepted", seq=7, ts=TS, dup=True),
     "reply-page": _ok("page", **_PAGE),
+    "reply-page-first": _ok("page", **_PAGE, first=5, next=7),
     "reply-page-packed": _ok("page", **_PAGE),
     "reply-group": _ok("group-info", **_GROUP),
     "reply-receipts": _ok("receipt-list", head=8, marks=_PAGE["marks"]),
@@ -261,6 +270,9 @@ SERVER_EXAMPLES = {
     "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
     "reply-card": _ok("card", user="ann", title="Ann", about="Grüße 👋"),
     "reply-contacts": _ok("contact-list", contacts=["bob", "eve"]),
+    "reply-hits": _ok(
+        "hit-list", hits=[{"conv": "bob", "record": _PAGE["events"][0]}], partial=False
+    ),
     "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"

@@ -41,6 +41,7 @@ from actorchat.protocol.ops.presence import (
     Watch,
 )
 from actorchat.protocol.ops.receipt import Ack, Mark, MarkPush
+from actorchat.protocol.ops.search import Search
 from actorchat.protocol.ops.session import (
     Bye,
     ByeCode,
@@ -94,6 +95,7 @@ ClientOp = (
     | Block
     | Blocks
     | DeleteAccount
+    | Search
 )
 Push = Msg | MarkPush | Presence | SignalPush | FlagPush | Pong | Bye
 ServerOp = Reply | Push
@@ -138,6 +140,7 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "block": Block,
     "blocks": Blocks,
     "delete_account": DeleteAccount,
+    "search": Search,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -215,6 +218,7 @@ __all__ = [
     "Rename",
     "Reply",
     "Revoke",
+    "Search",
     "Send",
     "ServerOp",
     "Signal",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from actorchat.limits import HISTORY_PAGE_MESSAGES_MAX
+from actorchat.limits import HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_MESSAGES_MAX
 from actorchat.protocol.ops.act import AnyAct, Emoji
 from actorchat.protocol.ops.extra import Extra
 from actorchat.protocol.ops.field import Body, ClientId, Name, Position, RequestId
 from actorchat.protocol.ops.group import AnyChange, GroupAddress
 
+PageBytes = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_BYTES_MAX)]
+RecordKind = Literal["message", "change"]
+RecordKinds = Annotated[list[RecordKind], Meta(max_length=8)]
 PageLimit = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_MESSAGES_MAX)]
 
 
@@ -60,8 +63,12 @@ class Send(Struct, tag_field="op", tag="send", gc=False, omit_defaults=True):
 class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=True):
     """Ask for a page of the conversation with user, or of the group, `conv`; by default the newest.
 
-    Answer: `{events: [record…], head, more, marks: {user: {delivered, read}}}`, records by
-    ascending seq. With `before` the page ends just below it, and `after` bounds it from below.
+    Answer: `{events: [record…], head, more, marks: {user: {delivered, read}}, first?, next?}`,
+    records by ascending seq. With `before` the page ends just below it, and `after` bounds it from
+    below; with `forward` it begins just above `after`. `around` a seq has as many before as behind
+    it. `bytes` bounds what the records have together, but for the first. `kinds` leaves others out;
+    then `next` is the `before` or `after` to go on with, also where nothing was found. `first` is
+    the first seq that there is, if that is not 1: what was before it was kept long enough.
     `marks` is empty where a group has more than 32 members. Errors: `no_such_user`,
     `no_such_group`, `busy`.
     """
@@ -71,6 +78,10 @@ class History(Struct, tag_field="op", tag="history", gc=False, omit_defaults=Tru
     after: Position = 0
     before: Position | None = None
     limit: PageLimit = 50
+    around: Position | None = None
+    forward: bool = False
+    bytes: PageBytes | None = None
+    kinds: RecordKinds = []
 
 
 class Msg(Struct, tag_field="op", tag="msg", gc=False, omit_defaults=True):

@@ -26,6 +26,10 @@ Reconnect = Literal["now", "after", "never", "elsewhere"]
 class Hello(Struct, tag_field="op", tag="hello", gc=False, omit_defaults=True):
     """Ask to sign in `device` of `user`, and to go on after update `resume`.
 
+    With `too_old` in the welcome, updates before its cursor are gone that the device never acked.
+    The client then takes a snapshot, `conversations` and `history`, and acks the cursor; until then
+    it is told so at each sign-in.
+
     Answer: the welcome, `{user, device, token?, head, cursor, ping_s, time_ms, durability,
     limits}`; updates after the cursor follow as `msg`. Errors: `unauthenticated`,
     `rate_limited`, `version`, `busy`, `unavailable`, `unexpected_op` when already signed in.

@@ -8,15 +8,19 @@ from typing import Any
 
 from actorchat.actor import ActorSystem, SeededDispatcher
 from actorchat.broker.session import SessionInlet
+from actorchat.broker.sweeper import Chore
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
+from actorchat.chat.retention import Policy
 from actorchat.errors import StoreFull
 from actorchat.limits import GROUP_INLINE_MEMBERS_MAX, MARK_DELAY_S
 from actorchat.protocol import codec, ops
+from actorchat.store.index import TextIndex
 from actorchat.store.memory import MemoryEngine
 
 OPERATOR_KEY = "operator-key"
 SYNC_S = 0.001
+SWEEP_EVERY_S = 1.0
 
 
 class PlainHashing:
@@ -152,9 +156,13 @@ class Stage:
         courier: Any = None,
         keep_days: float = 7.0,
         group_inline_max: int = GROUP_INLINE_MEMBERS_MAX,
+        policy: Policy | None = None,
     ) -> None:
         self.engine = MemoryEngine()
         self.group_inline_max = group_inline_max
+        self.policy = policy or Policy()
+        self.chores: list[Chore] = []
+        self.index: TextIndex | None = None
         self.idle_s = idle_s
         self.courier = courier
         self.keep_days = keep_days
@@ -186,6 +194,11 @@ class Stage:
                 courier=self.courier,
                 events_keep_days=self.keep_days,
                 group_inline_max=self.group_inline_max,
+                policy=self.policy,
+                sweep_every_s=SWEEP_EVERY_S,
+                chores=self.chores,
+                index=self.index,
+                index_dispatcher=self.dispatcher,
                 on_fatal=self.failures.append,
             )
         )

@@ -5,6 +5,7 @@ import pytest
 from actorchat.broker.archive import Archive
 from actorchat.broker.rows import Rows
 from actorchat.chat.account import Account, Device
+from actorchat.chat.event import Row
 from actorchat.errors import StoreCorrupt
 from actorchat.protocol import codec
 from actorchat.store import keys
@@ -221,3 +222,40 @@ def test_what_waits_for_a_user_is_found_and_deleted(engine: MemoryEngine) -> Non
     assert Archive(engine).moved(ANN) == [(key, 2, 9, GROUP)]
     write(engine, rows.moved(ANN, key, GROUP, 9, 9))
     assert Archive(engine).moved(ANN) == []
+
+
+def test_history_begins_where_its_ledger_says(engine: MemoryEngine) -> None:
+    archive = Archive(engine)
+    assert archive.first_seq(CONVERSATION) == 1
+    key = keys.state_key(CONVERSATION, keys.LEDGER)
+    write(engine, (engine.family("state"), key, keys.pack_ledger(4, 0, 0)))
+    assert archive.first_seq(CONVERSATION) == 4
+
+
+def test_update_whose_record_is_gone_has_no_payload(engine: MemoryEngine) -> None:
+    rows, archive = Rows(engine), Archive(engine)
+    state, inbox = engine.family("state"), engine.family("inbox")
+    write(engine, rows.members(CONVERSATION, ("ann", "bob")))
+    write(engine, (inbox, keys.inbox_key(ANN, 1), keys.pack_pointer(1, CONVERSATION, 3)))
+    with pytest.raises(StoreCorrupt):
+        archive.rows("ann", ANN, 1)
+    ledger = keys.state_key(CONVERSATION, keys.LEDGER)
+    write(engine, (state, ledger, keys.pack_ledger(4, 0, 0)))
+    assert archive.rows("ann", ANN, 1) == [Row(1, ("ann", "bob"), 3, b"")]
+    group = keys.group_key("#group")
+    ledger = keys.state_key(group, keys.LEDGER)
+    address = keys.state_key(group, keys.GROUP)
+    write(engine, (inbox, keys.inbox_key(ANN, 2), keys.pack_pointer(1, group, 3)))
+    write(engine, (state, ledger, keys.pack_ledger(4, 0, 0)))
+    with pytest.raises(StoreCorrupt):
+        archive.rows("ann", ANN, 2)
+    write(engine, (state, address, codec.encode({"address": "#group"})))
+    assert archive.rows("ann", ANN, 2) == [Row(2, "#group", 3, b"")]
+
+
+def test_owner_of_rows_is_known_by_the_account(engine: MemoryEngine) -> None:
+    write(engine, Rows(engine).account(Account("ann", 1, "hash")))
+    account = Archive(engine).account_of(ANN)
+    assert account is not None
+    assert account.user == "ann"
+    assert Archive(engine).account_of(CONVERSATION) is None

@@ -46,6 +46,7 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.inbox import Inbox
+from actorchat.chat.retention import Expire
 from actorchat.limits import (
     CATCH_UP_PAGE_UPDATES,
     CHECKPOINT_EVERY_UPDATES,
@@ -549,3 +550,64 @@ def test_what_lives_here_is_not_recalled_as_received() -> None:
     machine.recall(12, PAIR, 9)
     assert machine.head == 12
     assert machine.received == {AWAY: 4}
+
+
+# -- what nobody came for ------------------------------------------------------------------------
+def test_updates_that_waited_too_long_go_and_the_device_is_told_whenever_it_comes() -> None:
+    play = home(head=9, trimmed=2, phone=2) >> Expire(7)
+    assert play << Checkpoint(9, 7, {}) << Trim(2, 7)
+    told = Push(PHONE, Attached(9, 7, False, True))
+    assert play >> Attach("phone", PHONE) << told << Barrier(None, Stored(9))
+    assert play >> Stored(9) << ReadRows("phone", 8, 9)
+    assert (
+        play
+        >> Detach("phone", PHONE)
+        >> Attach("phone", PHONE, 3)
+        << (told)
+        << Barrier(None, Stored(9))
+    )
+    # That it acks the cursor says that it has taken a snapshot.
+    play = play >> Acked("phone", 7) << SaveCursor("phone", 7) << MARKS_LATER
+    play = play << ReadRows("phone", 8, 9) >> Detach("phone", PHONE) >> Attach("phone", PHONE)
+    assert play << Push(PHONE, Attached(9, 7, False, False)) << Barrier(None, Stored(9))
+
+
+def test_device_that_holds_what_is_gone_by_its_own_word_is_not_told() -> None:
+    play = home(head=9, trimmed=7, phone=2) >> Attach("phone", PHONE, 8) << SaveCursor("phone", 8)
+    play = play << ReadUnmarked(3, 8) << MARKS_LATER
+    assert play << Push(PHONE, Attached(9, 8, False, False)) << Barrier(None, Stored(9))
+
+
+def test_who_is_here_and_behind_is_sent_away_and_the_others_stay() -> None:
+    play = home(head=9, phone=2, laptop=9)
+    play = attach(attach(play, "phone", PHONE), "laptop", LAPTOP)
+    play.machine._landing.told = 9
+    assert (
+        play
+        >> Expire(7)
+        << Push(PHONE, Ended("slow_consumer", "now"))
+        << (Checkpoint(9, 7, {}))
+        << Trim(0, 7)
+    )
+    assert play.machine.sessions() == [LAPTOP]
+
+
+def test_what_landed_goes_only_after_its_marks_were_told_a_round_ago() -> None:
+    play = home(head=9, phone=6, laptop=0)
+    assert play >> Expire(5) << MARKS_LATER
+    assert play >> MarksDue() << MARKS_LATER
+    assert play >> MarksDue() << Checkpoint(9, 5, {}) << Trim(0, 5)
+
+
+def test_no_more_goes_than_there_is_and_nothing_goes_twice() -> None:
+    play = home(head=9, phone=0) >> Expire(50) << Checkpoint(9, 9, {}) << Trim(0, 9)
+    assert play >> Expire(9)
+
+
+def test_device_that_does_not_come_does_not_keep_the_log_from_being_trimmed() -> None:
+    play = attach(home(head=200, trimmed=100, phone=100, lost=3), "phone", PHONE)
+    play = play >> Stored(200) << ReadRows("phone", 101, 200)
+    play.machine.devices["phone"].sent = 200
+    assert play >> Acked("phone", 200) << SaveCursor("phone", 200) << MARKS_LATER
+    assert play >> MarksDue() << MARKS_LATER
+    assert play >> MarksDue() << Checkpoint(200, 200, {}) << Trim(100, 200)

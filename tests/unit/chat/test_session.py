@@ -78,6 +78,7 @@ from actorchat.protocol.ops import (
     Receipts,
     Rename,
     Revoke,
+    Search,
     Send,
     Signal,
     Status,
@@ -124,6 +125,7 @@ USER_OPS = [
     Download(7, bytes(32)),
     Events(7),
     Groups(7),
+    Search(7, "word"),
 ]
 FIREHOSE_FOR_OPERATORS = [Bot(8, "robot", "main", []), Hook(8, "a", "test"), Hooks(8)]
 OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree"), *FIREHOSE_FOR_OPERATORS]
@@ -346,3 +348,20 @@ def test_it_is_known_why_a_session_ended(event: object, why: str) -> None:
     play.machine.handle(event, 0)
     play.machine.handle(Disconnected("session"), 0)
     assert play.machine.ended_by == why
+
+
+def test_device_that_was_away_too_long_is_told_so_in_its_welcome() -> None:
+    machine = Session()
+    machine.handle(HELLO, 0)
+    machine.handle(SignedIn("ann", "phone", None), 0)
+    welcome = machine.handle(Attached(9, 7, False, True), 0)[-1]
+    assert isinstance(welcome, Welcome)
+    assert (welcome.cursor, welcome.is_too_old) == (7, True)
+
+
+def test_session_whose_place_is_gone_under_it_ends_to_be_told_so_when_it_comes_again() -> None:
+    machine = Session()
+    machine.handle(HELLO, 0)
+    machine.handle(SignedIn("ann", "phone", None), 0)
+    machine.handle(Attached(9, 7), 0)
+    assert machine.handle(Attached(9, 8, False, True), 0) == [Hangup("slow_consumer", "now")]

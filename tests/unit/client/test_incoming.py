@@ -130,3 +130,31 @@ def test_as_many_as_may_be_on_their_way_back_are_known_and_no_more_than_twice_th
         assert incoming.accept(upd, "bob", upd, 0.0, cid) is Verdict.OWN
     upd = len(recent) + 1
     assert incoming.accept(upd, "bob", upd, 0.0, cids[0]) is Verdict.NEW
+
+
+def test_what_is_gone_is_acked_when_the_application_says_so() -> None:
+    incoming = Incoming(3)
+    assert incoming.begin(8, 9, 0.0, is_too_old=True) == 3
+    assert (incoming.received, incoming.taken, incoming.ack_at) == (8, 7, None)
+    incoming.take(8, 1.0)
+    assert incoming.ack_at is not None
+    assert incoming.ack() == 8
+
+
+def test_what_comes_back_of_ones_own_does_not_ack_what_is_gone() -> None:
+    incoming = Incoming(3)
+    incoming.wrote(b"cid")
+    incoming.begin(8, 9, 0.0, is_too_old=True)
+    assert incoming.accept(9, "bob", 1, 0.0, b"cid") is Verdict.OWN
+    assert incoming.ack_at is None
+    incoming.take(8, 1.0)
+    assert incoming.ack() == 9
+
+
+def test_gap_is_told_again_until_it_is_taken_or_something_later_is() -> None:
+    incoming = Incoming(None)
+    assert incoming.begin(8, 9, 0.0, is_too_old=True) == 0
+    assert incoming.begin(8, 9, 0.0, is_too_old=True) == 8
+    assert incoming.accept(9, "bob", 1, 0.0) is Verdict.NEW
+    incoming.take(9, 0.0)
+    assert incoming.ack() == 9

@@ -206,3 +206,13 @@ def test_a_lone_surrogate_is_not_sent() -> None:
     ):
         with pytest.raises(UnicodeEncodeError):
             encode("\ud800")
+
+
+def test_time_and_id_of_a_packed_record_are_read_without_decoding() -> None:
+    plain = codec.encode_record(codec.encode("ann"), 7, TS, CID, "body")
+    group = codec.encode_group_record(
+        "#" + "A" * 22, codec.encode("a" * 64), 2**40, TS, CID, "", b"\xa0"
+    )
+    for record in (plain, group):
+        assert codec.record_ts(record) == TS
+        assert codec.record_cid(record) == CID

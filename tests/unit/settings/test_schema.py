@@ -24,7 +24,8 @@ def test_every_section_is_explained() -> None:
     names = [name for name, cls in sections() if (cls.__doc__ or "").strip()]
     assert names == [
         "node", "gateway", "gateway.tcp", "gateway.ws", "gateway.http", "gateway.zmq",
-        "store", "chat", "presence", "auth", "auth.jwt", "hooks", "limits", "files", "log",
+        "store", "chat", "presence", "retention", "search",
+        "auth", "auth.jwt", "hooks", "limits", "files", "log",
     ]  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_values_have_their_golden_bytes() -> None:
 
 
 def test_kinds_of_state_are_one_byte_and_differ() -> None:
-    assert len(keys.STATE_KINDS) == 31
+    assert len(keys.STATE_KINDS) == 32
     assert {len(kind) for kind in keys.STATE_KINDS} == {1}
 
 
@@ -128,3 +128,10 @@ def test_an_error_does_not_quote_a_body() -> None:
 def test_a_prefix_without_end_is_refused(prefix: bytes) -> None:
     with pytest.raises(ValueError, match="no end"):
         keys.prefix_range(prefix)
+
+
+def test_ledgers_and_sweeps_come_back_as_they_were() -> None:
+    assert keys.unpack_ledger(keys.pack_ledger(1, 2, 3)) == (1, 2, 3)
+    owner = keys.user_key("ann")
+    assert keys.unpack_sweep(keys.pack_sweep(owner, 1, 2, 3)) == (owner, 1, 2, 3)
+    assert keys.unpack_sweep(keys.pack_sweep(b"", 1, 2, 3)) == (b"", 1, 2, 3)

@@ -189,3 +189,41 @@ def test_stats_count_rows_owners_and_bytes(engine: MemoryEngine) -> None:
     assert tuple(found) == FAMILIES
     assert found["history"] == FamilyStats(rows=4, owners=2, key_bytes=4 * 26, value_bytes=4 * 10)
     assert (found["inbox"].owners, found["state"].owners) == (1, 2)
+
+
+def test_a_history_may_begin_where_its_ledger_says(engine: MemoryEngine) -> None:
+    put(engine, "state", keys.state_key(CONVERSATION, keys.LEDGER), keys.pack_ledger(2, 3, 12))
+    put(engine, "inbox", keys.inbox_key(BOB, 7), keys.pack_pointer(1, CONVERSATION, 1))
+    drop(engine, "history", keys.history_key(CONVERSATION, 1))
+    drop(engine, "sent", keys.sent_key(CONVERSATION, b"\0", b"\1" * 16))
+    put(engine, "state", keys.SWEEP_KEY, keys.pack_sweep(CONVERSATION, 1, 12, 0))
+    assert verify(engine).problems == []
+
+
+@pytest.mark.parametrize("first", [1, 3, 4])
+def test_a_history_that_begins_elsewhere_is_named(engine: MemoryEngine, first: int) -> None:
+    drop(engine, "history", keys.history_key(CONVERSATION, 1))
+    drop(engine, "sent", keys.sent_key(CONVERSATION, b"\0", b"\1" * 16))
+    put(engine, "inbox", keys.inbox_key(BOB, 7), keys.pack_inline(1, CONVERSATION, 1, b"record"))
+    value = keys.pack_ledger(first, 3, 12)
+    put(engine, "state", keys.state_key(CONVERSATION, keys.LEDGER), value)
+    assert any("seq" in problem.text for problem in verify(engine).problems)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (keys.state_key(CONVERSATION, keys.LEDGER), b"short"),
+        (keys.state_key(CONVERSATION, keys.LEDGER), bytes(24)),
+        (keys.SWEEP_KEY, b"short"),
+    ],
+)
+def test_a_bad_ledger_or_sweep_is_named(engine: MemoryEngine, key: bytes, value: bytes) -> None:
+    put(engine, "state", key, value)
+    assert not verify(engine).is_sound
+
+
+def drop(engine: MemoryEngine, family: str, key: bytes) -> None:
+    batch = engine.batch()
+    batch.delete(key, engine.family(family))
+    engine.write(batch)

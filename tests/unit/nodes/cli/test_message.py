@@ -43,6 +43,13 @@ def test_what_is_sent_is_delivered_once_and_stays_in_the_history(shell: Any) -> 
         assert [(one["from"], one["seq"]) for one in told] == [("msg-ann", 1), ("msg-ann", 2)]
     assert shell.json("history", "msg-bob", "--before", "2", "--as", "msg-ann") == told[:1]
     assert shell.json("history", "msg-bob", "--limit", "1", "--as", "msg-ann") == told[1:]
+    assert (
+        shell.json("history", "msg-bob", "--after", "0", "--limit", "1", "--as", "msg-ann")
+        == (told[:1])
+    )
+    assert shell.json("history", "msg-bob", "--around", "1", "--as", "msg-ann") == told
+    both = shell.run("history", "msg-bob", "--around", "1", "--after", "0", "--as", "msg-ann")
+    assert both.returncode == 2
     from_start = ("tail", "--with", "msg-ann", "--from-start", "--count", "2", "--as", "msg-bob")
     assert [one["seq"] for one in shell.json(*from_start)] == [1, 2]
     plain = shell.run("history", "msg-ann", "--as", "msg-bob").stdout

@@ -48,6 +48,8 @@ def test_a_sound_store_is_counted_and_a_damaged_one_named(
     (stats,) = shell.json("store", "stats")
     assert stats["families"]["history"]["rows"] == 3
     assert stats["families"]["history"]["owners"] == 1
+    nothing = {"messages": 0, "size": 0, "updates": 0}
+    assert stats["retention"] == {"gone": nothing, "due": nothing}
     assert "history\t3" in shell.run("store", "verify").stdout
 
     # The store closes with everything in its tables; one of them goes missing.

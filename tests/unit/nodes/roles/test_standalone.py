@@ -10,7 +10,7 @@ import pytest
 from actorchat.actor import Actor, Reply
 from actorchat.limits import PING_INTERVAL_S
 from actorchat.settings import load
-from nodes.roles.standalone import Standalone, terms_of
+from nodes.roles.standalone import Standalone, index_of, policy_of, terms_of
 
 
 async def test_node_starts_reports_and_stops_in_this_loop(tmp_path: Path) -> None:
@@ -81,3 +81,22 @@ async def test_actors_that_are_behind_are_logged_and_the_others_are_not(
     finally:
         pause.settle(None)
         await node.stop()
+
+
+def test_retention_is_what_the_settings_say() -> None:
+    policy = policy_of(load(None, {}, {}))
+    assert policy.inbox_keep_s == 30 * 86_400
+    assert not policy.drops_history
+    overrides = {"retention.history_days": 2.0, "retention.history_bytes_max": 9}
+    policy = policy_of(load(None, {}, overrides))
+    assert (policy.history_keep_s, policy.history_bytes_max) == (172_800.0, 9)
+
+
+def test_search_may_be_switched_off_or_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert index_of(load(None, {}, {"search.enabled": False}), tmp_path) is None
+    monkeypatch.setattr("actorchat.store.index.has_fts5", lambda: False)
+    assert index_of(load(None, {}, {}), tmp_path) is None
+    monkeypatch.setattr("actorchat.store.index.has_fts5", lambda: True)
+    assert index_of(load(None, {}, {}), tmp_path) is not None
