@@ -267,6 +267,8 @@ class Archive:
         if limit <= 0:
             return []
         records = self.records(row.conversation, after, before, limit, False, max(0, bytes_max))
+        if not records and before <= self.first_seq(row.conversation):
+            return []  # retention has let go of all of them
         if not records:
             raise StoreCorrupt(f"history lacks seq {after + 1} of {row.conversation.hex()}")
         return [(seq + ahead, record) for seq, record in records]

@@ -14,7 +14,8 @@ from actorchat.chat.erasure import AccountGone
 from actorchat.chat.event import Answer, DeviceRevoked, SignedIn
 from actorchat.chat.firehose_event import Granted
 from actorchat.chat.people import Card
-from actorchat.chat.signin import (
+from actorchat.chat.signin import SignInDesk
+from actorchat.chat.signin_event import (
     Attempt,
     DropDevice,
     EndAccount,
@@ -28,7 +29,6 @@ from actorchat.chat.signin import (
     ReadToken,
     ReplacePassword,
     Revocation,
-    SignInDesk,
     Tell,
     TokenRead,
     Verified,

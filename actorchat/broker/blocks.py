@@ -39,7 +39,7 @@ class Blocks:
 
     def of_conversation(self, conversation: bytes, users: Iterable[str]) -> dict[str, Spans]:
         """Return what is hidden from whom; empty where nobody ever blocked the other."""
-        prefix = keys.state_key(conversation, keys.HIDDEN)
+        prefix = keys.state_key(conversation, keys.UNSHOWN)
         if not self._scan(self._state, *keys.prefix_range(prefix), 1):
             return {}
         found = {user: self.spans(conversation, user) for user in users}
@@ -60,4 +60,4 @@ def _list_key(user: str, other: str) -> bytes:
 
 
 def _spans_key(conversation: bytes, user: str) -> bytes:
-    return keys.state_key(conversation, keys.HIDDEN, user.encode())
+    return keys.state_key(conversation, keys.UNSHOWN, user.encode())

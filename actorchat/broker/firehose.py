@@ -24,7 +24,7 @@ from actorchat.chat.firehose_event import (
     Say,
     Wanted,
 )
-from actorchat.chat.signin import Provisioning
+from actorchat.chat.signin_event import Provisioning
 from actorchat.errors import MailboxFull
 from actorchat.limits import ENTITY_MAILBOX_MAX, EVENTS_KEEP_DAYS, FIREHOSE_BEAT_S
 from actorchat.protocol import jsontext, signature

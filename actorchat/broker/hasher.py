@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from actorchat.actor import Actor
 from actorchat.chat.bearer import Reading
-from actorchat.chat.signin import (
+from actorchat.chat.signin_event import (
     Attempt,
     Erasing,
     Hashed,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat import logs
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.reading import Reading
+from actorchat.chat.block import hides
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import Asked
 from actorchat.chat.search import Fed, Feed, Found, Job, Look, Looked, Query, match_of
@@ -21,7 +23,7 @@ from actorchat.limits import (
     SEARCH_FEED_PAGES,
     SEARCH_FEED_ROWS,
 )
-from actorchat.protocol import codec
+from actorchat.protocol import codec, rich
 from actorchat.store import keys
 
 if TYPE_CHECKING:
@@ -163,7 +165,7 @@ class SearchActor(Actor):
         budget, firsts = HISTORY_PAGE_BYTES_MAX, self._firsts(job)
         for key, seq in event.hits:
             first = firsts.get(key)
-            record = None if first is None or seq < first else self._record(key, seq)
+            record = None if first is None or seq < first else self._record(job, key, seq)
             if record is None:
                 continue
             budget -= len(record)
@@ -187,9 +189,19 @@ class SearchActor(Actor):
                 found[key] = roster.first_readable(job.user)
         return found
 
-    def _record(self, key: bytes, seq: int) -> bytes | None:
-        records = self._context.archive.records(key, seq - 1, seq + 1, 1, False)
-        return records[0][1] if records else None
+    def _record(self, job: Job, key: bytes, seq: int) -> bytes | None:
+        """Return a record as who searches is shown it; None where nothing is shown of it."""
+        context = self._context
+        found = context.archive.records(key, seq - 1, seq + 1, 1, False)
+        if not found or hides(context.blocks.spans(key, job.user), seq):
+            return None
+        reading = Reading(context.archive, context.clock.wall_ms(), keys.user_key(job.user))
+        (shown,) = reading.page(key, found)
+        if rich.is_rich(shown):
+            said = codec.decode_record(shown)
+            if said.act is not None or said.gone or said.hidden:
+                return None
+        return shown
 
     def _refuse(self, session: Any, rid: int, code: str, reason: str, retry: Any = "never") -> None:
         after_ms = 1_000 if retry == "after" else None

@@ -52,7 +52,7 @@ from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.history import Wanted
 from actorchat.chat.people import Asked
 from actorchat.chat.session import PRESENCE_EVENTS, Session
-from actorchat.chat.signin import Attempt, PasswordChange, Provisioning, Revocation
+from actorchat.chat.signin_event import Attempt, PasswordChange, Provisioning, Revocation
 from actorchat.chat.source import source_of
 from actorchat.errors import MailboxFull
 from actorchat.ids import GROUP_MARK

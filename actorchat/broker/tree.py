@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from actorchat.actor import Actor, Child, Dispatcher, DynamicSupervisor, Supervisor
+from actorchat.broker.act import bury_expired
 from actorchat.broker.archive import Archive
 from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.blocks import Blocks
@@ -175,6 +176,10 @@ class Broker:
         self._system = system
         self._parts = parts
 
+    def _look_after(self, key: bytes, conv: Conv, now_wall_ms: int) -> int:
+        buried = bury_expired(self.context, key, now_wall_ms)
+        return buried + sum(chore(key, conv, now_wall_ms) for chore in self._parts.chores)
+
     def start(self) -> Any:
         """Start the tree; returns the ref of its top, whose end is the broker's."""
         parts, context = self._parts, self.context
@@ -199,7 +204,7 @@ class Broker:
             dispatcher = parts.index_dispatcher
             index = self._system.spawn(IndexActor, parts.index, dispatcher=dispatcher)
         retention = RetentionLog(parts.engine, context.archive, context.groups)
-        sweep = (context, retention, parts.policy, parts.chores, parts.sweep_every_s)
+        sweep = (context, retention, parts.policy, [self._look_after], parts.sweep_every_s)
         # Users and conversations are built from the log and sessions attach to them, so each may
         # be restarted alone. But when all of them go at once, nobody tells the sessions: then these
         # end, too, and their clients connect again.

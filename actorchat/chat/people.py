@@ -9,7 +9,7 @@ import msgspec
 
 from actorchat.chat.block import Blocking
 from actorchat.chat.event import Address, Answer, Refused
-from actorchat.chat.signin import Erasing
+from actorchat.chat.signin_event import Erasing
 from actorchat.limits import (
     BLOCKS_MAX,
     CONTACTS_MAX,

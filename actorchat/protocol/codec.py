@@ -110,7 +110,9 @@ def record_is_change(record: bytes) -> bool:
 
 
 def record_kind(record: bytes) -> str:
-    """Return the kind of a packed record: `message`, or `change` of a group."""
+    """Return the kind of a packed record: `message`, `act` on one, or `change` of a group."""
+    if record[0] == ACT_HEAD[0]:
+        return "act"
     return "change" if record_is_change(record) else "message"
 
 

@@ -60,7 +60,7 @@ VEIL = b"J"
 EVENT = b"e"
 EVENT_READER = b"f"
 EVENT_PLACE = b"g"
-HIDDEN = b"Z"
+UNSHOWN = b"Z"
 BLOCKED = b"a"
 GONE = b"b"
 MOVED = b"V"
@@ -75,7 +75,7 @@ STATE_KINDS = frozenset(
         *(FILE, USAGE),
         *(EXPIRY, HIDDEN, VEIL),
         *(EVENT, EVENT_READER, EVENT_PLACE),
-        *(HIDDEN, BLOCKED, GONE),
+        *(UNSHOWN, BLOCKED, GONE),
         *(MOVED, SIZE),
         LEDGER,
     )

@@ -256,7 +256,7 @@ class _StateCheck:
             keys.unpack_position(value)
             if owner == self._account:
                 return "an account that has ended is there"
-        elif kind == keys.HIDDEN:
+        elif kind == keys.UNSHOWN:
             keys.unpack_spans(value)
         elif kind == keys.MOVED:
             keys.unpack_moved(value)

@@ -14,8 +14,8 @@ from types import ModuleType
 from actorchat.broker import conversation as broker_conversation
 from actorchat.broker import group as broker_group
 from actorchat.broker import moved as broker_moved
+from actorchat.broker import paging as broker_paging
 from actorchat.broker import rows
-from actorchat.broker import sequence as broker_sequence
 from actorchat.chat import conversation, delivery, group, inbox, moved, window
 
 _KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
@@ -26,7 +26,7 @@ _KNOBS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (delivery, "DELIVERY_WINDOW_UPDATES", (2, 10, 1_024)),
     (delivery, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
     (broker_conversation, "CATCH_UP_PAGE_UPDATES", (1, 4, 256)),
-    (broker_sequence, "HISTORY_PAGE_BYTES_MAX", (600, 131_072)),
+    (broker_paging, "HISTORY_PAGE_BYTES_MAX", (600, 131_072)),
     (rows, "INBOX_INLINE_BYTES_MAX", (90, 512)),
     (conversation, "FAN_OUT_CONFIRM_S", (0.1, 1.0)),
     (group, "FAN_OUT_CONFIRM_S", (0.1, 1.0)),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from actorchat.chat.account import Account
 from actorchat.chat.event import Answer, Refused, SignInRefused
-from actorchat.chat.signin import (
+from actorchat.chat.signin import SignInDesk
+from actorchat.chat.signin_event import (
     Attempt,
     Hashed,
     HasherLost,
@@ -17,7 +18,6 @@ from actorchat.chat.signin import (
     IssueToken,
     KeepAccount,
     Provisioning,
-    SignInDesk,
     Tell,
     Verified,
     Verify,

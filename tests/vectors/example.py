@@ -13,23 +13,39 @@ from typing import Any
 
 from msgspec import Struct
 
+from actorchat.protocol import codec
 from actorchat.protocol.ops import (
     Ack,
     Actors,
+    Block,
+    Blocks,
+    Bot,
     Bye,
     Change,
     Contact,
     Contacts,
     Conversations,
+    Delete,
+    DeleteAccount,
+    Deleted,
     Describe,
     Devices,
+    Download,
+    Edit,
+    Edited,
+    Events,
+    Extra,
     Failure,
+    FileRef,
     Flag,
     FlagPush,
+    Forwarded,
     Group,
     Groups,
     Hello,
     History,
+    Hook,
+    Hooks,
     Mark,
     MarkPush,
     Msg,
@@ -41,6 +57,8 @@ from actorchat.protocol.ops import (
     Privacy,
     Profile,
     Provision,
+    React,
+    Reacted,
     Receipts,
     Record,
     Rename,
@@ -52,6 +70,7 @@ from actorchat.protocol.ops import (
     SignalPush,
     Status,
     Unwatch,
+    Upload,
     Watch,
 )
 from actorchat.protocol.ops.group import (
@@ -74,6 +93,25 @@ GROUP = "#AAECAwQFBgcICQoLDA0ODw"
 TOKEN = "Dw4NDAsKCQgHBgUEAwIBAA"
 GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP)
 CHANGE_RECORD = Record("ann", 7, TS, CID, "", GROUP, Add(["bob", "cid"]))
+SHA256 = bytes(range(32))
+GRANT = {
+    "base": "http://127.0.0.1:7780",
+    "path": f"/v1/files/{SHA256.hex()}",
+    "ticket": "Dw4NDAsKCQgHBgUEAwIBAA",
+    "expires": TS,
+}
+FILE = FileRef(bytes(range(32)), 70_000, "image/png", "Grüße.png")
+EXTRA = Extra(6, Forwarded(2, "cid"), ["bob"], "file", [FILE], exp=TS + 60_000)
+RICH_RECORD = Record(
+    "ann", 7, TS, CID, "Grüße 👋", extra=EXTRA, edited=9, reactions={"👍": ["ann", "bob"]}
+)
+RICH_GROUP_RECORD = Record("ann", 7, TS, CID, "Grüße 👋", GROUP, extra=Extra(mentions=["bob"]))
+ACT_RECORDS = {
+    "edit": Record("ann", 9, TS, CID, "Grüße!", act=Edited(7)),
+    "delete": Record("ann", 9, TS, CID, "", GROUP, act=Deleted([6, 7])),
+    "react": Record("ann", 9, TS, CID, "", act=Reacted(7, "👍")),
+}
+GONE_RECORD = Record("ann", 7, TS, CID, "", gone=True)
 OTHER = Record("bob", 8, TS + 1, bytes(16), "")
 
 
@@ -108,6 +146,13 @@ _PAGE: dict[str, Any] = {
     "head": 8,
     "more": False,
     "marks": {"ann": {"delivered": 8, "read": 8}, "bob": {"delivered": 8, "read": 7}},
+}
+_RICH_PAGE = {
+    **_PAGE,
+    "events": [
+        codec.decode(codec.encode(record))
+        for record in (OTHER, RICH_RECORD, *ACT_RECORDS.values(), GONE_RECORD)
+    ],
 }
 _GROUP = {
     "conv": GROUP,
@@ -184,6 +229,30 @@ _CONVERSATIONS = [
 ]
 _GROUPS = [{"conv": GROUP, "title": "friends", "role": "owner", "size": 2, "head": 8, "unread": 1}]
 
+_EVENTS: list[dict[str, Any]] = [
+    {"id": 41, "kind": "message", **_PAGE["events"][0], "to": "bob"},
+    {
+        "id": 42,
+        "kind": "change",
+        **_PAGE["events"][1],
+        "conv": GROUP,
+        "change": {"kind": "add", "users": ["bob"]},
+    },
+]
+_HOOKS = [
+    {
+        "name": "audit",
+        "url": "https://chat.example/hook",
+        "kinds": ["change", "message"],
+        "state": "active",
+        "created": TS,
+        "position": 40,
+        "head": 42,
+        "failures": 1,
+        "error": "status 503",
+    }
+]
+
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
     "hello-resume": Example(
@@ -192,6 +261,21 @@ CLIENT_EXAMPLES = {
     "ping": Example(Ping(), "ping"),
     "send": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
     "send-packed": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
+    "send-extra": Example(
+        Send(
+            3,
+            "bob",
+            CID,
+            "Grüße 👋",
+            Extra(6, Forwarded(2, "cid"), ["bob"], "file", [FILE], expires_s=60),
+        ),
+        "send",
+    ),
+    "edit": Example(Edit(3, "bob", CID, 7, "Grüße!"), "edit"),
+    "delete": Example(Delete(3, "bob", CID, [6, 7]), "delete"),
+    "delete-me": Example(Delete(3, "bob", CID, [7], "me"), "delete"),
+    "react": Example(React(3, "bob", CID, 7, "👍"), "react"),
+    "react-off": Example(React(3, "bob", CID, 7, "👍", on=False), "react"),
     "ack": Example(Ack(300), "ack"),
     "ack-packed": Example(Ack(300), "ack"),
     "mark": Example(Mark("bob", 8), "mark"),
@@ -236,10 +320,28 @@ CLIENT_EXAMPLES = {
     "describe": Example(Describe(9, "Ann", "Grüße 👋"), "describe"),
     "contact": Example(Contact(9, "bob", keep=False), "contact"),
     "contacts": Example(Contacts(9), "contacts"),
+    "upload": Example(Upload(9, SHA256, 1_048_576, "image/png"), "upload"),
+    "download": Example(Download(9, SHA256), "download"),
+    "block": Example(Block(9, "eve"), "block"),
+    "block-off": Example(Block(9, "eve", on=False), "block"),
+    "blocks": Example(Blocks(9), "blocks"),
+    "delete-account": Example(DeleteAccount(9, "secret"), "delete-account"),
     "password": Example(Password(9, "secret", "better", revoke_others=True), "password"),
+    "password-keep": Example(
+        Password(9, "secret", "better", revoke_others=True, keep=["web"]), "password"
+    ),
     "conversations": Example(Conversations(9), "conversations"),
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
     "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
+    "bot": Example(Bot(12, "robot", "main", ["message"]), "bot"),
+    "events": Example(Events(12), "events"),
+    "events-after": Example(Events(12, 40, 10, 5_000), "events"),
+    "hook": Example(
+        Hook(13, "audit", "add", "https://chat.example/hook", "0123456789abcdef", ["message"]),
+        "hook",
+    ),
+    "hook-test": Example(Hook(13, "audit", "test"), "hook"),
+    "hooks": Example(Hooks(14), "hooks"),
     "search": Example(Search(9, "see you"), "search"),
     "search-before": Example(Search(9, "see", "bob", TS, 50), "search"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
@@ -269,11 +371,20 @@ SERVER_EXAMPLES = {
     "reply-devices": _ok("device-list", devices=_DEVICES),
     "reply-conversations": _ok("conversation-list", conversations=_CONVERSATIONS, more=False),
     "reply-card": _ok("card", user="ann", title="Ann", about="Grüße 👋"),
+    "reply-card-gone": _ok("gone-card", user="ann", title="", about="", gone=True),
+    "reply-blocks": _ok("block-list", blocks=["eve"]),
     "reply-contacts": _ok("contact-list", contacts=["bob", "eve"]),
+    "reply-upload": _ok("upload-grant", **GRANT, stored=False),
+    "reply-download": _ok("download-grant", **GRANT, size=1_048_576, type="image/png"),
     "reply-hits": _ok(
         "hit-list", hits=[{"conv": "bob", "record": _PAGE["events"][0]}], partial=False
     ),
     "reply-flags": _ok("flags", muted=True, archived=False, pinned=False),
+    "reply-card-bot": _ok("card", user="robot", title="", about="", bot=True),
+    "reply-bot": _ok("bot-made", user="robot", token="t0ken"),
+    "reply-events": _ok("event-page", events=_EVENTS, position=42, head=42, missed=True),
+    "reply-hooks": _ok("hook-list", hooks=_HOOKS),
+    "reply-trial": _ok("trial", status=204, reason=""),
     "reply-error": Example(
         Reply(3, err=Failure("busy", "too many requests", "after", "none", 1_000)), "reply"
     ),
@@ -288,6 +399,15 @@ SERVER_EXAMPLES = {
     "msg-change-packed": Example(Msg(9, CHANGE_RECORD), "msg"),
     "msg-own": Example(Msg(9, RECORD, "bob"), "msg"),
     "msg-own-packed": Example(Msg(9, RECORD, "bob"), "msg"),
+    "msg-extra": Example(Msg(9, RICH_RECORD), "msg"),
+    "msg-extra-packed": Example(Msg(9, RICH_RECORD), "msg"),
+    "msg-extra-group": Example(Msg(9, RICH_GROUP_RECORD), "msg"),
+    "msg-extra-group-packed": Example(Msg(9, RICH_GROUP_RECORD), "msg"),
+    **{f"msg-{name}": Example(Msg(9, record), "msg") for name, record in ACT_RECORDS.items()},
+    "msg-edit-packed": Example(Msg(9, ACT_RECORDS["edit"]), "msg"),
+    "msg-delete-packed": Example(Msg(9, ACT_RECORDS["delete"]), "msg"),
+    "msg-gone": Example(Msg(9, GONE_RECORD), "msg"),
+    "reply-page-extra": _ok("page", **_RICH_PAGE),
     "mark-push": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "mark-push-packed": Example(MarkPush("bob", "bob", 8, 7), "mark-push"),
     "presence": Example(
@@ -304,6 +424,8 @@ SERVER_EXAMPLES = {
 RECORD_EXAMPLES = {
     "record": Example(RECORD, "record"),
     "record-packed": Example(RECORD, "record"),
+    "record-extra": Example(RICH_RECORD, "record"),
+    "record-extra-packed": Example(RICH_RECORD, "record"),
 }
 
 # A hand-packed frame has no JSON form of its own, and a record is no message.

@@ -13,7 +13,7 @@ from actorchat.protocol.ops.field import Body, ClientId, Name, Position, Request
 from actorchat.protocol.ops.group import AnyChange, GroupAddress
 
 PageBytes = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_BYTES_MAX)]
-RecordKind = Literal["message", "change"]
+RecordKind = Literal["message", "change", "act"]
 RecordKinds = Annotated[list[RecordKind], Meta(max_length=8)]
 PageLimit = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_MESSAGES_MAX)]
 

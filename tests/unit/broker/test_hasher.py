@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from actorchat.broker.hasher import Argon2, HasherActor
-from actorchat.chat.signin import (
+from actorchat.chat.signin_event import (
     Attempt,
     Hashed,
     HasherLost,

@@ -139,3 +139,19 @@ def test_refusals_are_typed() -> None:
     reply = plain.hello("ann").ask(lambda rid: ops.Search(rid, "word"))
     assert reply["err"]["code"] == "unsupported"
     assert SEARCH_QUERY_CHARS_MAX < 65_536  # longer ones never get here
+
+
+def test_hits_are_shown_as_history_shows_them() -> None:
+    stage, ann = stage_of()
+    bob = stage.hello("bob")
+    for number in range(4):
+        ann.send("bob", f"word {number}")
+    assert len(found(bob, "word")) == 4
+    assert "ok" in ann.ask(lambda rid: ops.Edit(rid, "bob", stage.new_cid(), 1, "other"))
+    assert "ok" in ann.ask(lambda rid: ops.Delete(rid, "bob", stage.new_cid(), [2]))
+    assert "ok" in bob.ask(lambda rid: ops.Block(rid, "ann"))
+    ann.send("bob", "word unseen")
+    assert ("ann", 2) not in found(bob, "word")
+    assert found(bob, "unseen") == []
+    hits = bob.ask(lambda rid: ops.Search(rid, "word"))["ok"]["hits"]
+    assert [hit["record"]["body"] for hit in hits] == ["word 3", "word 2", "other"]

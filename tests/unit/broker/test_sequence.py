@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actorchat.broker import sequence
+from actorchat.broker import paging
 from actorchat.ids import group_address
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Add, Change, Create, Remove
@@ -82,8 +82,8 @@ def test_page_says_where_its_conversation_begins() -> None:
 def test_kinds_leave_others_out_and_say_where_to_go_on(
     forward: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sequence, "HISTORY_SCAN_PAGE", 2)
-    monkeypatch.setattr(sequence, "HISTORY_SCAN_ROWS_MAX", 4)
+    monkeypatch.setattr(paging, "HISTORY_SCAN_PAGE", 2)
+    monkeypatch.setattr(paging, "HISTORY_SCAN_ROWS_MAX", 4)
     stage = Stage()
     stage.add_users("ann", "bob", "eve")
     ann = stage.hello("ann")
@@ -109,3 +109,13 @@ def test_kinds_leave_others_out_and_say_where_to_go_on(
         place = {"after" if forward else "before": ok["next"]}
     assert found == ([1, 3, 7] if forward else [7, 3, 1])
     assert pages >= 3
+
+
+def test_kinds_tell_acts_from_messages_that_are_rich() -> None:
+    stage = Stage()
+    stage.add_users("ann", "bob")
+    ann = stage.hello("ann")
+    ann.ask(lambda rid: ops.Send(rid, "bob", stage.new_cid(), "m", ops.Extra(mentions=["bob"])))
+    ann.ask(lambda rid: ops.Edit(rid, "bob", stage.new_cid(), 1, "n"))
+    assert page_of(ann, kinds=["message"])[0] == [1]
+    assert page_of(ann, kinds=["act"])[0] == [2]

@@ -232,3 +232,13 @@ def test_who_is_here_and_acks_nothing_for_so_long_is_sent_away() -> None:
     stage.run(15.0)
     assert bob.connection.bye == {"op": "bye", "code": "slow_consumer", "reconnect": "now"}
     assert not ann.connection.is_closed
+
+
+def test_sweeper_buries_what_has_expired() -> None:
+    stage, ann = stage_of()
+    extra = ops.Extra(expires_s=60)
+    assert "ok" in ann.ask(lambda rid: ops.Send(rid, "bob", stage.new_cid(), "soon gone", extra))
+    assert any(b"soon gone" in value for _, value in stage.rows("history"))
+    stage.run(70.0)
+    assert not any(b"soon gone" in value for _, value in stage.rows("history"))
+    assert_sound(stage)

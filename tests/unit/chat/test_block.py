@@ -227,8 +227,8 @@ def test_page_leaves_out_what_is_hidden_from_who_reads() -> None:
     machine = Conversation(PAIR, 3)
     machine.blocks["ann"] = ((2, 2),)
     play = Playbook(machine) >> Fetch("ann", ANN, 1, 0, None, 9)
-    play = play << ReadPage(ANN, 1, 0, 4, 9, True, ((2, 2),))
-    play >> Fetch("bob", BOB, 1, 0, None, 9) << ReadPage(BOB, 1, 0, 4, 9, True)
+    play = play << ReadPage(ANN, 1, 0, 4, 9, True, "ann", ((2, 2),))
+    play >> Fetch("bob", BOB, 1, 0, None, 9) << ReadPage(BOB, 1, 0, 4, 9, True, "bob")
 
 
 # -- the home ----------------------------------------------------------------------------------

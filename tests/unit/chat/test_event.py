@@ -8,7 +8,7 @@ import inspect
 import msgspec
 import pytest
 
-from actorchat.chat import event, signin
+from actorchat.chat import event, signin_event
 from actorchat.chat.account import Account, Device
 from actorchat.chat.event import Accepted, Address, Attach, Deliver, Event, Prior, Reached, Refused
 from tests.unit.chat.cast import PAIR, Peer
@@ -26,7 +26,7 @@ def structs(module: object) -> list[type]:
 
 
 @pytest.mark.parametrize(
-    "kind", [*structs(event), *structs(signin), Account, Device], ids=lambda k: k.__name__
+    "kind", [*structs(event), *structs(signin_event), Account, Device], ids=lambda k: k.__name__
 )
 def test_no_event_is_seen_by_the_collector(kind: type) -> None:
     assert kind.__struct_config__.gc is False

@@ -13,9 +13,8 @@ from actorchat.chat.event import (
     SignedInOperator,
     SignInRefused,
 )
-from actorchat.chat.signin import (
-    TOO_MANY,
-    WRONG,
+from actorchat.chat.signin import TOO_MANY, WRONG, SignInDesk
+from actorchat.chat.signin_event import (
     Attempt,
     DropDevice,
     EndAccount,
@@ -30,7 +29,6 @@ from actorchat.chat.signin import (
     ReadToken,
     ReplacePassword,
     Revocation,
-    SignInDesk,
     Tell,
     TokenRead,
     Verified,

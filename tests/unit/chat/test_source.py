@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.chat.signin import WRONG, Attempt, SignInDesk, Tell, Verified, Verify
+from actorchat.chat.signin import WRONG, SignInDesk
+from actorchat.chat.signin_event import Attempt, Tell, Verified, Verify
 from actorchat.chat.source import Guesses, source_of
 from actorchat.limits import HASHES_QUEUED_MAX, SOURCE_FAILURES_PER_MINUTE
 from tests.unit.chat.cast import Peer

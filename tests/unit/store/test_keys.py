@@ -63,7 +63,7 @@ def test_values_have_their_golden_bytes() -> None:
 
 
 def test_kinds_of_state_are_one_byte_and_differ() -> None:
-    assert len(keys.STATE_KINDS) == 32
+    assert len(keys.STATE_KINDS) == 31
     assert {len(kind) for kind in keys.STATE_KINDS} == {1}
 
 

@@ -37,7 +37,7 @@ def test_profile_and_contacts(shell: Any) -> None:
     for user in ("ppl-cat", "ppl-dan"):
         shell.json("user", "add", user, "--generate")
     said = shell.json("profile", "--title", "Cat", "--about", "at sea", "--as", "ppl-cat")
-    assert said == [{"user": "ppl-cat", "title": "Cat", "about": "at sea", "gone": False}]
+    assert said == [{"user": "ppl-cat", "title": "Cat", "about": "at sea"}]
     assert shell.json("profile", "ppl-cat", "--as", "ppl-dan") == said
     assert "at sea" in shell.run("profile", "ppl-cat", "--as", "ppl-dan").stdout
     wrong = shell.run("profile", "ppl-cat", "--title", "Dan", "--as", "ppl-dan")
