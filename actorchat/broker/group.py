@@ -25,11 +25,12 @@ from actorchat.chat.effect import (
     TellMarks,
 )
 from actorchat.chat.event import Accepted, Confirm, Deliver, Durable, Post, Refused
-from actorchat.chat.group import NO_GROUP, Group
+from actorchat.chat.group import Group
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import Changing
 from actorchat.chat.moved import MovedDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
+from actorchat.chat.roster import NO_GROUP
 from actorchat.limits import (
     CATCH_UP_PAGE_UPDATES,
     GROUP_MARKS_PUSHED_MAX,

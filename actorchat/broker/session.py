@@ -7,20 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actorchat.actor import Actor, Mailbox
+from actorchat.actor import Mailbox
 from actorchat.broker.acting import acting
-from actorchat.broker.authenticator import AUTHENTICATOR
-from actorchat.broker.file import FILES
-from actorchat.broker.firehose import FIREHOSE
-from actorchat.broker.inspection import show
-from actorchat.broker.people import PEOPLE
-from actorchat.broker.search import SEARCH
+from actorchat.broker.asking import BUSY, Asking
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
-    CheckSecret,
     ConfirmCompany,
     DetachHome,
     Hangup,
@@ -42,18 +36,12 @@ from actorchat.chat.event import (
     Post,
     Reached,
     Refused,
-    SignInRefused,
     Update,
 )
-from actorchat.chat.file import Asked as FileAsked
-from actorchat.chat.firehose_event import Wanted as EventsWanted
-from actorchat.chat.group import NO_GROUP
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.history import Wanted
-from actorchat.chat.people import Asked
+from actorchat.chat.roster import NO_GROUP
 from actorchat.chat.session import PRESENCE_EVENTS, Session
-from actorchat.chat.signin_event import Attempt, PasswordChange, Provisioning, Revocation
-from actorchat.chat.source import source_of
 from actorchat.errors import MailboxFull
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
@@ -71,14 +59,12 @@ if TYPE_CHECKING:
 
 DISCONNECTED = "disconnected"
 PONG = codec.encode_push(ops.Pong())
-BUSY = "too much at once; send again a little later"
 NOBODY = "there is no such user"
-NO_ACTOR = "no actor has this name or id"
 NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
 
 
-class SessionActor(Actor):
+class SessionActor(Asking):
     """One device's live session. It lives beside its connection and ends with it."""
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=SESSION_MAILBOX_MAX, overflow="fail")
@@ -201,68 +187,6 @@ class SessionActor(Actor):
         else:
             self._ask(place, event, op.id)
 
-    def _revoke(self, op: ops.Revoke) -> None:
-        user = self._machine.user
-        self._tell_authenticator(Revocation(self.ref, op.id, user, op.device), op.id)
-
-    def _change_password(self, op: ops.Password) -> None:
-        user, device = self._machine.user, self._machine.device
-        change = PasswordChange(self.ref, op.id, user, device, op.old, op.new, op.revoke_others)
-        change.keep = op.keep
-        self._tell_authenticator(change, op.id)
-
-    def _ask_people(self, op: Any) -> None:
-        machine = self._machine
-        desk = SEARCH if type(op) is ops.Search else PEOPLE
-        if not self._reach(desk, Asked(self.ref, machine.user, machine.device, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
-
-    def _ask_files(self, op: Any) -> None:
-        machine = self._machine
-        if not self._reach(FILES, FileAsked(self._me, machine.user, machine.device, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
-
-    def _ask_firehose(self, op: Any) -> None:
-        if not self._reach(FIREHOSE, EventsWanted(self.ref, self._machine.user, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
-
-    def _provision(self, op: ops.Provision) -> None:
-        asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
-        self._tell_authenticator(asked, op.id)
-
-    def _status(self, op: ops.Status) -> None:
-        self._answer(Answer(op.id, dict(self._context.report())))
-
-    def _actors(self, op: ops.Actors) -> None:
-        shown = show(self._context.system, op)
-        if shown is None:
-            self._refused(Refused(op.id, "no_such_actor", NO_ACTOR))
-        else:
-            self._answer(Answer(op.id, shown))
-
-    def _check_secret(self, effect: CheckSecret) -> None:
-        attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
-        attempt.source = source_of(self._connection.source)
-        if not self._reach_authenticator(attempt):
-            self.ref.tell(SignInRefused("busy", BUSY, "after", 1_000))
-
-    def _tell_authenticator(self, event: object, rid: int) -> None:
-        if not self._reach_authenticator(event):
-            self._refused(Refused(rid, "busy", BUSY, "after", "none", 1_000))
-
-    def _reach_authenticator(self, event: object) -> bool:
-        return self._reach(AUTHENTICATOR, event)
-
-    def _reach(self, name: str, event: object) -> bool:
-        desk = self._context.system.names.whereis(name)
-        if desk is None:
-            return False
-        try:
-            desk.tell(event)
-        except MailboxFull:
-            return False
-        return True
-
     # -- home --------------------------------------------------------------------------------------
     def _attach_home(self, effect: AttachHome) -> None:
         if self._home is None:
@@ -354,6 +278,7 @@ class SessionActor(Actor):
         self.stop(DISCONNECTED)
 
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        **Asking.ASKED,
         ops.Send: _send,
         ops.Ack: _ack,
         ops.Mark: _mark,
@@ -362,14 +287,6 @@ class SessionActor(Actor):
         **dict.fromkeys((ops.Edit, ops.Delete, ops.React), _act),
         ops.Group: _describe,
         ops.Receipts: _receipts,
-        ops.Revoke: _revoke,
-        **dict.fromkeys((*ops.PEOPLE_OPS, ops.Search), _ask_people),
-        **dict.fromkeys(ops.FILE_OPS, _ask_files),
-        **dict.fromkeys(ops.FIREHOSE_OPS, _ask_firehose),
-        ops.Password: _change_password,
-        ops.Provision: _provision,
-        ops.Status: _status,
-        ops.Actors: _actors,
         **dict.fromkeys(PRESENCE_EVENTS, _on_presence),
         Accepted: _accepted,
         Refused: _refused,
@@ -377,7 +294,6 @@ class SessionActor(Actor):
         Marked: _marked,
         Page: _page,
         Answer: _answer,
-        CheckSecret: _check_secret,
         AttachHome: _attach_home,
         ConfirmCompany: _confirm_company,
         DetachHome: _detach_home,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actorchat.broker.entity import IDLE_CHECK, EntityActor
+from actorchat.broker.entity import IDLE_CHECK
+from actorchat.broker.hiding import Hiding, conversation_key_of
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.reading import Reading
-from actorchat.broker.veil import NO_VEILS, rewritten
-from actorchat.chat.act import Hide
+from actorchat.broker.veil import NO_VEILS
 from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
@@ -26,12 +26,9 @@ from actorchat.chat.effect import (
     TellReached,
     Trim,
 )
-from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
 from actorchat.chat.event import (
-    Answer,
     Attach,
     Confirm,
-    Conv,
     Deliver,
     Durable,
     Ended,
@@ -39,7 +36,6 @@ from actorchat.chat.event import (
     OutOfOrder,
     Reached,
     Record,
-    Refused,
     Repeat,
     Rows,
     Stored,
@@ -47,16 +43,14 @@ from actorchat.chat.event import (
     Update,
 )
 from actorchat.chat.gone import GoneHome
-from actorchat.chat.group import NO_GROUP
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.moved import Moved
 from actorchat.chat.retention import Expire
 from actorchat.ids import other_of
-from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX, UPDATES_SEARCHED_MAX
-from actorchat.protocol import codec, rich
+from actorchat.limits import CATCH_UP_PAGE_BYTES_MAX
+from actorchat.protocol import codec
 from actorchat.protocol.codec import encode_update
 from actorchat.store import keys
-from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -64,7 +58,7 @@ if TYPE_CHECKING:
 _RICH = codec.RICH_HEAD[0]
 
 
-class UserActor(EntityActor):
+class UserActor(Hiding):
     """The home of one user: its update log and the cursors of its devices."""
 
     def __init__(self, context: Context, user: str) -> None:
@@ -77,7 +71,6 @@ class UserActor(EntityActor):
         self._append = context.log.append
         self._attaching: list[Attach] = []
         self._veils = NO_VEILS
-        self._machine: Inbox
 
     def on_receive(self, event: Any) -> None:
         """Feed the machine; perform its effects."""
@@ -193,43 +186,8 @@ class UserActor(EntityActor):
         event.session.tell(Ended("revoked", "never"))
         return False
 
-    def _hide(self, event: Hide) -> bool:
-        """Delete messages for the user alone; what may still be read of them is veiled."""
-        key = _conversation_key(event.pair)
-        refused = store_full(event.rid) if self._committer.is_full else None
-        if isinstance(event.pair, str) and not self._context.groups.has_member(key, self._user):
-            refused = Refused(event.rid, "no_such_group", NO_GROUP)
-        elif not all(self._is_message(key, seq) for seq in event.seqs):
-            refused = Refused(event.rid, "no_such_message", "there is no such message")
-        if refused is not None:
-            event.session.tell(refused)
-            return False
-        ops = self._context.veils.hidden(self._key, key, event.seqs)
-        answer = Answer(event.rid, {})
-        self._append((*ops, *self._veil(key, event.seqs)), event.session.tell, answer)
-        return False
-
-    def _is_message(self, conversation: bytes, seq: int) -> bool:
-        record = self._archive.find(conversation, seq)
-        # Without an act, who has not got it yet would not know what it has changed.
-        return record is not None and not (rich.is_act(record) or codec.record_is_change(record))
-
-    def _end_account(self, event: AccountGone) -> bool:
-        for session in self._machine.sessions():
-            session.tell(Ended("revoked", "never"))
-        self._rebuild()  # as the home of nobody
-        return False
-
-    def _wipe(self, event: WipeHome) -> bool:
-        # What can't be written now is asked for again.
-        if not self._committer.is_full:
-            self._rebuild()
-            for family, start, stop in self._context.tombs.home_ranges(self._user):
-                self._log.delete_range(family, start, stop)
-            self._append((), event.eraser.tell, HomeWiped(self._user))
-        return False
-
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
+        **Hiding.ENDINGS,
         Attach: _may_attach,
         Record: _before_record,
         HiddenRecord: _before_record,
@@ -238,36 +196,7 @@ class UserActor(EntityActor):
         Moved: _before_moved,
         Confirm: _before_confirm,
         NumberDue: _before_number,
-        Hide: _hide,
-        AccountGone: _end_account,
-        WipeHome: _wipe,
     }
-
-    def _rich(self, event: Record | Deliver, upd: int) -> tuple[Op, ...]:
-        """Return the rows of an update that is rich: it is pointed to, for it may change or go."""
-        row = self._rows.pointer(self._key, upd, event.key, event.seq)
-        return (row, *self._rewritten(event)) if rich.is_act(event.record) else (row,)
-
-    def _rewritten(self, event: Record | Deliver) -> tuple[Op, ...]:
-        """Return the rows by which an act takes older texts of its messages out of this log."""
-        seqs, machine, key = rewritten(event.record), self._machine, event.key
-        if not seqs:
-            return ()
-        veils: tuple[Op, ...] = ()
-        first = machine.trimmed + 1
-        if machine.head - first >= UPDATES_SEARCHED_MAX:
-            first = machine.head - UPDATES_SEARCHED_MAX + 1
-            veils = self._veil(key, seqs)  # over those that are not looked at
-        self._log.apply()
-        copies = self._archive.copies(self._key, first, key, seqs)
-        return (*veils, *(self._rows.pointer(self._key, upd, key, seq) for upd, seq in copies))
-
-    def _veil(self, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
-        """Have messages read from history from now on, as long as the log has an older text."""
-        upd = self._machine.head
-        drawn = self._context.veils.drawn(self._veils, self._key, conversation, seqs, upd)
-        self._veils, ops = drawn
-        return ops
 
     # -- effects -----------------------------------------------------------------------------------
     def _append_record(self, effect: AppendRecord) -> None:
@@ -344,7 +273,7 @@ class UserActor(EntityActor):
 
     def _checkpoint(self, effect: Checkpoint) -> None:
         rows = self._rows.checkpoint(
-            self._key, effect.head, effect.trimmed, effect.received, _conversation_key
+            self._key, effect.head, effect.trimmed, effect.received, conversation_key_of
         )
         self._log.append_lazily(rows)
 
@@ -372,7 +301,7 @@ class UserActor(EntityActor):
         behind = {
             pair: seq
             for pair, seq in last.items()
-            if archive.marks(_conversation_key(pair), user)[0] < seq
+            if archive.marks(conversation_key_of(pair), user)[0] < seq
         }
         if behind:
             self.ref.tell(Unmarked(behind))
@@ -424,7 +353,3 @@ def _show_span(effect: AppendSpan) -> None:
     for record in effect.records:
         upd += 1
         session.tell(Update(codec.encode_update(upd, record)))
-
-
-def _conversation_key(conv: Conv) -> bytes:
-    return keys.group_key(conv) if isinstance(conv, str) else keys.conversation_key(*conv)

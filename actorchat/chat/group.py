@@ -4,7 +4,7 @@ Must not know logs or devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
@@ -15,8 +15,6 @@ from actorchat.chat.effect import (
     AnswerAgain,
     Effect,
     MoveMarker,
-    Push,
-    ReadPage,
     Redrive,
     Refuse,
     SaveMarks,
@@ -24,12 +22,10 @@ from actorchat.chat.effect import (
     TellMarks,
 )
 from actorchat.chat.event import (
-    Answer,
     ConfirmDue,
     Durable,
     Event,
     FannedOut,
-    Fetch,
     Marked,
     MarksDue,
     Missing,
@@ -42,12 +38,11 @@ from actorchat.chat.extra import digest_of as digest_of_content
 from actorchat.chat.extra import judge_extra
 from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
-from actorchat.chat.group_event import AskReceipts, Changing, Describe
-from actorchat.chat.history import bounds
-from actorchat.chat.listing import page_of
+from actorchat.chat.group_event import Changing
+from actorchat.chat.group_question import GroupQuestions
 from actorchat.chat.moved import MovedDue, SliceDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
-from actorchat.chat.roster import FORBIDDEN, Deed, Roster, Touched, Verdict, found
+from actorchat.chat.roster import FORBIDDEN, NO_GROUP, Deed, Roster, Touched, Verdict, found
 from actorchat.chat.window import Window
 from actorchat.ids import CLIENT_ID_BYTES, group_address
 from actorchat.limits import (
@@ -57,19 +52,15 @@ from actorchat.limits import (
     GROUP_MARKS_DELAY_S,
     GROUP_MARKS_PUSHED_MAX,
     GROUP_MEMBERS_MAX,
-    MEMBERS_PAGE_MAX,
-    RECEIPTS_PAGE_MAX,
 )
 from actorchat.protocol.ops import Edited, Extra
 from actorchat.protocol.ops.group import Create
 
 # In `sent`, a member and their client id are one digest, for a member has no number.
 GROUP_TAG = b"\x02"
-NO_GROUP = "there is no such group, or you are not in it"
-_NO_MARKS = Marks()
 
 
-class Group:
+class Group(GroupQuestions):
     """A group: its members, and one dense sequence of their messages and of its changes.
 
     Each record is for everybody who is a member at its seq, the sender included, whose other
@@ -259,11 +250,6 @@ class Group:
             store.is_big, store.floor = True, 0 if was_big else seq - 1
         return [store, *self._time()] if owes else [store]
 
-    def _refuse(self, event: Post | Fetch | Describe | AskReceipts, user: str) -> Effect:
-        is_member = self.roster is not None and user in self.roster.members
-        verdict = FORBIDDEN if is_member else Verdict("no_such_group", NO_GROUP)
-        return Refuse(event.session, Refused(event.rid, verdict.code, verdict.reason))
-
     # -- the fan-out -------------------------------------------------------------------------------
     def _on_durable(self, event: Durable, now_wall_ms: int) -> list[Effect]:
         self._window.rotate(event.seq)
@@ -334,56 +320,8 @@ class Group:
             if to != user
         ]
 
-    # -- questions ---------------------------------------------------------------------------------
-    def _on_fetch(self, event: Fetch, now_wall_ms: int) -> list[Effect]:
-        roster = self.roster
-        if roster is None or not roster.may(event.user, "read"):
-            return [self._refuse(event, event.user)]
-        wanted, first = event.wanted, roster.first_readable(event.user)
-        page = bounds(event.after, event.before, event.limit, wanted, first, self.seq)
-        return [ReadPage(event.session, event.rid, *page, event.user, (), wanted)]
-
-    def _on_describe(self, event: Describe, now_wall_ms: int) -> list[Effect]:
-        roster = self.roster
-        if roster is None or not roster.may(event.user, "read"):
-            return [self._refuse(event, event.user)]
-        profile = roster.profile
-        names, more = page_of(roster.members, event.after, MEMBERS_PAGE_MAX)
-        links = sorted(roster.links) if roster.may(event.user, "unlink") else []
-        ok: dict[str, object] = {
-            "conv": self.address,
-            **{field: getattr(profile, field) for field in profile.__struct_fields__},
-            "head": self.seq,
-            "members": {user: roster.members[user].role for user in names},
-            "links": links,
-        }
-        if more:
-            ok["more"] = True
-        return [Push(event.session, Answer(event.rid, ok))]
-
-    def _on_ask_receipts(self, event: AskReceipts, now_wall_ms: int) -> list[Effect]:
-        roster = self.roster
-        if roster is None or not roster.may(event.user, "read"):
-            return [self._refuse(event, event.user)]
-        names, more = page_of(roster.members, event.after, RECEIPTS_PAGE_MAX)
-        ok: dict[str, object] = {"head": self.seq, "marks": self._marks_of(names)}
-        if more:
-            ok["more"] = True
-        return [Push(event.session, Answer(event.rid, ok))]
-
-    def shown_marks(self, members_max: int) -> dict[str, dict[str, int]]:
-        """Return each member's marks; none if the group has more than `members_max`."""
-        members = () if self.roster is None else self.roster.members
-        return {} if len(members) > members_max else self._marks_of(members)
-
-    def _marks_of(self, members: Iterable[str]) -> dict[str, dict[str, int]]:
-        return {
-            user: {"delivered": marks.delivered, "read": marks.read}
-            for user in members
-            for marks in (self.marks.get(user, _NO_MARKS),)
-        }
-
     _HANDLERS: dict[type, Callable[[Any, Any, int], list[Effect]]] = {
+        **GroupQuestions.ANSWERED,
         Post: _on_post,
         Changing: _on_changing,
         Durable: _on_durable,
@@ -394,9 +332,6 @@ class Group:
         SliceDue: _on_slice_due,
         Reached: _on_reached,
         MarksDue: _on_marks_due,
-        Fetch: _on_fetch,
-        Describe: _on_describe,
-        AskReceipts: _on_ask_receipts,
     }
 
 

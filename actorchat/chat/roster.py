@@ -88,6 +88,7 @@ class Verdict(msgspec.Struct, gc=False):
     reason: str
 
 
+NO_GROUP = "there is no such group, or you are not in it"
 FORBIDDEN = Verdict("forbidden", "your role in this group does not allow that")
 
 

@@ -1,4 +1,4 @@
-"""Knows what can happen at the sign-in desk, and what it can want. Must not know who performs it."""
+"""Knows what can happen at the sign-in desk, and what it can want. Must not know who does it."""
 
 from __future__ import annotations
 

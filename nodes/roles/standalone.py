@@ -106,9 +106,13 @@ class Standalone:
             )
         )
         self._broker.context.report = self.report
-        self._numbers = Exposition()
         self._is_listening = False
         self._files = FileRoom(settings, data, self._broker.context)
+        self._make_gateways(settings)
+
+    def _make_gateways(self, settings: Settings) -> None:
+        """Make the gateways, and what counts them."""
+        self._numbers = Exposition()
         self._gateways = make_gateways(
             settings,
             self._broker.open_session,

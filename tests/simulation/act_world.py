@@ -15,7 +15,7 @@ import msgspec
 
 from actorchat.actor import tell_all
 from actorchat.broker import group as broker_group
-from actorchat.broker import user as broker_user
+from actorchat.broker import hiding
 from actorchat.broker.reading import Reading
 from actorchat.ids import direct_pair, group_address
 from actorchat.protocol import codec, ops
@@ -279,10 +279,10 @@ def act_world(seed: int, *, trouble: bool = True) -> Iterator[ActWorld]:
     with tight_bounds(random.Random(f"{seed}/knobs")):
         world = ActWorld(seed, trouble=trouble)
         broker_group.tell_all = world.tell_all  # type: ignore[assignment]
-        searched = broker_user.UPDATES_SEARCHED_MAX
-        broker_user.UPDATES_SEARCHED_MAX = world.rng.choice((1, 4, searched))  # type: ignore[misc]
+        searched = hiding.UPDATES_SEARCHED_MAX
+        hiding.UPDATES_SEARCHED_MAX = world.rng.choice((1, 4, searched))  # type: ignore[misc]
         try:
             yield world
         finally:
-            broker_user.UPDATES_SEARCHED_MAX = searched  # type: ignore[misc]
+            hiding.UPDATES_SEARCHED_MAX = searched  # type: ignore[misc]
             broker_group.tell_all = tell_all

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actorchat.broker import user as broker_user
+from actorchat.broker import hiding
 from actorchat.broker.act import bury_expired, look_up, written
 from actorchat.chat.event import Post
 from actorchat.ids import group_address
@@ -15,6 +15,7 @@ from actorchat.protocol import codec, ops, rich
 from actorchat.protocol.ops.group import Create, Remove
 from actorchat.store import keys
 from actorchat.store.verify import verify
+from tests.unit.broker import stage as stage_module
 from tests.unit.broker.keep import keep
 from tests.unit.broker.stage import Device, Stage
 from tests.vectors.example import FILE
@@ -218,7 +219,7 @@ def veils(stage: Stage) -> list[bytes]:
 def test_what_is_too_far_back_to_be_searched_is_veiled_until_it_is_trimmed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_user, "UPDATES_SEARCHED_MAX", 50)
+    monkeypatch.setattr(hiding, "UPDATES_SEARCHED_MAX", 50)
     ann = stage.hello("ann")
     stage.hello("bob").leave()
     for number in range(100):
@@ -414,8 +415,9 @@ DIRECT_KEY, GROUP_KEY = keys.conversation_key("ann", "bob"), keys.group_key(GROU
 
 
 @pytest.fixture
-def timed() -> Stage:
-    """Return a stage on which messages have their time."""
+def timed(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Return a stage on which messages have their time; it is swept by the tests alone."""
+    monkeypatch.setattr(stage_module, "SWEEP_EVERY_S", 1e6)
     stage = Stage()
     stage.add_users("ann", "bob")
     ann = stage.hello("ann")

@@ -94,7 +94,7 @@ def test_only_an_operator_is_shown_actors() -> None:
 def test_the_session_that_asks_is_among_those_that_are_shown() -> None:
     stage = Stage()
     operator = stage.operator()
-    tree = operator.ask(lambda rid: Actors(rid, "tree"))["ok"]
+    tree = operator.ask(lambda rid: Actors(rid, "tree", count=ACTORS_SHOWN_MAX))["ok"]
     labels = [line["label"] for line in tree["actors"]]
     assert labels[0] == "Root"
     assert "Supervisor 'broker'" in labels and "SessionActor" in labels

@@ -168,30 +168,6 @@ def test_newer_connection_of_a_device_takes_over(stage: Stage) -> None:
     assert old.bodies == []
 
 
-def test_revoked_device_is_sent_away_and_can_not_come_back(stage: Stage) -> None:
-    phone, laptop = stage.hello("ann"), stage.hello("ann", "laptop")
-    assert phone.ask(lambda rid: ops.Revoke(rid, "laptop"))["ok"] == {}
-    assert laptop.connection.bye is not None
-    assert laptop.connection.bye["code"] == "revoked"
-    stranger = stage.connect()
-    secret = "token of ann laptop"
-    reply = stranger.ask(lambda rid: ops.Hello(rid, 1, "ann", "laptop", "token", secret))
-    assert reply["err"]["code"] == "unauthenticated"
-    assert phone.ask(lambda rid: ops.Revoke(rid, "laptop"))["ok"] == {}
-
-
-def test_only_operators_provision_and_ask_for_status(stage: Stage) -> None:
-    ann = stage.hello("ann")
-    reply = ann.ask(lambda rid: ops.Provision(rid, "eve", device="phone"))
-    assert reply["err"]["code"] == "forbidden"
-    assert ann.ask(ops.Status)["err"]["code"] == "forbidden"
-    stage.broker.context.report = lambda: {"users": 2}
-    operator = stage.operator()
-    assert operator.ask(ops.Status)["ok"] == {"users": 2}
-    reply = operator.ask(lambda rid: ops.Send(rid, "ann", stage.new_cid(), "psst"))
-    assert reply["err"]["code"] == "unexpected_op"
-
-
 def test_many_peers_do_not_grow_a_session_without_bound(stage: Stage) -> None:
     ann = stage.hello("ann")
     for number in range(300):
@@ -221,14 +197,6 @@ def test_inlet_of_a_dead_session_ignores_the_end(stage: Stage) -> None:
     inlet.closed("again")
     stage.run()
     assert stage.crashes == []
-
-
-def test_without_a_desk_sign_in_is_refused_for_now(stage: Stage) -> None:
-    stage.system.names.unregister("authenticator")
-    stranger = stage.connect()
-    reply = stranger.ask(lambda rid: ops.Hello(rid, 1, "ann", "phone", "token", "guess"))
-    assert reply["err"]["code"] == "busy"
-    assert reply["err"]["retry"] == "after"
 
 
 def test_session_that_crashes_closes_its_connection(stage: Stage) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
-from actorchat.chat import group as group_module
 from actorchat.chat.change import digest_of
 from actorchat.chat.effect import (
     AnswerAgain,
     MoveMarker,
     Push,
-    ReadPage,
     Redrive,
     Refuse,
     SaveMarks,
@@ -31,12 +27,12 @@ from actorchat.chat.event import (
     Reached,
     Refused,
 )
-from actorchat.chat.group import NO_GROUP, Group
+from actorchat.chat.group import Group
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.moved import MovedDue, SliceDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
-from actorchat.chat.roster import Roster, Touched, found
+from actorchat.chat.roster import NO_GROUP, Roster, Touched, found
 from actorchat.ids import group_address
 from actorchat.limits import (
     FAN_OUT_CONFIRM_S,
@@ -275,39 +271,6 @@ def test_start_cuts_marks_of_messages_that_were_lost() -> None:
     assert (machine.marks["bob"].delivered, machine.marks["bob"].read) == (5, 5)
 
 
-# -- questions ---------------------------------------------------------------------------------
-def test_page_begins_where_the_member_came_in() -> None:
-    play = playbook(1)
-    play.machine.handle(changing(1, Add(["dan"])), 0)
-    for number in range(3, 9):
-        play.machine.handle(post(number), 0)
-    page = ReadPage(SESSION, 7, 1, 9, 50, True, "dan")
-    play = play >> Fetch("dan", SESSION, 7, 0, None, 50) << page
-    page = ReadPage(SESSION, 7, 0, 4, 50, True, "ann")
-    play = play >> Fetch("ann", SESSION, 7, 0, 4, 50) << page
-    page = ReadPage(SESSION, 7, 4, 9, 50, True, "ann")
-    assert play >> Fetch("ann", SESSION, 7, 4, 99, 50) << page
-
-
-def test_group_is_described_with_its_links_to_who_may_void_them() -> None:
-    play = playbook(4)
-    play.machine.roster.links.add("x" * 22)
-    about = {
-        "conv": ADDRESS,
-        "name": "g",
-        "description": "",
-        "post": "members",
-        "add": "admins",
-        "history": "since_join",
-        "size": 256,
-        "head": 4,
-        "members": {"ann": "owner", "bob": "member", "cid": "member"},
-    }
-    owner, member = {**about, "links": ["x" * 22]}, {**about, "links": []}
-    play = play >> Describe("ann", SESSION, 3) << Push(SESSION, Answer(3, owner))
-    assert play >> Describe("bob", SESSION, 3) << Push(SESSION, Answer(3, member))
-
-
 # -- the bound ---------------------------------------------------------------------------------
 def test_way_of_a_record_follows_from_the_size_before_and_after_it() -> None:
     group = Group(ADDRESS, members("bob"), 4, inline_max=2)
@@ -337,24 +300,3 @@ def test_way_of_a_record_follows_from_the_size_before_and_after_it() -> None:
 
 def test_time_to_tell_is_passed_on() -> None:
     assert playbook() >> MovedDue() << TellMoved() >> SliceDue() << TellSlice()
-
-
-def test_members_and_marks_of_many_come_in_pages_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_module, "MEMBERS_PAGE_MAX", 2)
-    monkeypatch.setattr(group_module, "RECEIPTS_PAGE_MAX", 2)
-    machine = playbook().machine
-
-    def answered(event: object) -> dict[str, object]:
-        (push,) = machine.handle(event, 0)
-        assert isinstance(push, Push) and isinstance(push.event, Answer)
-        return push.event.ok
-
-    first = answered(Describe("bob", SESSION, 1))
-    assert (first["members"], first["more"]) == ({"ann": "owner", "bob": "member"}, True)
-    last = answered(Describe("bob", SESSION, 1, "bob"))
-    assert last["members"] == {"cid": "member"} and "more" not in last
-    nothing = {"delivered": 0, "read": 0}
-    first = answered(AskReceipts("bob", SESSION, 1))
-    assert (first["marks"], first["more"]) == ({"ann": nothing, "bob": nothing}, True)
-    last = answered(AskReceipts("bob", SESSION, 1, "bob"))
-    assert last["marks"] == {"cid": nothing} and "more" not in last

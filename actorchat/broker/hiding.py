@@ -1,0 +1,108 @@
+"""Knows how a home takes out of its log what is hidden, rewritten or at an end.
+Must not know devices, or how what is left is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from actorchat.broker.archive import Archive
+from actorchat.broker.entity import EntityActor
+from actorchat.broker.log_writer import store_full
+from actorchat.broker.rows import Rows
+from actorchat.broker.veil import Veils, rewritten
+from actorchat.chat.act import Hide
+from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
+from actorchat.chat.event import Answer, Conv, Deliver, Ended, Record, Refused
+from actorchat.chat.inbox import Inbox
+from actorchat.chat.roster import NO_GROUP
+from actorchat.limits import UPDATES_SEARCHED_MAX
+from actorchat.protocol import codec, rich
+from actorchat.store import keys
+from actorchat.store.engine import Op
+
+
+class Hiding(EntityActor):
+    """The part of a user's home by which messages, or all that it has, are seen no more."""
+
+    _user: str
+    _key: bytes
+    _archive: Archive
+    _rows: Rows
+    _append: Callable[..., None]
+    _veils: Veils
+    _machine: Inbox
+
+    def _hide(self, event: Hide) -> bool:
+        """Delete messages for the user alone; what may still be read of them is veiled."""
+        key = conversation_key_of(event.pair)
+        refused = store_full(event.rid) if self._committer.is_full else None
+        if isinstance(event.pair, str) and not self._context.groups.has_member(key, self._user):
+            refused = Refused(event.rid, "no_such_group", NO_GROUP)
+        elif not all(self._is_message(key, seq) for seq in event.seqs):
+            refused = Refused(event.rid, "no_such_message", "there is no such message")
+        if refused is not None:
+            event.session.tell(refused)
+            return False
+        ops = self._context.veils.hidden(self._key, key, event.seqs)
+        answer = Answer(event.rid, {})
+        self._append((*ops, *self._veil(key, event.seqs)), event.session.tell, answer)
+        return False
+
+    def _is_message(self, conversation: bytes, seq: int) -> bool:
+        record = self._archive.find(conversation, seq)
+        # Without an act, who has not got it yet would not know what it has changed.
+        return record is not None and not (rich.is_act(record) or codec.record_is_change(record))
+
+    def _end_account(self, event: AccountGone) -> bool:
+        for session in self._machine.sessions():
+            session.tell(Ended("revoked", "never"))
+        self._rebuild()  # as the home of nobody
+        return False
+
+    def _wipe(self, event: WipeHome) -> bool:
+        # What can't be written now is asked for again.
+        if not self._committer.is_full:
+            self._rebuild()
+            for family, start, stop in self._context.tombs.home_ranges(self._user):
+                self._log.delete_range(family, start, stop)
+            self._append((), event.eraser.tell, HomeWiped(self._user))
+        return False
+
+    def _rich(self, event: Record | Deliver, upd: int) -> tuple[Op, ...]:
+        """Return the rows of an update that is rich: it is pointed to, for it may change or go."""
+        row = self._rows.pointer(self._key, upd, event.key, event.seq)
+        return (row, *self._rewritten(event)) if rich.is_act(event.record) else (row,)
+
+    def _rewritten(self, event: Record | Deliver) -> tuple[Op, ...]:
+        """Return the rows by which an act takes older texts of its messages out of this log."""
+        seqs, machine, key = rewritten(event.record), self._machine, event.key
+        if not seqs:
+            return ()
+        veils: tuple[Op, ...] = ()
+        first = machine.trimmed + 1
+        if machine.head - first >= UPDATES_SEARCHED_MAX:
+            first = machine.head - UPDATES_SEARCHED_MAX + 1
+            veils = self._veil(key, seqs)  # over those that are not looked at
+        self._log.apply()
+        copies = self._archive.copies(self._key, first, key, seqs)
+        return (*veils, *(self._rows.pointer(self._key, upd, key, seq) for upd, seq in copies))
+
+    def _veil(self, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
+        """Have messages read from history from now on, as long as the log has an older text."""
+        upd = self._machine.head
+        drawn = self._context.veils.drawn(self._veils, self._key, conversation, seqs, upd)
+        self._veils, ops = drawn
+        return ops
+
+    ENDINGS: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
+        Hide: _hide,
+        AccountGone: _end_account,
+        WipeHome: _wipe,
+    }
+
+
+def conversation_key_of(conv: Conv) -> bytes:
+    """Return the 18 bytes with which the keys of a conversation, or a group, begin."""
+    return keys.group_key(conv) if isinstance(conv, str) else keys.conversation_key(*conv)
