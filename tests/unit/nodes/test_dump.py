@@ -1,101 +1,148 @@
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
+import subprocess
+import sys
+import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from pathlib import Path
 
-import pytest
+from nodes.dump import stacks
 
-from nodes import dump as dumps
+# Signals belong to a process, so each of these has one to itself.
+BEGIN = """
+import asyncio, os, signal, sys, threading, time
 from nodes.dump import Dump
 
-MANY = 200
+def wait_for(dump, count):
+    while dump.answered < count:
+        time.sleep(0.001)
 
-
-@pytest.fixture
-def dump() -> Iterator[Dump]:
-    former = signal.getsignal(signal.SIGUSR1)
-    dump = Dump()
-    dump.install()
-    yield dump
-    dump.remove()
-    signal.signal(signal.SIGUSR1, former)
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a dump writes to stderr, in place of that."""
-    shown: list[str] = []
-
-    def write(descriptor: int, data: bytes) -> int:
-        assert descriptor == dumps.STDERR
-        shown.append(data.decode())
-        return len(data)
-
-    monkeypatch.setattr(dumps.os, "write", write)
-    return shown
-
-
-async def signalled(is_answered: Callable[[], bool]) -> None:
+def shoot():
     os.kill(os.getpid(), signal.SIGUSR1)
-    async with asyncio.timeout(10):
-        while not is_answered():
-            await asyncio.sleep(0)
+"""
 
 
-async def test_sigusr1_shows_stacks_and_has_the_loop_show_the_actors(
-    dump: Dump, shown: list[str]
-) -> None:
-    turns: list[threading.Thread] = []
-    dump.install()  # a second time changes nothing
-    await signalled(lambda: len(shown) == 1)
-    dump.begin(asyncio.get_running_loop(), lambda: turns.append(threading.current_thread()))
-    await signalled(lambda: len(turns) == 1)
-    assert turns == [threading.main_thread()]
-    dump.end()
-    await signalled(lambda: len(shown) == 3)
-    await asyncio.sleep(0)
-    assert len(turns) == 1
-    for words in shown:
-        assert words.count("Thread MainThread (0x") == 1
-        assert "Thread dump" not in words
+def run(body: str) -> tuple[str, str]:
+    """Run `body` in a process of its own; return what it printed and what it showed."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + textwrap.dedent(body)],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
 
 
-def test_a_thread_that_never_gives_way_is_shown(dump: Dump, shown: list[str]) -> None:
-    os.kill(os.getpid(), signal.SIGUSR1)
-    while not shown:  # pure Python, no wait and no system call, as a loop that hangs
-        pass
-    assert "in test_a_thread_that_never_gives_way_is_shown\n" in shown[0]
+def test_sigusr1_shows_stacks_and_has_the_loop_show_the_actors() -> None:
+    printed, shown = run("""
+        async def main():
+            dump = Dump()
+            dump.install()
+            dump.install()  # a second time changes nothing
+            asked = asyncio.Event()
+            def look():
+                print("asked in", threading.current_thread().name)
+                asked.set()
+            dump.begin(asyncio.get_running_loop(), look)
+            shoot()
+            await asked.wait()
+            dump.end()
+            shoot()
+            wait_for(dump, 2)
+            dump.remove()
+            print("over")
+        asyncio.run(main())
+    """)
+    assert printed == "asked in MainThread\nover\n"
+    assert shown.count("Thread MainThread (0x") == 2
+    assert "in wait_for\n" in shown and "Thread dump" not in shown
 
 
-def test_a_flood_is_answered_and_ends(dump: Dump, shown: list[str]) -> None:
-    for _ in range(MANY):
-        os.kill(os.getpid(), signal.SIGUSR1)
-    dump.remove()
-    assert 0 <= len(shown) <= MANY
-    dump.install()
-    before = len(shown)
-    os.kill(os.getpid(), signal.SIGUSR1)
-    while len(shown) == before:
-        pass
+def test_a_thread_that_never_gives_way_is_shown() -> None:
+    _, shown = run("""
+        dump = Dump()
+        dump.install()
+        def spin():
+            shoot()
+            number = 0
+            while dump.answered < 1:  # pure Python, as a loop that hangs
+                number += 1
+        spin()
+        dump.remove()
+    """)
+    assert "in spin\n" in shown
 
 
-async def test_a_loop_that_is_closed_is_no_longer_asked(dump: Dump, shown: list[str]) -> None:
-    loop = asyncio.new_event_loop()
-    loop.close()
-    dump.begin(loop, lambda: None)
-    await signalled(lambda: len(shown) == 1)
-    await signalled(lambda: len(shown) == 2)
+def test_a_flood_is_answered_and_ends() -> None:
+    printed, shown = run("""
+        dump = Dump()
+        dump.install()
+        for _ in range(2_000):
+            shoot()
+        wait_for(dump, 1)
+        dump.remove()
+        print("over")
+    """)
+    assert printed == "over\n"
+    assert 1 <= shown.count("Thread MainThread (0x") <= 2_000
 
 
-async def test_a_signal_that_reaches_an_older_thread_is_passed_on(
-    dump: Dump, shown: list[str]
-) -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-    async with asyncio.timeout(10):
-        while not shown:
-            await asyncio.sleep(0)
-    assert "Thread MainThread" in shown[0]
+def test_a_loop_that_is_closed_is_no_longer_asked() -> None:
+    printed, shown = run("""
+        loop = asyncio.new_event_loop()
+        loop.close()
+        dump = Dump()
+        dump.install()
+        dump.begin(loop, print)
+        shoot()
+        wait_for(dump, 1)
+        dump.remove()
+        print("over")
+    """)
+    assert printed == "over\n"
+    assert "Thread MainThread" in shown and "Traceback" not in shown
+
+
+def test_a_signal_that_reaches_an_older_thread_is_passed_on() -> None:
+    printed, shown = run("""
+        ready, over = threading.Event(), threading.Event()
+        def older():
+            ready.set()
+            over.wait()
+        thread = threading.Thread(target=older)
+        thread.start()
+        ready.wait()
+        dump = Dump()
+        dump.install()
+        for _ in range(50):
+            signal.pthread_kill(thread.ident, signal.SIGUSR1)
+        wait_for(dump, 1)
+        over.set()
+        thread.join()
+        dump.remove()
+        print("over")
+    """)
+    assert printed == "over\n"
+    assert "Thread MainThread" in shown
+
+
+def test_stacks_are_those_of_all_other_threads() -> None:
+    ready, over = threading.Event(), threading.Event()
+
+    def wait_here() -> None:
+        ready.set()
+        over.wait()
+
+    thread = threading.Thread(target=wait_here, name="the other")
+    thread.start()
+    try:
+        ready.wait()
+        shown = stacks()
+        assert "Thread the other (0x" in shown and "in wait_here\n" in shown
+        assert "Thread MainThread" not in shown
+    finally:
+        over.set()
+        thread.join()
