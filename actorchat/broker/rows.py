@@ -12,7 +12,7 @@ from actorchat.protocol import codec
 from actorchat.protocol.ops import PrivacyLevel
 from actorchat.store import keys
 from actorchat.store.engine import Engine, Op
-from actorchat.store.keys import INLINE, history_key, inbox_key, pack_inbox, pack_sent
+from actorchat.store.keys import INLINE, POINTER, history_key, inbox_key, pack_inbox, pack_sent
 
 # The epoch of the leader that writes; one node leads all slots for ever.
 EPOCH = 1
@@ -48,17 +48,13 @@ class Rows:
 
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
         """Return the row of an update: inline, or a pointer where the record is long."""
-        if len(record) <= INBOX_INLINE_BYTES_MAX:
-            value = pack_inbox(INLINE, EPOCH, conversation, seq) + record
-        else:
-            value = keys.pack_pointer(EPOCH, conversation, seq)
-        return (self._inbox, inbox_key(owner, upd), value)
+        return (self._inbox, inbox_key(owner, upd), self.update_value(conversation, seq, record))
 
     def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
         """Return the value of an update's row, which is the same for all who get it."""
         if len(record) <= INBOX_INLINE_BYTES_MAX:
-            return keys.pack_inline(EPOCH, conversation, seq, record)
-        return keys.pack_pointer(EPOCH, conversation, seq)
+            return pack_inbox(INLINE, EPOCH, conversation, seq) + record
+        return pack_inbox(POINTER, EPOCH, conversation, seq)
 
     def shared_update(self, owner: bytes, upd: int, value: bytes) -> Op:
         """Return the row of an update whose value was made for many."""

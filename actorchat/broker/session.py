@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from actorchat.broker.router import Place
 
 DISCONNECTED = "disconnected"
-PONG = codec.encode_push(ops.Pong())
 BUSY = "too much at once; send again a little later"
 NOBODY = "there is no such user"
 NO_ACTOR = "no actor has this name or id"
@@ -322,7 +321,7 @@ class SessionActor(Actor):
             self._watching = Watching(self._context, self._connection, effect.user, self._me, later)
 
     def _pong(self, effect: Pong) -> None:
-        self._connection.push(PONG)
+        self._connection.push(codec.PONG)
 
     def _admit(self, effect: Admit) -> None:
         self._connection.admit()

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 from actorchat.errors import MailboxFull, ProtocolError, Unavailable
 from actorchat.gateway.base import Inlet
 from actorchat.gateway.outbox import Outbox
-from actorchat.protocol.codec import encode_error, encode_push
-from actorchat.protocol.ops import CLIENT_OPS, Invalid, Ping, Pong
+from actorchat.protocol.codec import PONG, encode_error
+from actorchat.protocol.ops import CLIENT_OPS, Invalid, Ping
 
 if TYPE_CHECKING:
     from actorchat.gateway.listener import Listener
 
 log = logging.getLogger(__name__)
-
-PONG = encode_push(Pong())
 
 REQUESTS: frozenset[type] = frozenset(
     {op for op in CLIENT_OPS.values() if "id" in op.__struct_fields__} | {Invalid}

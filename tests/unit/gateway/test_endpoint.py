@@ -8,9 +8,9 @@ import pytest
 
 from actorchat.errors import MailboxFull, Overloaded
 from actorchat.gateway.base import Outlet
-from actorchat.gateway.endpoint import PONG, REQUESTS, Endpoint
+from actorchat.gateway.endpoint import REQUESTS, Endpoint
 from actorchat.gateway.tcp import TcpConnection
-from actorchat.protocol.codec import encode, encode_accepted, encode_push, encode_send
+from actorchat.protocol.codec import PONG, encode, encode_accepted, encode_push, encode_send
 from actorchat.protocol.framing import frame
 from actorchat.protocol.ops import Ack, Hello, History, Invalid, Mark, Ping, Send
 from tests.unit.gateway.stage import FakeSession, FakeTransport, Stage

@@ -16,6 +16,14 @@ OTHER = keys.conversation_key("ann", "zoe")
 CID = bytes(16)
 
 
+def pointer(seq: int) -> bytes:
+    return keys.pack_inbox(keys.POINTER, 1, CONVERSATION, seq)
+
+
+def inline(seq: int) -> bytes:
+    return keys.pack_inbox(keys.INLINE, 1, CONVERSATION, seq)
+
+
 @pytest.fixture
 def engine() -> MemoryEngine:
     """Return a sound store: three messages from ann to bob, the last not yet fanned out."""
@@ -23,8 +31,13 @@ def engine() -> MemoryEngine:
     for seq in (1, 2, 3):
         put(engine, "history", keys.history_key(CONVERSATION, seq), keys.pack_history(1, b"record"))
         put(engine, "sent", keys.sent_key(CONVERSATION, b"\0", bytes((seq,)) * 16), sent(seq))
-    put(engine, "inbox", keys.inbox_key(BOB, 7), keys.pack_inline(1, CONVERSATION, 1, b"record"))
-    put(engine, "inbox", keys.inbox_key(BOB, 8), keys.pack_pointer(1, CONVERSATION, 2))
+    put(
+        engine,
+        "inbox",
+        keys.inbox_key(BOB, 7),
+        inline(1) + b"record",
+    )
+    put(engine, "inbox", keys.inbox_key(BOB, 8), pointer(2))
     put(engine, "outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(3))
     put(engine, "state", keys.state_key(ANN, keys.ACCOUNT), b"account")
     return engine
@@ -53,7 +66,7 @@ def test_an_empty_store_is_sound() -> None:
 
 def test_a_second_conversation_and_a_second_user_begin_anew(engine: MemoryEngine) -> None:
     put(engine, "history", keys.history_key(OTHER, 1), keys.pack_history(1, b"record"))
-    put(engine, "inbox", keys.inbox_key(ANN, 40), keys.pack_pointer(1, CONVERSATION, 1))
+    put(engine, "inbox", keys.inbox_key(ANN, 40), pointer(1))
     assert verify(engine).problems == []
 
 
@@ -80,10 +93,30 @@ def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
         ("history", keys.history_key(CONVERSATION, 2), keys.pack_history(1, b""), "empty"),
         ("inbox", b"short", b"", "bad inbox key"),
         ("inbox", keys.inbox_key(BOB, 8), b"short", "bad inbox value"),
-        ("inbox", keys.inbox_key(BOB, 10), keys.pack_pointer(1, CONVERSATION, 3), "9 was due"),
-        ("inbox", keys.inbox_key(ANN, 0), keys.pack_pointer(1, CONVERSATION, 3), "1 was due"),
-        ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 2), "after seq 2"),
-        ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 4), "not in history"),
+        (
+            "inbox",
+            keys.inbox_key(BOB, 10),
+            pointer(3),
+            "9 was due",
+        ),
+        (
+            "inbox",
+            keys.inbox_key(ANN, 0),
+            pointer(3),
+            "1 was due",
+        ),
+        (
+            "inbox",
+            keys.inbox_key(BOB, 9),
+            pointer(2),
+            "after seq 2",
+        ),
+        (
+            "inbox",
+            keys.inbox_key(BOB, 9),
+            pointer(4),
+            "not in history",
+        ),
         ("sent", b"short", b"", "bad sent key"),
         ("sent", keys.sent_key(CONVERSATION, b"\0", CID), b"short", "bad sent value"),
         ("sent", keys.sent_key(CONVERSATION, b"\0", CID), sent(4), "seq 4 is not in history"),
