@@ -207,8 +207,9 @@ class Endpoint:
     def _deliver(self, ops: list[Any], in_flight_max: int) -> None:
         """Pass `ops` on in order, until one has to wait; those after it wait with it.
 
-        Heartbeats end here: who has signed in is answered without the session. They are most of
-        what idle connections cost, each alone in its turn of the loop.
+        Heartbeats end here: who has signed in is answered without the session, unless it owes an
+        answer, which must come first. They are most of what idle connections cost, each alone in
+        its turn of the loop.
         """
         if self._held is not None:
             self._held.extend(ops)
@@ -221,7 +222,7 @@ class Endpoint:
                     self._hold(ops[position:])
                     return
                 self._in_flight += 1
-            elif op.__class__ is Ping and self._is_admitted:
+            elif op.__class__ is Ping and self._is_admitted and not self._in_flight:
                 if not self._outbox.put_now(self._wrap(PONG)):
                     self._overflow()
                     return
