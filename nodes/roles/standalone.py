@@ -138,6 +138,7 @@ class Standalone:
                 await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
+        self._broker.context.log.committer.hush()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()
