@@ -29,9 +29,7 @@ class Script:
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, bytes]] = []
         self.session = (201, "application/json", GRANTED)
-        self.polls: list[
-            Any
-        ] = []  # what each gets: status, seq, taken, body; or when that is known
+        self.polls: list[Any] = []  # what each gets: status, seq, taken, body, or its future
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -120,6 +118,7 @@ async def test_a_poll_that_was_overtaken_ends_nothing_though_the_later_one_is_ov
     await until(lambda: rig.said == ["open", [ops.Pong()]])
     first.set_result((409, "0", "0", b""))  # what it acked is less than the second one did
     await until(lambda: len(rig.script.heard) == 4)
+    assert rig.script.heard[-1][:2] == ("POST", "/v1/poll")
     assert rig.said == ["open", [ops.Pong()]]
     last.set_result((409, "0", "0", b""))  # this one nobody has overtaken
     assert (await rig.end())[2:] == ["HTTP status 409"]
