@@ -78,6 +78,8 @@ def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = Non
     except OSError as error:
         log.critical("node can't start", reason=str(error))
         return EXIT_CANT_LISTEN
+    finally:
+        dump.remove()
 
 
 async def _serve(

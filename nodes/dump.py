@@ -30,6 +30,7 @@ class Dump:
         self._ask: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
         self._is_over = False
+        self.answered = 0  # signals, counted when their stacks have been written
 
     def install(self) -> None:
         """Take the signal; in the main thread, before there are others, which inherit its mask.
@@ -53,7 +54,7 @@ class Dump:
         self._ask = None
 
     def remove(self) -> None:
-        """Give the signal back; in the main thread. What was asked for before is still shown."""
+        """Give the signal back; in the main thread. What was asked for a moment ago may be lost."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -76,6 +77,7 @@ class Dump:
             if self._is_over:
                 return
             os.write(STDERR, stacks().encode(errors="backslashreplace"))
+            self.answered += 1
             ask = self._ask
             if ask is not None:
                 try:

@@ -12,7 +12,7 @@ from actorchat.protocol import codec
 from actorchat.protocol.ops import PrivacyLevel
 from actorchat.store import keys
 from actorchat.store.engine import Engine, Op
-from actorchat.store.keys import INLINE, history_key, inbox_key, pack_inbox, pack_sent
+from actorchat.store.keys import INLINE, POINTER, history_key, inbox_key, pack_inbox, pack_sent
 
 # The epoch of the leader that writes; one node leads all slots for ever.
 EPOCH = 1
@@ -58,19 +58,12 @@ class Rows:
 
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
         """Return the row of an update: inline, or a pointer where the record is long."""
-        if len(record) <= INBOX_INLINE_BYTES_MAX:
-            value = pack_inbox(INLINE, EPOCH, conversation, seq) + record
-        else:
-            value = keys.pack_pointer(EPOCH, conversation, seq)
-        return (self._inbox, inbox_key(owner, upd), value)
+        return (self._inbox, inbox_key(owner, upd), self.update_value(conversation, seq, record))
 
     def pointer(self, owner: bytes, upd: int, conversation: bytes, seq: int) -> Op:
         """Return the row of an update that is read from history."""
-        return (
-            self._inbox,
-            keys.inbox_key(owner, upd),
-            keys.pack_pointer(EPOCH, conversation, seq),
-        )
+        value = pack_inbox(POINTER, EPOCH, conversation, seq)
+        return (self._inbox, inbox_key(owner, upd), value)
 
     def update_value(self, conversation: bytes, seq: int, record: bytes) -> bytes:
         """Return the value of an update's row, which is the same for all who get it.
@@ -78,8 +71,8 @@ class Rows:
         A rich record is pointed to, however short: what may change or go is kept once.
         """
         if len(record) <= INBOX_INLINE_BYTES_MAX and record[0] < _RICH:
-            return keys.pack_inline(EPOCH, conversation, seq, record)
-        return keys.pack_pointer(EPOCH, conversation, seq)
+            return pack_inbox(INLINE, EPOCH, conversation, seq) + record
+        return pack_inbox(POINTER, EPOCH, conversation, seq)
 
     def shared_update(self, owner: bytes, upd: int, value: bytes) -> Op:
         """Return the row of an update whose value was made for many."""

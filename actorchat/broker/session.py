@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from actorchat.broker.router import Place
 
 DISCONNECTED = "disconnected"
-PONG = codec.encode_push(ops.Pong())
 NOBODY = "there is no such user"
 NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
@@ -262,7 +261,7 @@ class SessionActor(Asking):
             self._watching = Watching(self._context, self._connection, effect.user, self._me, later)
 
     def _pong(self, effect: Pong) -> None:
-        self._connection.push(PONG)
+        self._connection.push(codec.PONG)
 
     def _admit(self, effect: Admit) -> None:
         self._connection.admit()

@@ -257,17 +257,18 @@ class PollLink:
     async def _ask(self, number: int, body: bytes) -> int:
         """Poll once; return the number of the last poll whose body the server took."""
         wait_s = 0.0 if self._is_flushing else self._wait_s
+        ack = self._acked
         headers = {
             **self._headers,
             "Content-Type": FRAMES_TYPE,
             "Actorchat-Poll": str(number),
-            "Actorchat-Ack": str(self._acked),
+            "Actorchat-Ack": str(ack),
             "Actorchat-Wait-Ms": str(int(wait_s * 1000)),
         }
         timeout = _within(wait_s + GRACE_S)
         async with self._http.post("/v1/poll", data=body, headers=headers, timeout=timeout) as r:
-            if r.status == 409 and len(self._polls) > 1:
-                return number  # overtaken by one that says more
+            if r.status == 409 and ack < self._acked:
+                return number  # overtaken by one that acked more, which may be over by now
             if r.status in {401, 410}:
                 raise _Ended("the server closed the connection")
             if r.status != 200:

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 from actorchat.errors import MailboxFull, ProtocolError, Unavailable
 from actorchat.gateway.base import Inlet
 from actorchat.gateway.outbox import Outbox
-from actorchat.protocol.codec import encode_error, encode_push
-from actorchat.protocol.ops import CLIENT_OPS, Invalid, Ping, Pong
+from actorchat.protocol.codec import PONG, encode_error
+from actorchat.protocol.ops import CLIENT_OPS, Invalid, Ping
 
 if TYPE_CHECKING:
     from actorchat.gateway.listener import Listener
 
 log = logging.getLogger(__name__)
-
-PONG = encode_push(Pong())
 
 REQUESTS: frozenset[type] = frozenset(
     {op for op in CLIENT_OPS.values() if "id" in op.__struct_fields__} | {Invalid}
@@ -215,8 +213,9 @@ class Endpoint:
     def _deliver(self, ops: list[Any], in_flight_max: int) -> None:
         """Pass `ops` on in order, until one has to wait; those after it wait with it.
 
-        Heartbeats end here: who has signed in is answered without the session. They are most of
-        what idle connections cost, each alone in its turn of the loop.
+        Heartbeats end here: who has signed in is answered without the session, unless it owes an
+        answer, which must come first. They are most of what idle connections cost, each alone in
+        its turn of the loop.
         """
         if self._held is not None:
             self._held.extend(ops)
@@ -229,7 +228,7 @@ class Endpoint:
                     self._hold(ops[position:])
                     return
                 self._in_flight += 1
-            elif op.__class__ is Ping and self._is_admitted:
+            elif op.__class__ is Ping and self._is_admitted and not self._in_flight:
                 if not self._outbox.put_now(self._wrap(PONG)):
                     self._overflow()
                     return

@@ -17,7 +17,7 @@ import msgspec
 
 from actorchat.errors import MalformedFrame, Outcome, Retry
 from actorchat.limits import CBOR_DEPTH_MAX, CBOR_ITEMS_MAX
-from actorchat.protocol.ops import Failure, Record, Reply
+from actorchat.protocol.ops import Failure, Pong, Record, Reply
 
 # -- in ---------------------------------------------------------------------------------------
 
@@ -190,6 +190,7 @@ def encode(value: object) -> bytes:
 
 
 encode_push = encode
+PONG = encode_push(Pong())
 
 
 def encode_reply(re: int, ok: Mapping[str, Any]) -> bytes:

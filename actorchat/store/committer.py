@@ -101,6 +101,7 @@ class Committer:
         "_failures",
         "_in_flight",
         "_is_busy",
+        "_is_hushed",
         "_on_failed",
         "_on_fatal",
         "_probe_family",
@@ -139,6 +140,7 @@ class Committer:
         self._appended = False  # something was written that no sync covers yet
         self._tap: Tap | None = None
         self._is_busy = False  # a kick is scheduled, or a sync runs
+        self._is_hushed = False  # nobody is left to be told
         self.is_full = False
         self.is_broken = False
         self.generation = 0
@@ -207,6 +209,14 @@ class Committer:
         """
         self._tap = tap
         self._put = self._batch.put if tap is None else tap(self._batch.put)
+
+    def hush(self) -> None:
+        """Call no completion any more; what is appended is written all the same.
+
+        For the end of a node: those who would be told stop, and the next start finds in the log
+        what they do not hear.
+        """
+        self._is_hushed = True
 
     def probe(self) -> None:
         """Try a small write if the store was full; the owner calls it from time to time."""
@@ -317,6 +327,8 @@ class Committer:
 
     def _tell(self, finished: list[Completion]) -> None:
         first: Exception | None = None
+        if self._is_hushed:
+            return
         for fn, arg in finished:
             if self.is_broken:
                 return

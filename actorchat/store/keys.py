@@ -278,18 +278,9 @@ def unpack_history(value: bytes) -> tuple[int, bytes]:
     return _HISTORY.unpack_from(value)[0], value[_HISTORY.size :]
 
 
-# What begins the value of an inbox row: (INLINE or POINTER, epoch, conversation, seq).
+# The value of an inbox row: (POINTER, epoch, conversation, seq), read from history; or with INLINE
+# what stands before its record.
 pack_inbox: Callable[[int, int, bytes, int], bytes] = _INBOX.pack
-
-
-def pack_inline(epoch: int, conversation: bytes, seq: int, record: bytes) -> bytes:
-    """Return the value of an inbox row that carries its record."""
-    return _INBOX.pack(INLINE, epoch, conversation, seq) + record
-
-
-def pack_pointer(epoch: int, conversation: bytes, seq: int) -> bytes:
-    """Return the value of an inbox row whose record is read from history."""
-    return _INBOX.pack(POINTER, epoch, conversation, seq)
 
 
 def pack_span(epoch: int, conversation: bytes, seq: int, count: int) -> bytes:

@@ -243,26 +243,16 @@ def join(
 def _ask(
     ask: Callable[[Chat], Awaitable[Any]], as_: str | None, server: Any, data: Any, timeout: float
 ) -> Any:
-    import asyncio
+    from actorchat.errors import Refusal
+    from nodes.cli.wire import run_errand
 
-    from actorchat.errors import CallTimeout, Refusal
-    from nodes.cli.wire import as_user, run_async
-
-    async def work() -> Any:
-        _, chat = as_user(server, data, as_, timeout_s=timeout)
-        async with chat:
-            try:
-                async with asyncio.timeout(timeout):
-                    return await ask(chat)
-            except TimeoutError:
-                raise CallTimeout("no answer; it may have been done or not") from None
-            except Refusal as error:
-                if error.code in HINTS:
-                    hint = HINTS[error.code]
-                    raise CommandFailed(Exit.REFUSED, error.code, error.reason, hint) from None
-                raise
-
-    return run_async(work())
+    try:
+        return run_errand(ask, as_, server, data, timeout)
+    except Refusal as error:
+        if error.code in HINTS:
+            hint = HINTS[error.code]
+            raise CommandFailed(Exit.REFUSED, error.code, error.reason, hint) from None
+        raise
 
 
 def _done(sent: Sent, *, json: bool) -> None:

@@ -14,7 +14,7 @@ from nodes.cli.said import fields_of, is_shown, text_of
 from nodes.cli.terminal import message_line, say, say_json
 
 if TYPE_CHECKING:
-    from actorchat.client import Chat, Entry, Message, Sent
+    from actorchat.client import Chat, Entry, Message
 
 TIMEOUT_S = 10.0
 
@@ -57,27 +57,18 @@ def send(
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
     """Send a message; print its number in the conversation once it is durable."""
-    import asyncio
-
     from actorchat.client import Extra, new_cid
-    from nodes.cli.wire import as_user, run_async
+    from nodes.cli.wire import run_errand
 
     asked = Extra(re=reply, mentions=mention or [], kind=kind, expires_s=expires)
     extra = None if asked == Extra() else asked
     name = _parse_cid(cid) if cid is not None else new_cid()
     body = sys.stdin.read().removesuffix("\n") if text == "-" else text
 
-    async def post() -> Sent:
-        _, chat = as_user(server, data, as_, timeout_s=timeout)
-        async with chat:
-            try:
-                async with asyncio.timeout(timeout):
-                    return await chat.send(to, body, cid=name, extra=extra)
-            except TimeoutError:
-                raise CallTimeout("no answer; it may have been stored or not") from None
-
     try:
-        sent = run_async(post())
+        sent = run_errand(
+            lambda chat: chat.send(to, body, cid=name, extra=extra), as_, server, data, timeout
+        )
     except CallTimeout as error:
         hint = f"safe to repeat with: --cid {name.hex()}"
         raise CommandFailed(Exit.UNREACHABLE, error.code, str(error), hint) from None

@@ -198,14 +198,9 @@ def ask_server(
     timeout_s: float,
 ) -> Result:
     """Sign in, ask, and return what came of it."""
-    from nodes.cli.wire import as_user, run_async
+    from nodes.cli.wire import run_errand
 
-    async def errand() -> Result:
-        _, chat = as_user(server, data, as_, ack="manual", timeout_s=timeout_s)
-        async with chat:
-            return await ask(chat)
-
-    return run_async(errand())
+    return run_errand(ask, as_, server, data, timeout_s, ack="manual")
 
 
 def _when(ts_wall_ms: int) -> str:

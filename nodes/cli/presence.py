@@ -60,18 +60,13 @@ def privacy(
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
     """Set or show who may see when you are online; you see those who may see you."""
-    from nodes.cli.wire import as_user, run_async
+    from nodes.cli.wire import run_errand
 
     if level is not None and level not in LEVELS:
         raise typer.BadParameter("LEVEL is everyone, contacts or nobody")
     chosen = cast("Literal['everyone', 'contacts', 'nobody'] | None", level)
 
-    async def ask() -> str:
-        _, chat = as_user(server, data, as_, timeout_s=timeout)
-        async with chat:
-            return await chat.privacy(chosen)
-
-    say(run_async(ask()))
+    say(run_errand(lambda chat: chat.privacy(chosen), as_, server, data, timeout))
 
 
 def _print(sight: Presence, *, json: bool) -> None:

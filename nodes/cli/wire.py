@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -114,3 +114,31 @@ def as_user(
         curve=curve_identity(),
         agent=AGENT,
     )
+
+
+def run_errand(
+    ask: Callable[[Chat], Awaitable[Result]],
+    as_: str | None,
+    server: str | None,
+    data: Path | None,
+    timeout_s: float = TIMEOUT_S,
+    *,
+    ack: AckMode = "auto",
+) -> Result:
+    """Sign in as the chosen user, do the one thing that `ask` does with the client, and leave.
+
+    Raises:
+        CallTimeout: There was no answer within `timeout_s`.
+    """
+    from actorchat.errors import CallTimeout
+
+    async def errand() -> Result:
+        _, chat = as_user(server, data, as_, ack=ack, timeout_s=timeout_s)
+        async with chat:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await ask(chat)
+            except TimeoutError:
+                raise CallTimeout("no answer; it may have been done or not") from None
+
+    return run_async(errand())

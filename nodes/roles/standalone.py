@@ -167,6 +167,7 @@ class Standalone:
         await self._courier.close()
         if self._keyset is not None:
             await self._keyset.close()
+        self._broker.context.log.committer.hush()
         await self._system.stop()
         if self.failure is None:
             self._broker.context.log.apply()

@@ -64,9 +64,9 @@ def test_values_come_back(
     epoch: int, conversation: bytes, seq: int, ts: int, record: bytes
 ) -> None:
     assert keys.unpack_history(keys.pack_history(epoch, record)) == (epoch, record)
-    inline = keys.unpack_inbox(keys.pack_inline(epoch, conversation, seq, record))
+    inline = keys.unpack_inbox(keys.pack_inbox(keys.INLINE, epoch, conversation, seq) + record)
     assert inline == (keys.INLINE, epoch, conversation, seq, record, 1)
-    pointer = keys.unpack_inbox(keys.pack_pointer(epoch, conversation, seq))
+    pointer = keys.unpack_inbox(keys.pack_inbox(keys.POINTER, epoch, conversation, seq))
     assert pointer == (keys.POINTER, epoch, conversation, seq, b"", 1)
     count = max(1, min(seq, 7))
     span = keys.unpack_inbox(keys.pack_span(epoch, conversation, max(1, seq), count))

@@ -81,7 +81,7 @@ def drop_received_check(patch: pytest.MonkeyPatch) -> None:
         self.received[event.pair] = min(self.received[event.pair], event.seq - 1)
         return on_deliver(self, event, now_wall_ms)
 
-    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_deliver), credulous)
+    patch.setitem(Inbox.HANDLERS, _type_of(Inbox, on_deliver), credulous)
 
 
 def drop_gap_check(patch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def drop_gap_check(patch: pytest.MonkeyPatch) -> None:
         event.prev = 0
         return on_deliver(self, event, now_wall_ms)
 
-    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_deliver), credulous)
+    patch.setitem(Inbox.HANDLERS, _type_of(Inbox, on_deliver), credulous)
 
 
 def trim_too_far(patch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def accept_holes(patch: pytest.MonkeyPatch) -> None:
         self.recorded[event.pair] = event.seq - 1
         return on_record(self, event, now_wall_ms)
 
-    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_record), careless)
+    patch.setitem(Inbox.HANDLERS, _type_of(Inbox, on_record), careless)
 
 
 def marks_beyond_head(patch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def marks_beyond_head(patch: pytest.MonkeyPatch) -> None:
 
 def never_detach(patch: pytest.MonkeyPatch) -> None:
     on_detach = Inbox._on_detach
-    patch.setitem(Inbox._HANDLERS, _type_of(Inbox, on_detach), lambda *_: [])
+    patch.setitem(Inbox.HANDLERS, _type_of(Inbox, on_detach), lambda *_: [])
 
 
 def show_others(patch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,8 @@ def show_others(patch: pytest.MonkeyPatch) -> None:
 
 
 def _type_of(owner: Any, method: Any) -> type:
-    table = owner._HANDLERS if hasattr(owner, "_HANDLERS") else owner._PERFORM
+    names = ("HANDLERS", "_HANDLERS", "_PERFORM")
+    table = next(getattr(owner, name) for name in names if hasattr(owner, name))
     return next(kind for kind, found in table.items() if found is method)
 
 

@@ -418,6 +418,7 @@ async def test_close_towards_a_server_that_leaves_is_over_at_once() -> None:
             router.close()
             async with asyncio.timeout(4):  # less than libzmq would linger
                 await rig.link.wait_gone(60)
+            assert rig.link._gone.done()
 
 
 async def test_server_that_leaves_while_the_last_is_sent_is_not_waited_for() -> None:
@@ -431,6 +432,7 @@ async def test_server_that_leaves_while_the_last_is_sent_is_not_waited_for() -> 
             router.close()
             async with asyncio.timeout(4):  # less than libzmq would linger
                 await rig.link.wait_gone(60)
+            assert rig.link._gone.done()
 
 
 async def test_two_hundred_links_leave_nothing_behind(router: ScriptedRouter) -> None:
@@ -445,7 +447,9 @@ async def test_two_hundred_links_leave_nothing_behind(router: ScriptedRouter) ->
         if not number:  # the first one made the context
             await until(router.read)
             before = open_files()
+        assert (rig.batches, rig.ends) == ([], [])
     await until(lambda: open_files() <= before)
+    assert 0 < open_files() <= before
 
 
 def test_link_that_its_loop_forgot_blocks_nobody(router: ScriptedRouter) -> None:
@@ -461,8 +465,9 @@ def test_link_that_its_loop_forgot_blocks_nobody(router: ScriptedRouter) -> None
             router.say(peer, PONG)
             await until(lambda: rig.batches)
 
-    async def settle(files: int) -> None:
+    async def settle(files: int) -> int:
         await until(lambda: open_files() <= files)
+        return open_files()
 
     async def count() -> int:
         return open_files()
@@ -473,7 +478,7 @@ def test_link_that_its_loop_forgot_blocks_nobody(router: ScriptedRouter) -> None
         asyncio.run(forget(way))
         gc.collect()
         asyncio.run(use())
-    asyncio.run(settle(before))
+    assert 0 < asyncio.run(settle(before)) <= before
 
 
 # -- CURVE -----------------------------------------------------------------------------------------
@@ -501,8 +506,10 @@ async def test_keys_that_fit_open_a_guarded_server(guarded: ScriptedRouter) -> N
     await until(lambda: guarded.judge() or rig.opened)
     rig.link.write(HELLO)
     await until(guarded.read)
+    assert guarded.read() == [HELLO] and rig.opened
     rig.link.drop()
     await rig.link.wait_gone(5)
+    assert rig.ends == []
 
 
 async def test_key_that_the_server_does_not_list_is_named_as_the_reason(

@@ -29,7 +29,7 @@ class Script:
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, bytes]] = []
         self.session = (201, "application/json", GRANTED)
-        self.polls: list[Any] = []  # what each gets: status, seq, taken, body
+        self.polls: list[Any] = []  # what each gets: status, seq, taken, body, or its future
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -42,7 +42,10 @@ class Script:
             status, kind, body = self.session
             return web.Response(status=status, body=body, headers={"Content-Type": kind})
         await self.may_answer.wait()
-        status, seq, taken, body = self.polls.pop(0) if self.polls else (410, "0", "0", b"")
+        said = self.polls.pop(0) if self.polls else (410, "0", "0", b"")
+        if isinstance(said, asyncio.Future):
+            said = await said
+        status, seq, taken, body = said
         headers = {"Content-Type": FRAMES_TYPE, "Actorchat-Seq": seq, "Actorchat-Taken": taken}
         return web.Response(status=status, body=body, headers=headers)
 
@@ -101,6 +104,24 @@ async def test_ops_are_heard_until_the_session_is_over(rig: Rig) -> None:
     ]  # fmt: skip
     assert rig.script.heard[-1][:2] == ("DELETE", "/v1/session")
     assert link is rig.link
+
+
+async def test_a_poll_that_was_overtaken_ends_nothing_though_the_later_one_is_over(
+    rig: Rig,
+) -> None:
+    loop = asyncio.get_running_loop()
+    first, last = loop.create_future(), loop.create_future()
+    rig.script.polls = [first, (200, "1", "2", PONG), last]
+    rig.open()
+    await until(lambda: len(rig.script.heard) == 2)
+    rig.link.write(b"something")
+    await until(lambda: rig.said == ["open", [ops.Pong()]])
+    first.set_result((409, "0", "0", b""))  # what it acked is less than the second one did
+    await until(lambda: len(rig.script.heard) == 4)
+    assert rig.script.heard[-1][:2] == ("POST", "/v1/poll")
+    assert rig.said == ["open", [ops.Pong()]]
+    last.set_result((409, "0", "0", b""))  # this one nobody has overtaken
+    assert (await rig.end())[2:] == ["HTTP status 409"]
 
 
 async def test_frames_that_come_again_are_heard_once(rig: Rig) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from actorchat.errors import MailboxFull, Overloaded
 from actorchat.gateway.base import Outlet
-from actorchat.gateway.endpoint import PONG, REQUESTS, Endpoint
+from actorchat.gateway.endpoint import REQUESTS, Endpoint
 from actorchat.gateway.tcp import TcpConnection
-from actorchat.protocol.codec import encode, encode_accepted, encode_push, encode_send
+from actorchat.protocol.codec import PONG, encode, encode_accepted, encode_push, encode_send
 from actorchat.protocol.framing import frame
 from actorchat.protocol.ops import Ack, Hello, History, Invalid, Mark, Ping, Send
 from tests.unit.gateway.stage import FakeSession, FakeTransport, Stage
@@ -48,8 +48,8 @@ def test_requests_are_the_ops_that_want_an_answer() -> None:
 def test_ops_reach_the_session_in_order_and_answers_the_peer() -> None:
     stage = Stage()
     connection, transport, session = open_one(stage)
-    connection.data_received(a_send(1) + ACK + a_send(2))
-    assert ids(session) == [1, Ack(1), 2]
+    connection.data_received(a_send(1) + PING + a_send(2))
+    assert ids(session) == [1, Ping(), 2]
     answer(session, 1, 2)
     stage.loop.turn()
     assert [message["re"] for message in transport.sent()] == [1, 2]
@@ -351,14 +351,24 @@ def test_peer_that_is_not_read_is_not_called_silent() -> None:
 def test_heartbeats_of_those_who_signed_in_end_here() -> None:
     stage = Stage()
     connection, transport, session = open_one(stage)
-    connection.data_received(a_send(1) + PING + a_send(2))
-    assert ids(session) == [1, 2]
+    connection.data_received(PING + a_send(1))
+    assert ids(session) == [1]
     assert transport.writes == [[frame(PONG)]]  # at once, not at the end of the turn
     answer(session, 1)
     connection.data_received(PING)
     stage.loop.turn()
     (frames,) = transport.writes[1:]
     assert len(frames) == 2 and frames[1] == frame(PONG)  # not before what waits already
+
+
+def test_heartbeat_behind_a_request_is_not_answered_before_it() -> None:
+    stage = Stage()
+    connection, transport, session = open_one(stage)
+    connection.data_received(a_send(1) + PING)
+    assert ids(session) == [1, Ping()] and transport.writes == []
+    answer(session, 1)
+    connection.data_received(PING)
+    assert ids(session) == [1, Ping()]
 
 
 def test_heartbeat_of_a_stranger_is_the_sessions_matter() -> None:

@@ -532,6 +532,19 @@ def test_a_fatal_probe_breaks_the_committer(rig: Rig) -> None:
 # -- the thread -------------------------------------------------------------------------------
 
 
+def test_who_is_hushed_tells_nobody_and_writes_on(rig: Rig) -> None:
+    rig.append("in flight")
+    rig.turn()
+    rig.append("waiting")
+    rig.committer.hush()
+    rig.append("late")
+    rig.settle()
+    assert rig.told == []
+    history = rig.engine.family("history")
+    for name in (b"in flight", b"waiting", b"late"):
+        assert rig.engine.get(name, history) == b"v"
+
+
 def test_the_thread_syncs_and_posts_each_outcome_in_order() -> None:
     error = StoreIO("fdatasync: EIO")
     outcomes = deque([None, error, None])

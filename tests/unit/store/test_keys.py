@@ -51,9 +51,9 @@ def test_keys_have_their_golden_bytes() -> None:
 def test_values_have_their_golden_bytes() -> None:
     assert keys.pack_history(7, b"record").hex() == "00000007" + b"record".hex()
     inline = "0000000007" + OWNER.hex() + "0000000000000102" + b"record".hex()
-    assert keys.pack_inline(7, OWNER, 258, b"record").hex() == inline
+    assert (keys.pack_inbox(keys.INLINE, 7, OWNER, 258) + b"record").hex() == inline
     pointer = "0100000007" + OWNER.hex() + "0000000000000102"
-    assert keys.pack_pointer(7, OWNER, 258).hex() == pointer
+    assert keys.pack_inbox(keys.POINTER, 7, OWNER, 258).hex() == pointer
     assert keys.pack_sent(1, 2).hex() == "00000000000000010000000000000002"
     assert keys.pack_outbox(3).hex() == "0000000000000003"
     assert keys.pack_format(1).hex() == "0001"

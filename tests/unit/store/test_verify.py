@@ -16,6 +16,14 @@ OTHER = keys.conversation_key("ann", "zoe")
 CID = bytes(16)
 
 
+def pointer(seq: int) -> bytes:
+    return keys.pack_inbox(keys.POINTER, 1, CONVERSATION, seq)
+
+
+def inline(seq: int) -> bytes:
+    return keys.pack_inbox(keys.INLINE, 1, CONVERSATION, seq)
+
+
 @pytest.fixture
 def engine() -> MemoryEngine:
     """Return a sound store: three messages from ann to bob, the last not yet fanned out."""
@@ -23,8 +31,13 @@ def engine() -> MemoryEngine:
     for seq in (1, 2, 3):
         put(engine, "history", keys.history_key(CONVERSATION, seq), keys.pack_history(1, b"record"))
         put(engine, "sent", keys.sent_key(CONVERSATION, b"\0", bytes((seq,)) * 16), sent(seq))
-    put(engine, "inbox", keys.inbox_key(BOB, 7), keys.pack_inline(1, CONVERSATION, 1, b"record"))
-    put(engine, "inbox", keys.inbox_key(BOB, 8), keys.pack_pointer(1, CONVERSATION, 2))
+    put(
+        engine,
+        "inbox",
+        keys.inbox_key(BOB, 7),
+        inline(1) + b"record",
+    )
+    put(engine, "inbox", keys.inbox_key(BOB, 8), pointer(2))
     put(engine, "outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(3))
     put(engine, "state", keys.state_key(ANN, keys.ACCOUNT), b"account")
     return engine
@@ -53,7 +66,7 @@ def test_an_empty_store_is_sound() -> None:
 
 def test_a_second_conversation_and_a_second_user_begin_anew(engine: MemoryEngine) -> None:
     put(engine, "history", keys.history_key(OTHER, 1), keys.pack_history(1, b"record"))
-    put(engine, "inbox", keys.inbox_key(ANN, 40), keys.pack_pointer(1, CONVERSATION, 1))
+    put(engine, "inbox", keys.inbox_key(ANN, 40), pointer(1))
     assert verify(engine).problems == []
 
 
@@ -67,7 +80,7 @@ def test_an_event_that_says_where_no_record_can_be_is_found(engine: MemoryEngine
 
 def test_a_span_is_as_many_updates_as_it_has_messages(engine: MemoryEngine) -> None:
     put(engine, "inbox", keys.inbox_key(ANN, 12), keys.pack_span(1, CONVERSATION, 2, 2))
-    put(engine, "inbox", keys.inbox_key(ANN, 13), keys.pack_pointer(1, CONVERSATION, 3))
+    put(engine, "inbox", keys.inbox_key(ANN, 13), pointer(3))
     put(engine, "state", keys.state_key(ANN, keys.MOVED, OTHER), keys.pack_moved(1, 3, "#g"))
     put(engine, "state", keys.state_key(OTHER, keys.SIZE), keys.pack_position(7))
     assert verify(engine).problems == []
@@ -96,10 +109,10 @@ def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
         ("history", keys.history_key(CONVERSATION, 2), keys.pack_history(1, b""), "empty"),
         ("inbox", b"short", b"", "bad inbox key"),
         ("inbox", keys.inbox_key(BOB, 8), b"short", "bad inbox value"),
-        ("inbox", keys.inbox_key(BOB, 10), keys.pack_pointer(1, CONVERSATION, 3), "9 was due"),
-        ("inbox", keys.inbox_key(ANN, 0), keys.pack_pointer(1, CONVERSATION, 3), "1 was due"),
-        ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 2), "after seq 2"),
-        ("inbox", keys.inbox_key(BOB, 9), keys.pack_pointer(1, CONVERSATION, 4), "not in history"),
+        ("inbox", keys.inbox_key(BOB, 10), pointer(3), "9 was due"),
+        ("inbox", keys.inbox_key(ANN, 0), pointer(3), "1 was due"),
+        ("inbox", keys.inbox_key(BOB, 9), pointer(2), "after seq 2"),
+        ("inbox", keys.inbox_key(BOB, 9), pointer(4), "not in history"),
         ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, CONVERSATION, 3, 2), "after seq 2"),
         ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, CONVERSATION, 3, 1), "9 was due"),
         ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, OTHER, 3, 2), "not in history"),
@@ -193,7 +206,7 @@ def test_stats_count_rows_owners_and_bytes(engine: MemoryEngine) -> None:
 
 def test_a_history_may_begin_where_its_ledger_says(engine: MemoryEngine) -> None:
     put(engine, "state", keys.state_key(CONVERSATION, keys.LEDGER), keys.pack_ledger(2, 3, 12))
-    put(engine, "inbox", keys.inbox_key(BOB, 7), keys.pack_pointer(1, CONVERSATION, 1))
+    put(engine, "inbox", keys.inbox_key(BOB, 7), pointer(1))
     drop(engine, "history", keys.history_key(CONVERSATION, 1))
     drop(engine, "sent", keys.sent_key(CONVERSATION, b"\0", b"\1" * 16))
     put(engine, "state", keys.SWEEP_KEY, keys.pack_sweep(CONVERSATION, 1, 12, 0))
@@ -204,7 +217,7 @@ def test_a_history_may_begin_where_its_ledger_says(engine: MemoryEngine) -> None
 def test_a_history_that_begins_elsewhere_is_named(engine: MemoryEngine, first: int) -> None:
     drop(engine, "history", keys.history_key(CONVERSATION, 1))
     drop(engine, "sent", keys.sent_key(CONVERSATION, b"\0", b"\1" * 16))
-    put(engine, "inbox", keys.inbox_key(BOB, 7), keys.pack_inline(1, CONVERSATION, 1, b"record"))
+    put(engine, "inbox", keys.inbox_key(BOB, 7), inline(1) + b"record")
     value = keys.pack_ledger(first, 3, 12)
     put(engine, "state", keys.state_key(CONVERSATION, keys.LEDGER), value)
     assert any("seq" in problem.text for problem in verify(engine).problems)

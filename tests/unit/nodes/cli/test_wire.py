@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
 
+from actorchat.errors import CallTimeout
 from nodes.cli import wire
 from nodes.cli.failure import CommandFailed, Exit
 
@@ -89,3 +92,41 @@ def test_half_a_curve_identity_is_refused(
     with pytest.raises(CommandFailed) as caught:
         wire.curve_identity()
     assert (caught.value.status, caught.value.code) == (Exit.USAGE, "curve_key")
+
+
+class Errand:
+    """A client that is in once entered, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.is_in = False
+
+    async def __aenter__(self) -> Errand:
+        self.is_in = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_in = False
+
+
+@pytest.fixture
+def errand(monkeypatch: pytest.MonkeyPatch) -> Errand:
+    chat = Errand()
+    monkeypatch.setattr(wire, "as_user", lambda *_, **__: ("ann", chat))
+    return chat
+
+
+def test_an_errand_is_one_thing_done_by_a_client_that_is_in(errand: Errand) -> None:
+    async def ask(chat: Any) -> bool:
+        return bool(chat.is_in)
+
+    assert wire.run_errand(ask, "ann", None, None) is True
+    assert not errand.is_in
+
+
+def test_an_errand_without_an_answer_is_over_in_time(errand: Errand) -> None:
+    async def ask(chat: Any) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(CallTimeout, match="may have been done or not"):
+        wire.run_errand(ask, "ann", None, None, 0.01)
+    assert not errand.is_in
