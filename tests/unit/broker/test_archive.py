@@ -236,7 +236,9 @@ def test_update_whose_record_is_gone_has_no_payload(engine: MemoryEngine) -> Non
     rows, archive = Rows(engine), Archive(engine)
     state, inbox = engine.family("state"), engine.family("inbox")
     write(engine, rows.members(CONVERSATION, ("ann", "bob")))
-    write(engine, (inbox, keys.inbox_key(ANN, 1), keys.pack_inbox(keys.POINTER, 1, CONVERSATION, 3)))
+    write(
+        engine, (inbox, keys.inbox_key(ANN, 1), keys.pack_inbox(keys.POINTER, 1, CONVERSATION, 3))
+    )
     with pytest.raises(StoreCorrupt):
         archive.rows("ann", ANN, 1)
     ledger = keys.state_key(CONVERSATION, keys.LEDGER)

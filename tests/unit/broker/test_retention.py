@@ -79,7 +79,11 @@ def test_update_whose_record_is_gone_is_older_than_any() -> None:
     store = Store()
     owner = keys.user_key("bob")
     store.write(
-        (store.engine.family("inbox"), keys.inbox_key(owner, 1), keys.pack_inbox(keys.POINTER, 1, KEY, 9))
+        (
+            store.engine.family("inbox"),
+            keys.inbox_key(owner, 1),
+            keys.pack_inbox(keys.POINTER, 1, KEY, 9),
+        )
     )
     assert [(line.position, line.ts) for line in store.log.updates(owner, 0, 9)] == [(1, 0)]
 
