@@ -19,7 +19,7 @@ from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import direct_pair, other_of
 from actorchat.protocol import codec
 from actorchat.protocol.ops import Edited, PrivacyLevel, Record
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class Archive:
 
     def first_seq(self, conversation: bytes) -> int:
         """Return the first seq that is still there; those before it were dropped for good."""
-        value = self._get(keys.state_key(conversation, keys.LEDGER), self._state)
-        return 1 if value is None else keys.unpack_ledger(value)[0]
+        value = self._get(keys.state_key(conversation, kinds.LEDGER), self._state)
+        return 1 if value is None else values.unpack_ledger(value)[0]
 
     def owed(self, conversation: bytes) -> int | None:
         """Return where the fan-out marker stands."""
@@ -76,14 +76,14 @@ class Archive:
 
     def members(self, conversation: bytes) -> Pair | None:
         """Return the users of a conversation, None if it has no message."""
-        value = self._get(keys.state_key(conversation, keys.MEMBERS), self._state)
-        return None if value is None else keys.unpack_members(value)
+        value = self._get(keys.state_key(conversation, kinds.MEMBERS), self._state)
+        return None if value is None else values.unpack_members(value)
 
     def marks(self, conversation: bytes, user: str) -> tuple[int, int]:
         """Return (delivered, read) of a member."""
-        key = keys.state_key(conversation, keys.MARKS, user.encode())
+        key = keys.state_key(conversation, kinds.MARKS, user.encode())
         value = self._get(key, self._state)
-        return (0, 0) if value is None else keys.unpack_positions(value)
+        return (0, 0) if value is None else values.unpack_positions(value)
 
     def prior(self, conversation: bytes, id_key: bytes) -> Prior | None:
         """Return what is known of a client id (sender tag + id), for comparison with a resend."""
@@ -120,19 +120,19 @@ class Archive:
 
     def is_hidden(self, owner: bytes, conversation: bytes, seq: int) -> bool:
         """Say whether a user has deleted a message for oneself."""
-        key = keys.state_key(owner, keys.HIDDEN, keys.place(conversation, seq))
+        key = keys.state_key(owner, kinds.HIDDEN, keys.place(conversation, seq))
         return self._get(key, self._state) is not None
 
     def hidden(self, owner: bytes, conversation: bytes, first: int, last: int) -> set[int]:
         """Return which of the messages `first` to `last` a user has deleted for oneself."""
-        prefix = keys.state_key(owner, keys.HIDDEN)
+        prefix = keys.state_key(owner, kinds.HIDDEN)
         start = prefix + keys.place(conversation, first)
         rows = self._scan(self._state, start, prefix + keys.place(conversation, last + 1))
         return {keys.parse_place(key[len(prefix) :])[1] for key, _ in rows}
 
     def due(self, conversation: bytes, upto_wall_ms: int, limit: int) -> list[tuple[int, int]]:
         """Return (wall ms, seq) of the messages whose time is up, the first `limit`."""
-        start = keys.state_key(conversation, keys.EXPIRY)
+        start = keys.state_key(conversation, kinds.EXPIRY)
         stop = keys.expiry_key(conversation, upto_wall_ms + 1, 0)
         rows = self._scan(self._state, start, stop, limit)
         return [keys.parse_expiry_id(key[len(start) :]) for key, _ in rows]
@@ -175,19 +175,19 @@ class Archive:
     # -- inboxes -----------------------------------------------------------------------------------
     def user_log(self, owner: bytes) -> tuple[int, int]:
         """Return (head, trimmed) as of the last checkpoint."""
-        value = self._get(keys.state_key(owner, keys.USER_LOG), self._state)
-        return (0, 0) if value is None else keys.unpack_positions(value)
+        value = self._get(keys.state_key(owner, kinds.USER_LOG), self._state)
+        return (0, 0) if value is None else values.unpack_positions(value)
 
     def cursors(self, owner: bytes) -> dict[str, int]:
         """Return each device's last acked update."""
-        prefix = keys.state_key(owner, keys.CURSOR)
+        prefix = keys.state_key(owner, kinds.CURSOR)
         rows = self._scan(self._state, *keys.prefix_range(prefix))
-        return {key[len(prefix) :].decode(): keys.unpack_position(value) for key, value in rows}
+        return {key[len(prefix) :].decode(): values.unpack_position(value) for key, value in rows}
 
     def received(self, owner: bytes, conversation: bytes) -> int:
         """Return the last delivery of a conversation, as of the last checkpoint."""
-        value = self._get(keys.state_key(owner, keys.RECEIVED, conversation), self._state)
-        return 0 if value is None else keys.unpack_position(value)
+        value = self._get(keys.state_key(owner, kinds.RECEIVED, conversation), self._state)
+        return 0 if value is None else values.unpack_position(value)
 
     def copies(
         self, owner: bytes, first: int, conversation: bytes, seqs: list[int]
@@ -284,9 +284,9 @@ class Archive:
 
         These have no update yet: they get one when a device of the user is here.
         """
-        prefix = keys.state_key(owner, keys.MOVED)
+        prefix = keys.state_key(owner, kinds.MOVED)
         rows = self._scan(self._state, *keys.prefix_range(prefix))
-        return [(key[len(prefix) :], *keys.unpack_moved(value)) for key, value in rows]
+        return [(key[len(prefix) :], *values.unpack_moved(value)) for key, value in rows]
 
     def _pointed(self, conversation: bytes, seq: int) -> bytes:
         if seq < self.first_seq(conversation):
@@ -298,7 +298,7 @@ class Archive:
         pair = self.members(conversation)
         if pair is not None:
             return pair
-        value = self._get(keys.state_key(conversation, keys.GROUP), self._state)
+        value = self._get(keys.state_key(conversation, kinds.GROUP), self._state)
         if value is None:
             raise StoreCorrupt(f"nobody is in {conversation.hex()}, which has messages")
         return str(codec.decode(value)["address"])
@@ -325,35 +325,37 @@ class Archive:
     # -- presence ----------------------------------------------------------------------------------
     def presence(self, user: str) -> tuple[int, PrivacyLevel]:
         """Return (last seen in wall ms, 0 for never; who may see the user)."""
-        value = self._get(keys.state_key(keys.user_key(user), keys.PRESENCE), self._state)
+        value = self._get(keys.state_key(keys.user_key(user), kinds.PRESENCE), self._state)
         if value is None:
             return (0, LEVELS[0])
-        last_seen, level = keys.unpack_presence(value)
+        last_seen, level = values.unpack_presence(value)
         return (last_seen, LEVELS[level])
 
     # -- accounts ----------------------------------------------------------------------------------
     def account(self, user: str) -> Account | None:
         """Return an account, or None."""
-        key = keys.state_key(keys.user_key(user), keys.ACCOUNT)
+        key = keys.state_key(keys.user_key(user), kinds.ACCOUNT)
         return self._read(key, Account)
 
     def account_of(self, owner: bytes) -> Account | None:
         """Return the account that an owner's rows are of; None if it is no user's."""
-        return self._read(keys.state_key(owner, keys.ACCOUNT), Account)
+        return self._read(keys.state_key(owner, kinds.ACCOUNT), Account)
 
     def device(self, user: str, device: str) -> Device | None:
         """Return a device's right to sign in, or None."""
-        key = keys.state_key(keys.user_key(user), keys.DEVICE, device.encode())
+        key = keys.state_key(keys.user_key(user), kinds.DEVICE, device.encode())
         return self._read(key, Device)
 
     def has_device(self, user: str, device: str) -> bool:
         """Say whether a device may sign in."""
-        key = keys.state_key(keys.user_key(user), keys.DEVICE, device.encode())
+        key = keys.state_key(keys.user_key(user), kinds.DEVICE, device.encode())
         return self._get(key, self._state) is not None
 
     def has_account(self, user: str) -> bool:
         """Say whether there is such a user."""
-        return self._get(keys.state_key(keys.user_key(user), keys.ACCOUNT), self._state) is not None
+        return (
+            self._get(keys.state_key(keys.user_key(user), kinds.ACCOUNT), self._state) is not None
+        )
 
     def _read(self, key: bytes, kind: type[_T]) -> _T | None:
         value = self._get(key, self._state)

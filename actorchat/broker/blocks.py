@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from actorchat.chat.block import Spans
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
 
@@ -24,7 +24,7 @@ class Blocks:
 
     def blocked(self, user: str) -> list[str]:
         """Return whom a user blocks, by name."""
-        prefix = keys.state_key(keys.user_key(user), keys.BLOCKED)
+        prefix = keys.state_key(keys.user_key(user), kinds.BLOCKED)
         rows = self._scan(self._state, *keys.prefix_range(prefix))
         return [key[len(prefix) :].decode() for key, _ in rows]
 
@@ -35,11 +35,11 @@ class Blocks:
     def spans(self, conversation: bytes, user: str) -> Spans:
         """Return what is hidden from `user` in a conversation."""
         value = self._get(_spans_key(conversation, user), self._state)
-        return () if value is None else keys.unpack_spans(value)
+        return () if value is None else values.unpack_spans(value)
 
     def of_conversation(self, conversation: bytes, users: Iterable[str]) -> dict[str, Spans]:
         """Return what is hidden from whom; empty where nobody ever blocked the other."""
-        prefix = keys.state_key(conversation, keys.UNSHOWN)
+        prefix = keys.state_key(conversation, kinds.UNSHOWN)
         if not self._scan(self._state, *keys.prefix_range(prefix), 1):
             return {}
         found = {user: self.spans(conversation, user) for user in users}
@@ -47,7 +47,7 @@ class Blocks:
 
     def spans_row(self, conversation: bytes, user: str, spans: Spans) -> Op:
         """Return the row of what is hidden from `user`; nothing deletes it."""
-        value = keys.pack_spans(spans) if spans else None
+        value = values.pack_spans(spans) if spans else None
         return (self._state, _spans_key(conversation, user), value)
 
     def list_row(self, user: str, other: str, on: bool) -> Op:
@@ -56,8 +56,8 @@ class Blocks:
 
 
 def _list_key(user: str, other: str) -> bytes:
-    return keys.state_key(keys.user_key(user), keys.BLOCKED, other.encode())
+    return keys.state_key(keys.user_key(user), kinds.BLOCKED, other.encode())
 
 
 def _spans_key(conversation: bytes, user: str) -> bytes:
-    return keys.state_key(conversation, keys.UNSHOWN, user.encode())
+    return keys.state_key(conversation, kinds.UNSHOWN, user.encode())

@@ -14,7 +14,7 @@ from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
 from actorchat.ids import GROUP_MARK, other_of
 from actorchat.limits import UNREAD_COUNTED_MAX
 from actorchat.protocol import codec, rich
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
 _LAST = b"\xff" * keys.OWNER_BYTES
@@ -48,13 +48,13 @@ class Census:
         for name in self.device_names(user):
             device = self._archive.device(user, name)
             assert device is not None
-            seen = self._get(keys.state_key(owner, keys.SEEN, name.encode()), self._state)
-            title = self._get(keys.state_key(owner, keys.TITLE, name.encode()), self._state)
+            seen = self._get(keys.state_key(owner, kinds.SEEN, name.encode()), self._state)
+            title = self._get(keys.state_key(owner, kinds.TITLE, name.encode()), self._state)
             found.append(
                 DeviceFacts(
                     name,
                     device.created_at_wall_ms,
-                    0 if seen is None else keys.unpack_position(seen),
+                    0 if seen is None else values.unpack_position(seen),
                     "" if title is None else title.decode(),
                     cursors.get(name),
                 )
@@ -63,24 +63,24 @@ class Census:
 
     def device_names(self, user: str) -> list[str]:
         """Return the names of the devices that may sign in, in order."""
-        prefix = keys.state_key(keys.user_key(user), keys.DEVICE)
+        prefix = keys.state_key(keys.user_key(user), kinds.DEVICE)
         rows = self._scan(self._state, *keys.prefix_range(prefix))
         return [key[len(prefix) :].decode() for key, _ in rows]
 
     def title_row(self, user: str, device: str, title: str) -> Op:
         """Return the row of how a device is shown; an empty title deletes it."""
-        key = keys.state_key(keys.user_key(user), keys.TITLE, device.encode())
+        key = keys.state_key(keys.user_key(user), kinds.TITLE, device.encode())
         return (self._state, key, title.encode() or None)
 
     def seen_row(self, user: str, device: str, at_wall_ms: int | None) -> Op:
         """Return the row of when a device signed in last; None deletes it."""
-        key = keys.state_key(keys.user_key(user), keys.SEEN, device.encode())
-        return (self._state, key, None if at_wall_ms is None else keys.pack_position(at_wall_ms))
+        key = keys.state_key(keys.user_key(user), kinds.SEEN, device.encode())
+        return (self._state, key, None if at_wall_ms is None else values.pack_position(at_wall_ms))
 
     # -- what is said of people --------------------------------------------------------------------
     def card(self, user: str) -> Card | None:
         """Return what a user says of oneself; None if there is no such user."""
-        value = self._get(keys.state_key(keys.user_key(user), keys.PROFILE), self._state)
+        value = self._get(keys.state_key(keys.user_key(user), kinds.PROFILE), self._state)
         if value is not None:
             said = codec.decode(value)
             return Card(said["title"], said["about"])
@@ -90,28 +90,28 @@ class Census:
         """Return the row of what a user says of oneself; nothing said deletes it."""
         is_empty = card == Card()
         value = None if is_empty else codec.encode({"title": card.title, "about": card.about})
-        return (self._state, keys.state_key(keys.user_key(user), keys.PROFILE), value)
+        return (self._state, keys.state_key(keys.user_key(user), kinds.PROFILE), value)
 
     def contacts(self, user: str) -> list[str]:
         """Return a user's contacts, by name."""
-        prefix = keys.state_key(keys.user_key(user), keys.CONTACT)
+        prefix = keys.state_key(keys.user_key(user), kinds.CONTACT)
         rows = self._scan(self._state, *keys.prefix_range(prefix))
         return [key[len(prefix) :].decode() for key, _ in rows]
 
     def has_contact(self, user: str, other: str) -> bool:
         """Say whether `other` is one of the user's contacts."""
-        key = keys.state_key(keys.user_key(user), keys.CONTACT, other.encode())
+        key = keys.state_key(keys.user_key(user), kinds.CONTACT, other.encode())
         return self._get(key, self._state) is not None
 
     def contact_row(self, user: str, contact: str, keep: bool) -> Op:
         """Return the row of a contact; not to keep it deletes it."""
-        key = keys.state_key(keys.user_key(user), keys.CONTACT, contact.encode())
+        key = keys.state_key(keys.user_key(user), kinds.CONTACT, contact.encode())
         return (self._state, key, b"" if keep else None)
 
     # -- conversations -----------------------------------------------------------------------------
     def peers(self, user: str) -> list[str]:
         """Return those with whom a user has a conversation."""
-        prefix = keys.state_key(keys.user_key(user), keys.INDEX)
+        prefix = keys.state_key(keys.user_key(user), kinds.INDEX)
         rows = self._scan(self._state, *keys.prefix_range(prefix))
         return [other.decode() for _, other in rows]
 
@@ -132,7 +132,7 @@ class Census:
         Those in which a block hides everything are none.
         """
         owner = keys.user_key(user)
-        prefix = keys.state_key(owner, keys.INDEX)
+        prefix = keys.state_key(owner, kinds.INDEX)
         start = prefix if after is None else prefix + _key_of(user, after) + b"\0"
         found: list[ConversationFacts] = []
         while len(found) < limit:
@@ -160,7 +160,7 @@ class Census:
 
     def conversation_keys(self, user: str, limit: int) -> list[tuple[bytes, str]]:
         """Return the keys of at most `limit` conversations of a user, each with the other user."""
-        prefix = keys.state_key(keys.user_key(user), keys.INDEX)
+        prefix = keys.state_key(keys.user_key(user), kinds.INDEX)
         rows = self._scan(self._state, prefix, prefix + _LAST, limit)
         return [(key[len(prefix) :], other.decode()) for key, other in rows]
 
@@ -209,16 +209,16 @@ class Census:
     def flags_row(self, user: str, conv: str, flags: int) -> Op:
         """Return the row of the user's flags of a conversation; none set deletes it."""
         conversation = _key_of(user, conv)
-        key = keys.state_key(keys.user_key(user), keys.FLAGS, conversation)
-        return (self._state, key, keys.pack_position(flags) if flags else None)
+        key = keys.state_key(keys.user_key(user), kinds.FLAGS, conversation)
+        return (self._state, key, values.pack_position(flags) if flags else None)
 
     def _flags(self, user: str, conversation: bytes) -> int | None:
-        key = keys.state_key(keys.user_key(user), keys.FLAGS, conversation)
+        key = keys.state_key(keys.user_key(user), kinds.FLAGS, conversation)
         value = self._get(key, self._state)
-        return None if value is None else keys.unpack_position(value)
+        return None if value is None else values.unpack_position(value)
 
     def _index_key(self, user: str, conversation: bytes) -> bytes:
-        return keys.state_key(keys.user_key(user), keys.INDEX, conversation)
+        return keys.state_key(keys.user_key(user), kinds.INDEX, conversation)
 
 
 def _key_of(user: str, conv: str) -> bytes:

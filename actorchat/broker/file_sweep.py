@@ -13,7 +13,7 @@ from typing import Protocol
 
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.protocol import codec
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.blobs import BlobInfo
 from actorchat.store.engine import Engine, Family, Row
 
@@ -86,8 +86,8 @@ def survey(engine: Engine, blobs: Shelves) -> Survey:
         found.referenced.update(_named_in(keys.unpack_history(value)[1]))
     for key, value in _walk(engine, engine.family("state")):
         owner, kind, sha256 = keys.parse_state_key(key)
-        if kind == keys.FILE:
-            size, at_wall_ms, _ = keys.unpack_file(value)
+        if kind == kinds.FILE:
+            size, at_wall_ms, _ = values.unpack_file(value)
             if sha256:
                 found.owners.setdefault(sha256, []).append((owner, size, at_wall_ms))
                 found.known.add(sha256)
@@ -102,16 +102,16 @@ def sweep(engine: Engine, blobs: Shelves, found: Survey, files: list[bytes]) -> 
     state, batch = engine.family("state"), engine.batch()
     freed: dict[bytes, tuple[int, int]] = {}
     for sha256 in files:
-        batch.delete(keys.state_key(keys.file_key(sha256), keys.FILE), state)
+        batch.delete(keys.state_key(keys.file_key(sha256), kinds.FILE), state)
         for owner, size, _ in found.owners.get(sha256, ()):
-            batch.delete(keys.state_key(owner, keys.FILE, sha256), state)
+            batch.delete(keys.state_key(owner, kinds.FILE, sha256), state)
             had = freed.get(owner, (0, 0))
             freed[owner] = (had[0] + size, had[1] + 1)
     for owner, (size, count) in freed.items():
-        key = keys.state_key(owner, keys.USAGE)
+        key = keys.state_key(owner, kinds.USAGE)
         value = engine.get(key, state)
-        had = (0, 0) if value is None else keys.unpack_positions(value)
-        batch.put(key, keys.pack_positions(had[0] - size, had[1] - count), state)
+        had = (0, 0) if value is None else values.unpack_positions(value)
+        batch.put(key, values.pack_positions(had[0] - size, had[1] - count), state)
     if not batch.is_empty():
         engine.write(batch)
         engine.sync()

@@ -15,7 +15,7 @@ from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import other_of
 from actorchat.limits import EVENTS_PAGE_BYTES_MAX, GROUP_PAGE_ITEMS_MAX
 from actorchat.protocol import codec
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 
 if TYPE_CHECKING:
     from actorchat.broker.archive import Archive
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 log = logs.logger(__name__)
 
 _T = TypeVar("_T")
-_READERS = keys.NODE_OWNER + keys.EVENT_READER
-_PLACES = keys.NODE_OWNER + keys.EVENT_PLACE
+_READERS = keys.NODE_OWNER + kinds.EVENT_READER
+_PLACES = keys.NODE_OWNER + kinds.EVENT_PLACE
 _ROWS_AT_ONCE = 256  # looked at in one go, at 5 µs each
 _TRIM_ROWS = 1_024
 

@@ -10,7 +10,7 @@ from actorchat.chat.people import ConversationFacts
 from actorchat.ids import is_group
 from actorchat.limits import UNREAD_COUNTED_MAX
 from actorchat.protocol import codec, rich
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.engine import Engine
 
 
@@ -56,7 +56,7 @@ class GroupCensus:
 
     def addresses(self, user: str, after: str | None) -> Iterable[str]:
         """Yield the groups that a user is in, behind `after`, in the order of the index."""
-        prefix = keys.state_key(keys.user_key(user), keys.INDEX)
+        prefix = keys.state_key(keys.user_key(user), kinds.INDEX)
         start, stop = keys.prefix_range(prefix)
         if after is not None:
             start = prefix + keys.group_key(after) + b"\0"

@@ -12,7 +12,7 @@ import msgspec
 from actorchat.chat.roster import Member, Profile, Roster, Touched
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.protocol import codec
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
 _T = TypeVar("_T")
@@ -40,7 +40,7 @@ class GroupLog:
 
     def has_member(self, group: bytes, user: str) -> bool:
         """Say whether `user` is in a group now."""
-        value = self._get(keys.state_key(group, keys.MEMBER, user.encode()), self._state)
+        value = self._get(keys.state_key(group, kinds.MEMBER, user.encode()), self._state)
         return value is not None and _read(value, Member, group).since > 0
 
     def address(self, group: bytes) -> str | None:
@@ -56,9 +56,9 @@ class GroupLog:
         fields = Profile.__struct_fields__
         profile = Profile(**{field: getattr(row, field) for field in fields})
         members = {
-            user: _read(value, Member, group) for user, value in self._rows_of(group, keys.MEMBER)
+            user: _read(value, Member, group) for user, value in self._rows_of(group, kinds.MEMBER)
         }
-        return Roster(profile, members, (link for link, _ in self._rows_of(group, keys.LINK)))
+        return Roster(profile, members, (link for link, _ in self._rows_of(group, kinds.LINK)))
 
     def profile(self, group: bytes) -> Profile | None:
         """Return what a group is called, and its settings."""
@@ -66,19 +66,19 @@ class GroupLog:
 
     def member(self, group: bytes, user: str) -> Member | None:
         """Return the row of one who is, or was, a member."""
-        value = self._get(keys.state_key(group, keys.MEMBER, user.encode()), self._state)
+        value = self._get(keys.state_key(group, kinds.MEMBER, user.encode()), self._state)
         return None if value is None else _read(value, Member, group)
 
     def is_counted(self, group: bytes) -> bool:
         """Say whether the group is in its members' lists; a store may have been begun without."""
-        return self._get(keys.state_key(group, keys.SIZE), self._state) is not None
+        return self._get(keys.state_key(group, kinds.SIZE), self._state) is not None
 
     def size(self, group: bytes) -> int:
         """Return how many are in a group."""
-        value = self._get(keys.state_key(group, keys.SIZE), self._state)
+        value = self._get(keys.state_key(group, kinds.SIZE), self._state)
         if value is not None:
-            return keys.unpack_position(value)
-        rows = self._rows_of(group, keys.MEMBER)
+            return values.unpack_position(value)
+        rows = self._rows_of(group, kinds.MEMBER)
         return sum(_read(value, Member, group).since > 0 for _, value in rows)
 
     def listed(
@@ -86,17 +86,18 @@ class GroupLog:
     ) -> list[Op]:
         """Return the rows by which a group is in its members' lists, and how many they are."""
         ops: list[Op] = [
-            (self._state, keys.state_key(keys.user_key(user), keys.INDEX, group), value)
+            (self._state, keys.state_key(keys.user_key(user), kinds.INDEX, group), value)
             for users, value in ((joined, address.encode()), (left, None))
             for user in users
         ]
-        ops.append((self._state, keys.state_key(group, keys.SIZE), keys.pack_position(size)))
+        ops.append((self._state, keys.state_key(group, kinds.SIZE), values.pack_position(size)))
         return ops
 
     def marks(self, group: bytes) -> dict[str, tuple[int, int]]:
         """Return (delivered, read) of all who ever got something."""
         return {
-            user: keys.unpack_positions(value) for user, value in self._rows_of(group, keys.MARKS)
+            user: values.unpack_positions(value)
+            for user, value in self._rows_of(group, kinds.MARKS)
         }
 
     def changed(self, group: bytes, address: str, roster: Roster, touched: Touched) -> list[Op]:
@@ -111,7 +112,7 @@ class GroupLog:
             value = codec.encode({"address": address, **fields})
             ops.append((self._state, _own_key(group), value))
         if touched.link is not None:
-            key = keys.state_key(group, keys.LINK, touched.link.encode())
+            key = keys.state_key(group, kinds.LINK, touched.link.encode())
             ops.append((self._state, key, b"" if touched.link in roster.links else None))
         return ops
 
@@ -120,7 +121,7 @@ class GroupLog:
         return [
             (
                 self._state,
-                keys.state_key(group, keys.MEMBER, user.encode()),
+                keys.state_key(group, kinds.MEMBER, user.encode()),
                 None if (row := roster.rows.get(user)) is None else codec.encode(row),
             )
             for user in users
@@ -137,7 +138,7 @@ class GroupLog:
 
 
 def _own_key(group: bytes) -> bytes:
-    return keys.state_key(group, keys.GROUP)
+    return keys.state_key(group, kinds.GROUP)
 
 
 def _read(value: bytes, kind: type[_T], group: bytes) -> _T:

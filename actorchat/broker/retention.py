@@ -14,7 +14,7 @@ from actorchat.chat.group import member_key
 from actorchat.chat.retention import Ledger, Line
 from actorchat.limits import SWEEP_RANGE_ROWS_MIN
 from actorchat.protocol import codec
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
 
@@ -102,13 +102,13 @@ class RetentionLog:
     # -- histories ---------------------------------------------------------------------------------
     def ledger(self, conversation: bytes) -> Ledger:
         """Return where a history begins, and what is known of its length."""
-        value = self._get(keys.state_key(conversation, keys.LEDGER), self._state)
-        return Ledger() if value is None else Ledger(*keys.unpack_ledger(value))
+        value = self._get(keys.state_key(conversation, kinds.LEDGER), self._state)
+        return Ledger() if value is None else Ledger(*values.unpack_ledger(value))
 
     def ledger_row(self, conversation: bytes, ledger: Ledger) -> Op:
         """Return the row of a ledger."""
-        value = keys.pack_ledger(ledger.first, ledger.measured, ledger.kept_bytes)
-        return (self._state, keys.state_key(conversation, keys.LEDGER), value)
+        value = values.pack_ledger(ledger.first, ledger.measured, ledger.kept_bytes)
+        return (self._state, keys.state_key(conversation, kinds.LEDGER), value)
 
     def records(self, conversation: bytes, first: int, limit: int) -> list[tuple[Line, bytes]]:
         """Return the first `limit` records from seq `first` on, each with its line."""
@@ -147,12 +147,12 @@ class RetentionLog:
         value = self._get(keys.SWEEP_KEY, self._state)
         if value is None:
             return b"", Totals()
-        after, *totals = keys.unpack_sweep(value)
+        after, *totals = values.unpack_sweep(value)
         return after, Totals(*totals)
 
     def progress_row(self, after: bytes, totals: Totals) -> Op:
         """Return the row of how far the sweep is."""
-        return (self._state, keys.SWEEP_KEY, keys.pack_sweep(after, *totals))
+        return (self._state, keys.SWEEP_KEY, values.pack_sweep(after, *totals))
 
 
 def _id_key(conv: Conv | None, record: bytes) -> bytes | None:

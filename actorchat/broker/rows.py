@@ -10,7 +10,7 @@ from actorchat.chat.visibility import LEVELS
 from actorchat.limits import INBOX_INLINE_BYTES_MAX
 from actorchat.protocol import codec
 from actorchat.protocol.ops import PrivacyLevel
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 from actorchat.store.keys import INLINE, POINTER, history_key, inbox_key, pack_inbox, pack_sent
 
@@ -54,7 +54,7 @@ class Rows:
 
     def members(self, conversation: bytes, pair: Pair) -> Op:
         """Return the row that names a conversation's users, which its key does not."""
-        return (self._state, keys.state_key(conversation, keys.MEMBERS), keys.pack_members(pair))
+        return (self._state, keys.state_key(conversation, kinds.MEMBERS), values.pack_members(pair))
 
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
         """Return the row of an update: inline, or a pointer where the record is long."""
@@ -85,8 +85,8 @@ class Rows:
 
     def moved(self, owner: bytes, group: bytes, address: str, after: int, head: int) -> Op:
         """Return the row of a head that moved from `after` to `head`; none if it did not."""
-        value = keys.pack_moved(after, head, address) if head > after else None
-        return (self._state, keys.state_key(owner, keys.MOVED, group), value)
+        value = values.pack_moved(after, head, address) if head > after else None
+        return (self._state, keys.state_key(owner, kinds.MOVED, group), value)
 
     def marker(self, conversation: bytes, seq: int | None) -> tuple[Op, ...]:
         """Return the fan-out marker's row; None deletes it."""
@@ -95,8 +95,8 @@ class Rows:
 
     def marks(self, conversation: bytes, user: str, delivered: int, read: int) -> tuple[Op, ...]:
         """Return the row of a member's marks."""
-        key = keys.state_key(conversation, keys.MARKS, user.encode())
-        return ((self._state, key, keys.pack_positions(delivered, read)),)
+        key = keys.state_key(conversation, kinds.MARKS, user.encode())
+        return ((self._state, key, values.pack_positions(delivered, read)),)
 
     def checkpoint(
         self,
@@ -110,24 +110,24 @@ class Rows:
         rows: list[Op] = [
             (
                 self._state,
-                keys.state_key(owner, keys.RECEIVED, conversation_key(pair)),
-                keys.pack_position(seq),
+                keys.state_key(owner, kinds.RECEIVED, conversation_key(pair)),
+                values.pack_position(seq),
             )
             for pair, seq in received.items()
         ]
-        log_key = keys.state_key(owner, keys.USER_LOG)
-        rows.append((self._state, log_key, keys.pack_positions(head, trimmed)))
+        log_key = keys.state_key(owner, kinds.USER_LOG)
+        rows.append((self._state, log_key, values.pack_positions(head, trimmed)))
         return tuple(rows)
 
     def cursor(self, owner: bytes, device: str, upd: int | None) -> tuple[Op, ...]:
         """Return the row of a device's position; None deletes it."""
-        value = None if upd is None else keys.pack_position(upd)
-        return ((self._state, keys.state_key(owner, keys.CURSOR, device.encode()), value),)
+        value = None if upd is None else values.pack_position(upd)
+        return ((self._state, keys.state_key(owner, kinds.CURSOR, device.encode()), value),)
 
     def presence(self, user: str, last_seen_wall_ms: int, level: PrivacyLevel) -> tuple[Op, ...]:
         """Return the row of when a user was last seen, and who may see them."""
-        key = keys.state_key(keys.user_key(user), keys.PRESENCE)
-        value = keys.pack_presence(last_seen_wall_ms, LEVELS.index(level))
+        key = keys.state_key(keys.user_key(user), kinds.PRESENCE)
+        value = values.pack_presence(last_seen_wall_ms, LEVELS.index(level))
         return ((self._state, key, value),)
 
     def trimmed(self, owner: bytes, after: int, upto: int) -> tuple[object, bytes, bytes]:
@@ -136,7 +136,7 @@ class Rows:
 
     def account(self, account: Account) -> Op:
         """Return the row of an account."""
-        key = keys.state_key(keys.user_key(account.user), keys.ACCOUNT)
+        key = keys.state_key(keys.user_key(account.user), kinds.ACCOUNT)
         fields: dict[str, object] = {
             "user": account.user,
             "created_at_wall_ms": account.created_at_wall_ms,
@@ -148,11 +148,11 @@ class Rows:
 
     def no_account(self, user: str) -> Op:
         """Return the change that takes an account's row away."""
-        return (self._state, keys.state_key(keys.user_key(user), keys.ACCOUNT), None)
+        return (self._state, keys.state_key(keys.user_key(user), kinds.ACCOUNT), None)
 
     def device(self, user: str, device: Device) -> Op:
         """Return the row of a device's right to sign in."""
-        key = keys.state_key(keys.user_key(user), keys.DEVICE, device.device.encode())
+        key = keys.state_key(keys.user_key(user), kinds.DEVICE, device.device.encode())
         value = codec.encode(
             {
                 "device": device.device,
@@ -164,5 +164,5 @@ class Rows:
 
     def no_device(self, user: str, device: str) -> Op:
         """Return the change that takes a device's right to sign in away."""
-        key = keys.state_key(keys.user_key(user), keys.DEVICE, device.encode())
+        key = keys.state_key(keys.user_key(user), kinds.DEVICE, device.encode())
         return (self._state, key, None)

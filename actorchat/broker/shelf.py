@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from actorchat.chat.file import FileFacts, Usage
 from actorchat.protocol.ops import FileRef
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
 
@@ -24,11 +24,11 @@ class Shelf:
 
     def known(self, sha256: bytes) -> FileFacts | None:
         """Return what is known of a file, whosever it is; None: it is not stored."""
-        return self._facts(keys.state_key(keys.file_key(sha256), keys.FILE))
+        return self._facts(keys.state_key(keys.file_key(sha256), kinds.FILE))
 
     def own(self, user: str, sha256: bytes) -> FileFacts | None:
         """Return what is known of a file as the user's; None: it is not."""
-        return self._facts(keys.state_key(keys.user_key(user), keys.FILE, sha256))
+        return self._facts(keys.state_key(keys.user_key(user), kinds.FILE, sha256))
 
     def has(self, files: Iterable[FileRef]) -> bool:
         """Say whether all of `files` are stored, whosever they are, and as long as they say."""
@@ -40,25 +40,25 @@ class Shelf:
 
     def usage(self, user: str) -> Usage:
         """Return what counts against the user's quota."""
-        value = self._get(keys.state_key(keys.user_key(user), keys.USAGE), self._state)
-        return Usage() if value is None else Usage(*keys.unpack_positions(value))
+        value = self._get(keys.state_key(keys.user_key(user), kinds.USAGE), self._state)
+        return Usage() if value is None else Usage(*values.unpack_positions(value))
 
     def rows(
         self, user: str, sha256: bytes, facts: FileFacts, usage: Usage, is_new: bool
     ) -> tuple[Op, ...]:
         """Return the rows by which a file becomes the user's; `usage` includes it."""
-        value = keys.pack_file(facts.size, facts.at_wall_ms, facts.type)
+        value = values.pack_file(facts.size, facts.at_wall_ms, facts.type)
         owner = keys.user_key(user)
-        mine = (self._state, keys.state_key(owner, keys.FILE, sha256), value)
-        counted = keys.pack_positions(usage.size, usage.files)
-        sums = (self._state, keys.state_key(owner, keys.USAGE), counted)
+        mine = (self._state, keys.state_key(owner, kinds.FILE, sha256), value)
+        counted = values.pack_positions(usage.size, usage.files)
+        sums = (self._state, keys.state_key(owner, kinds.USAGE), counted)
         if not is_new:
             return (mine, sums)
-        return (mine, sums, (self._state, keys.state_key(keys.file_key(sha256), keys.FILE), value))
+        return (mine, sums, (self._state, keys.state_key(keys.file_key(sha256), kinds.FILE), value))
 
     def _facts(self, key: bytes) -> FileFacts | None:
         value = self._get(key, self._state)
         if value is None:
             return None
-        size, at_wall_ms, media_type = keys.unpack_file(value)
+        size, at_wall_ms, media_type = values.unpack_file(value)
         return FileFacts(size, media_type, at_wall_ms)

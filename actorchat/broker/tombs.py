@@ -6,12 +6,12 @@ import msgspec
 
 from actorchat.chat.roster import Member
 from actorchat.protocol import codec
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Family, Op
 
 Range = tuple[Family, bytes, bytes]
 
-_LEFT = keys.NODE_OWNER + keys.META + b"erase/"
+_LEFT = keys.NODE_OWNER + kinds.META + b"erase/"
 _STATE_END = keys.NODE_OWNER
 
 
@@ -38,7 +38,7 @@ class Tombs:
     def new_rows(self, user: str, at_wall_ms: int) -> tuple[Op, ...]:
         """Return the rows that say that an account has ended, and that it is to be taken away."""
         return (
-            (self._state, _tomb_key(user), keys.pack_position(at_wall_ms)),
+            (self._state, _tomb_key(user), values.pack_position(at_wall_ms)),
             (self._state, _LEFT + user.encode(), b""),
         )
 
@@ -61,7 +61,7 @@ class Tombs:
         found = []
         for key, value in rows:
             owner, kind, member = keys.parse_state_key(key)
-            if kind == keys.MEMBER and member == name:
+            if kind == kinds.MEMBER and member == name:
                 if msgspec.convert(codec.decode(value), Member).since:
                     found.append(owner)
         return found, rows[-1][0] + b"\0" if len(rows) == limit else b""
@@ -81,4 +81,4 @@ class Tombs:
 
 
 def _tomb_key(user: str) -> bytes:
-    return keys.state_key(keys.user_key(user), keys.GONE)
+    return keys.state_key(keys.user_key(user), kinds.GONE)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from actorchat.chat.act import refs_of
 from actorchat.protocol import codec
 from actorchat.protocol.ops import Reacted
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
 Veils = dict[tuple[bytes, int], int]  # conversation, seq → the update behind which it may go
@@ -30,12 +30,13 @@ class VeilLog:
 
     def load(self, owner: bytes) -> Veils:
         """Return a user's veils."""
-        prefix = keys.state_key(owner, keys.VEIL)
+        prefix = keys.state_key(owner, kinds.VEIL)
         rows = self._scan(self._state, *keys.prefix_range(prefix))
         if not rows:
             return NO_VEILS
         return {
-            keys.parse_place(key[len(prefix) :]): keys.unpack_position(value) for key, value in rows
+            keys.parse_place(key[len(prefix) :]): values.unpack_position(value)
+            for key, value in rows
         }
 
     def drawn(
@@ -46,7 +47,7 @@ class VeilLog:
         if veils is NO_VEILS:
             veils = {}
         veils.update(made)
-        value = keys.pack_position(upd)
+        value = values.pack_position(upd)
         return veils, tuple((self._state, self._key(owner, *place), value) for place in made)
 
     def lifted(self, veils: Veils, owner: bytes, upto: int) -> tuple[Op, ...]:
@@ -59,12 +60,12 @@ class VeilLog:
     def hidden(self, owner: bytes, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
         """Return the rows by which a user hides messages from oneself."""
         return tuple(
-            (self._state, keys.state_key(owner, keys.HIDDEN, keys.place(conversation, seq)), b"")
+            (self._state, keys.state_key(owner, kinds.HIDDEN, keys.place(conversation, seq)), b"")
             for seq in seqs
         )
 
     def _key(self, owner: bytes, conversation: bytes, seq: int) -> bytes:
-        return keys.state_key(owner, keys.VEIL, keys.place(conversation, seq))
+        return keys.state_key(owner, kinds.VEIL, keys.place(conversation, seq))
 
 
 def rewritten(record: bytes) -> list[int]:

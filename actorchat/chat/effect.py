@@ -67,7 +67,10 @@ class AskFanOut(Effect):
 
 
 class Redrive(Effect):
-    """Deliver to `user` again all after `after`; `prev` starts the chain. Then comes `Redriven`."""
+    """Deliver to `user` again all after `after`; `prev` starts the chain. Then comes `Redriven`.
+
+    It comes before any other event: until then the next delivery would have no `prev`.
+    """
 
     user: str
     after: int

@@ -91,10 +91,7 @@ class Missing(Event):
 
 
 class Redriven(Event):
-    """What was missing has been told again; `seq` is the last of it, 0 when there was nothing.
-
-    Fed back before any other event: until then the next delivery would have no `prev`.
-    """
+    """What was missing has been told again; `seq` is the last of it, 0 when there was nothing."""
 
     seq: int
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from actorchat.client import event
-from actorchat.client.message import Entry, GroupInfo, GroupLine, PageAnswer
+from actorchat.client.message import Entry, GroupInfo, PageAnswer
 from actorchat.client.people import ConversationsAnswer, Line, read
 from actorchat.errors import InvalidOp
+from actorchat.ids import is_group
 from actorchat.limits import HISTORY_PAGE_MESSAGES_MAX
 from actorchat.protocol import ops
 
@@ -33,14 +34,11 @@ class ExportCalls:
     def _own_name(self) -> str:
         raise NotImplementedError
 
-    async def groups(self) -> list[GroupLine]:
-        raise NotImplementedError
-
     async def export(self) -> AsyncIterator[Fact]:
         """Yield all that is the user's own: facts of plain values, each with its `kind`.
 
         First `profile`, `devices`, `contacts`, `blocks` and `privacy`; then each `conversation`
-        with flags and marks, or `group` with members, and behind it each `message`, oldest first;
+        or, with members, `group`, with flags and marks, and behind it each `message`, oldest first;
         `cid` is hexadecimal. It asks for a page at a time and keeps no more than that. What changes
         meanwhile may be missing or there.
         """
@@ -49,15 +47,14 @@ class ExportCalls:
         for kind, question in _WHOLE.items():
             yield {"kind": kind, **await self._ask(question)}
         async for line in self._lines():
-            fact = msgspec.to_builtins(line, builtin_types=(bytes,))
+            fact: Fact = msgspec.to_builtins(line, builtin_types=(bytes,))
             del fact["last"]
-            yield {"kind": "conversation", **fact}
+            if is_group(line.conv):
+                info = read(await self._ask(ops.Group(0, line.conv)), GroupInfo)
+                yield {"kind": "group", **fact, **msgspec.to_builtins(info)}
+            else:
+                yield {"kind": "conversation", **fact}
             async for message in self._messages(line.conv):
-                yield message
-        for address in [one.conv for one in await self.groups()]:
-            info = read(await self._ask(ops.Group(0, address)), GroupInfo)
-            yield {"kind": "group", **msgspec.to_builtins(info)}
-            async for message in self._messages(address):
                 yield message
 
     async def _lines(self) -> AsyncIterator[Line]:

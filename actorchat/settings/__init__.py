@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from actorchat.settings.doors import GatewaySettings, TcpSettings
 from actorchat.settings.loader import Origin, Resolved, env_name, load, resolve
 from actorchat.settings.rule import parse_address
 from actorchat.settings.schema import (
     AuthSettings,
     ChatSettings,
-    GatewaySettings,
     LimitSettings,
     LogSettings,
     NodeSettings,
     Setting,
     Settings,
     StoreSettings,
-    TcpSettings,
     table,
 )
 from actorchat.settings.template import render_toml

@@ -17,11 +17,12 @@ from msgspec import Meta
 
 from actorchat.errors import SettingsError
 from actorchat.settings.rule import contradictions
-from actorchat.settings.schema import Setting, Settings, _Section, sections, table
+from actorchat.settings.schema import Setting, Settings, sections, table
+from actorchat.settings.section import Section
 
 ENV_PREFIX = "ACTORCHAT_"
 Origin = Literal["default", "file", "env", "flag"]
-_Root = TypeVar("_Root", bound=_Section)
+_Root = TypeVar("_Root", bound=Section)
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -110,7 +111,7 @@ def gather(
 
 
 def _read_file(
-    path: Path, root_type: type[_Section], known: Mapping[str, Setting], problems: list[str]
+    path: Path, root_type: type[Section], known: Mapping[str, Setting], problems: list[str]
 ) -> Iterator[tuple[str, object]]:
     """Yield the settings of a file by dotted key; what can't be one goes to `problems`."""
     try:

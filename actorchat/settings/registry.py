@@ -12,10 +12,11 @@ from msgspec import Meta
 
 from actorchat import limits
 from actorchat.settings.rule import parse_address
-from actorchat.settings.schema import LogSettings, _Seconds, _Section
+from actorchat.settings.schema import LogSettings
+from actorchat.settings.section import Seconds, Section
 
 
-class RegistrySection(_Section, frozen=True):
+class RegistrySection(Section, frozen=True):
     """The registry: which nodes there are, and which slots they lead."""
 
     data_dir: Annotated[
@@ -45,16 +46,16 @@ class RegistrySection(_Section, frozen=True):
         Meta(description="PEM file of the certificate's private key; empty for no TLS."),
     ] = ""
     timeout_min_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Least timeout of a session, in seconds, whatever a node asks for."),
     ] = limits.REGISTRY_TIMEOUT_MIN_S
     timeout_max_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Longest timeout of a session, in seconds."),
     ] = limits.REGISTRY_TIMEOUT_MAX_S
 
 
-class RegistrySettings(_Section, frozen=True):
+class RegistrySettings(Section, frozen=True):
     """All settings of a registry."""
 
     registry: RegistrySection = RegistrySection()

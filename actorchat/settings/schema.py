@@ -12,138 +12,24 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from actorchat import ids, limits
-
-MIB = 1024 * 1024
-
-_Name = Annotated[str, Meta(pattern=f"^{ids.NAME_PATTERN}$")]
-_Bytes = Annotated[int, Meta(ge=MIB)]
-_Count = Annotated[int, Meta(ge=1)]
-_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+from actorchat import limits
+from actorchat.settings.doors import GatewaySettings
+from actorchat.settings.section import MIB, Bytes, Count, Name, Seconds, Section
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the settings file."""
-
-
-class NodeSettings(_Section, frozen=True):
+class NodeSettings(Section, frozen=True):
     """Who this node is, and where it keeps its data."""
 
     data_dir: Annotated[
         str,
         Meta(min_length=1, description="Directory of the store; made if it is missing."),
     ] = "data"
-    name: Annotated[_Name, Meta(description="Name of the node, unique among its peers.")] = "node-1"
-    region: Annotated[_Name, Meta(description="Region; clients are sent to the nearest.")] = "local"
-    zone: Annotated[_Name, Meta(description="Failure domain within the region.")] = "local"
+    name: Annotated[Name, Meta(description="Name of the node, unique among its peers.")] = "node-1"
+    region: Annotated[Name, Meta(description="Region; clients are sent to the nearest.")] = "local"
+    zone: Annotated[Name, Meta(description="Failure domain within the region.")] = "local"
 
 
-class TcpSettings(_Section, frozen=True):
-    """The TCP gateway."""
-
-    listen: Annotated[
-        str,
-        Meta(description="Address as host:port, IPv6 as [host]:port; port 0 picks a free one."),
-    ] = "127.0.0.1:7700"
-    tls_cert: Annotated[
-        str,
-        Meta(description="PEM file of the certificate chain; empty for no TLS."),
-    ] = ""
-    tls_key: Annotated[
-        str,
-        Meta(description="PEM file of the certificate's private key; empty for no TLS."),
-    ] = ""
-
-
-class WsSettings(_Section, frozen=True):
-    """The WebSocket gateway; subprotocols actorchat.v1.cbor and actorchat.v1.json."""
-
-    listen: Annotated[
-        str,
-        Meta(
-            description="Address as host:port; empty for none. Where neither this nor another "
-            "address is chosen, `actorchat up` takes 127.0.0.1:7701."
-        ),
-    ] = ""
-    origins: Annotated[
-        str,
-        Meta(
-            description="Web pages that may connect beside those of the same host and port: "
-            "origins as https://chat.example.org, lower case, separated by spaces; * for all. "
-            "Programs that are no browsers say no origin and always may."
-        ),
-    ] = ""
-    tls_cert: Annotated[
-        str,
-        Meta(description="PEM file of the certificate chain; empty for no TLS."),
-    ] = ""
-    tls_key: Annotated[
-        str,
-        Meta(description="PEM file of the certificate's private key; empty for no TLS."),
-    ] = ""
-
-
-class HttpSettings(_Section, frozen=True):
-    """The HTTP gateway: long-polling, /livez, /readyz and /metrics."""
-
-    listen: Annotated[
-        str,
-        Meta(
-            description="Address as host:port; empty for none. Where neither this nor another "
-            "address is chosen, `actorchat up` takes 127.0.0.1:7780."
-        ),
-    ] = ""
-    poll_wait_s: Annotated[
-        _Seconds,
-        Meta(description="Seconds after which a poll is answered though there is nothing to say."),
-    ] = limits.POLL_WAIT_S
-    tls_cert: Annotated[
-        str,
-        Meta(description="PEM file of the certificate chain; empty for no TLS."),
-    ] = ""
-    tls_key: Annotated[
-        str,
-        Meta(description="PEM file of the certificate's private key; empty for no TLS."),
-    ] = ""
-
-
-class ZmqSettings(_Section, frozen=True):
-    """The ZeroMQ gateway: a ROUTER for DEALERs of clients, guarded by CURVE or on loopback."""
-
-    listen: Annotated[
-        str,
-        Meta(
-            description="Address as host:port; empty for none. Where neither this nor another "
-            "address is chosen, `actorchat up` takes 127.0.0.1:7702. What is no loopback address "
-            "needs the two files below."
-        ),
-    ] = ""
-    secret_key_file: Annotated[
-        str,
-        Meta(
-            description="File with the CURVE secret key, as `actorchat config curve-key` makes "
-            "one; empty for no CURVE."
-        ),
-    ] = ""
-    clients_file: Annotated[
-        str,
-        Meta(
-            description="File of the public keys that may connect, one a line in Z85, each with a "
-            "name behind it for people; read at the start. Empty for no CURVE."
-        ),
-    ] = ""
-
-
-class GatewaySettings(_Section, frozen=True):
-    """Where clients connect."""
-
-    tcp: TcpSettings = TcpSettings()
-    ws: WsSettings = WsSettings()
-    http: HttpSettings = HttpSettings()
-    zmq: ZmqSettings = ZmqSettings()
-
-
-class StoreSettings(_Section, frozen=True):
+class StoreSettings(Section, frozen=True):
     """How the log is kept on disk."""
 
     sync: Annotated[
@@ -154,28 +40,28 @@ class StoreSettings(_Section, frozen=True):
         ),
     ] = True
     write_buffer_bytes: Annotated[
-        _Bytes,
+        Bytes,
         Meta(description="Memory for unflushed writes, for each column family."),
     ] = 16 * MIB
     write_buffer_total_bytes: Annotated[
-        _Bytes,
+        Bytes,
         Meta(description="Memory for unflushed writes of all column families together."),
     ] = 64 * MIB
     block_cache_bytes: Annotated[
-        _Bytes,
+        Bytes,
         Meta(description="Memory for blocks read from disk."),
     ] = 256 * MIB
     wal_bytes_max: Annotated[
-        _Bytes,
+        Bytes,
         Meta(description="Size of the write-ahead log beyond which column families are flushed."),
     ] = 64 * MIB
 
 
-class ChatSettings(_Section, frozen=True):
+class ChatSettings(Section, frozen=True):
     """How users and conversations are held in memory."""
 
     entity_idle_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Seconds without work after which a user or conversation leaves memory."),
     ] = limits.ENTITY_IDLE_S
     group_members_max: Annotated[
@@ -187,7 +73,7 @@ class ChatSettings(_Section, frozen=True):
         ),
     ] = limits.GROUP_MEMBERS_MAX
     edit_window_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Seconds after it was sent in which a message may be edited."),
     ] = limits.EDIT_WINDOW_S
     group_inline_max: Annotated[
@@ -201,16 +87,16 @@ class ChatSettings(_Section, frozen=True):
     ] = limits.GROUP_INLINE_MEMBERS_MAX
 
 
-class PresenceSettings(_Section, frozen=True):
+class PresenceSettings(Section, frozen=True):
     """Who is shown as online."""
 
     offline_after_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Seconds after the last sign of life for which a user counts as online."),
     ] = limits.OFFLINE_AFTER_S
 
 
-class JwtSettings(_Section, frozen=True):
+class JwtSettings(Section, frozen=True):
     """Sign-in by tokens (JWT) of an identity provider; wants the extra `oidc`."""
 
     jwks: Annotated[
@@ -249,7 +135,7 @@ class JwtSettings(_Section, frozen=True):
     ] = 30.0
 
 
-class SearchSettings(_Section, frozen=True):
+class SearchSettings(Section, frozen=True):
     """Whether people can search their own conversations."""
 
     enabled: Annotated[
@@ -261,7 +147,7 @@ class SearchSettings(_Section, frozen=True):
     ] = True
 
 
-class RetentionSettings(_Section, frozen=True):
+class RetentionSettings(Section, frozen=True):
     """How long what is kept. Messages are kept for ever, unless one of these says otherwise."""
 
     inbox_days: Annotated[
@@ -289,31 +175,31 @@ class RetentionSettings(_Section, frozen=True):
         ),
     ] = 0
     sweep_every_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Seconds between two searches for what may go; each is slow and cheap."),
     ] = limits.SWEEP_EVERY_S
 
 
-class AuthSettings(_Section, frozen=True):
+class AuthSettings(Section, frozen=True):
     """Password hashing (argon2id); the defaults are the floor that OWASP recommends."""
 
     argon2_memory_kib: Annotated[
         int,
         Meta(ge=8, description="Memory of one hash, in KiB; times hash_threads at the worst."),
     ] = 19_456
-    argon2_time_cost: Annotated[_Count, Meta(description="Passes over that memory.")] = 2
-    argon2_parallelism: Annotated[_Count, Meta(description="Lanes of one hash.")] = 1
-    hash_threads: Annotated[_Count, Meta(description="Threads that hash passwords.")] = 2
+    argon2_time_cost: Annotated[Count, Meta(description="Passes over that memory.")] = 2
+    argon2_parallelism: Annotated[Count, Meta(description="Lanes of one hash.")] = 1
+    hash_threads: Annotated[Count, Meta(description="Threads that hash passwords.")] = 2
     hashes_queued_max: Annotated[
-        _Count,
+        Count,
         Meta(description="Sign-ins that may wait for a hash; the next is told to come back."),
     ] = limits.HASHES_QUEUED_MAX
     devices_max: Annotated[
-        _Count,
+        Count,
         Meta(description="Devices of one user that may sign in; one more is refused."),
     ] = limits.DEVICES_MAX
     source_failures_per_minute: Annotated[
-        _Count,
+        Count,
         Meta(
             description="Wrong secrets a minute from one address (of IPv6 a /64), also the burst; "
             "no address is exempt, and behind a proxy all have the proxy's."
@@ -322,7 +208,7 @@ class AuthSettings(_Section, frozen=True):
     jwt: JwtSettings = JwtSettings()
 
 
-class HookSettings(_Section, frozen=True):
+class HookSettings(Section, frozen=True):
     """Where events are posted to, and how long they are kept for who has not fetched them."""
 
     networks: Annotated[
@@ -347,15 +233,15 @@ class HookSettings(_Section, frozen=True):
     ] = limits.EVENTS_KEEP_DAYS
 
 
-class LimitSettings(_Section, frozen=True):
+class LimitSettings(Section, frozen=True):
     """What one client, and all together, may ask of the node."""
 
     handshake_timeout_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Seconds from connecting to being signed in."),
     ] = limits.HANDSHAKE_TIMEOUT_S
     idle_timeout_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Seconds of silence after which a connection is closed."),
     ] = limits.IDLE_TIMEOUT_S
     outbox_bytes_max: Annotated[
@@ -366,16 +252,16 @@ class LimitSettings(_Section, frozen=True):
         ),
     ] = limits.OUTBOX_BYTES_MAX
     requests_in_flight_max: Annotated[
-        _Count,
+        Count,
         Meta(description="Unanswered requests of a connection; beyond, it is not read."),
     ] = limits.REQUESTS_IN_FLIGHT_MAX
     connections_max: Annotated[
-        _Count,
+        Count,
         Meta(description="Connections of the node, fewer if open files are; others are closed."),
     ] = limits.CONNECTIONS_MAX
 
 
-class FileSettings(_Section, frozen=True):
+class FileSettings(Section, frozen=True):
     """Files that messages refer to; they travel over the HTTP gateway."""
 
     file_bytes_max: Annotated[
@@ -391,11 +277,11 @@ class FileSettings(_Section, frozen=True):
         Meta(ge=0, description="Space that files leave on the disk, for messages."),
     ] = limits.FILE_DISK_FREE_BYTES_MIN
     ticket_s: Annotated[
-        _Seconds,
+        Seconds,
         Meta(description="Seconds for which a ticket to bring or fetch a file is good."),
     ] = limits.FILE_TICKET_S
     transfers_max: Annotated[
-        _Count,
+        Count,
         Meta(description="Files under way at the same time; the next is told to come back."),
     ] = limits.FILE_TRANSFERS_MAX
     base_url: Annotated[
@@ -408,7 +294,7 @@ class FileSettings(_Section, frozen=True):
     ] = ""
 
 
-class LogSettings(_Section, frozen=True):
+class LogSettings(Section, frozen=True):
     """What is written to standard error."""
 
     level: Annotated[
@@ -421,7 +307,7 @@ class LogSettings(_Section, frozen=True):
     ] = "auto"
 
 
-class Settings(_Section, frozen=True):
+class Settings(Section, frozen=True):
     """All settings of a standalone node."""
 
     node: NodeSettings = NodeSettings()
@@ -447,22 +333,22 @@ class Setting(msgspec.Struct, frozen=True):
     description: str
 
 
-def sections(cls: type[_Section] = Settings, prefix: str = "") -> Iterator[tuple[str, type]]:
+def sections(cls: type[Section] = Settings, prefix: str = "") -> Iterator[tuple[str, type]]:
     """Yield the dotted name and the class of each table, outer ones first."""
     for name, hint in get_type_hints(cls).items():
-        if isinstance(hint, type) and issubclass(hint, _Section):
+        if isinstance(hint, type) and issubclass(hint, Section):
             yield f"{prefix}{name}", hint
             yield from sections(hint, f"{prefix}{name}.")
 
 
-def table(root: type[_Section] = Settings) -> dict[str, Setting]:
+def table(root: type[Section] = Settings) -> dict[str, Setting]:
     """Return every setting by its dotted key, in the order of the file."""
     found: dict[str, Setting] = {}
     for section, cls in sections(root):
         hints = get_type_hints(cls, include_extras=True)
         for field in msgspec.structs.fields(cls):
             hint = hints[field.name]
-            if not (isinstance(hint, type) and issubclass(hint, _Section)):
+            if not (isinstance(hint, type) and issubclass(hint, Section)):
                 marks = [mark for mark in get_args(hint) if isinstance(mark, Meta)]
                 text = next((mark.description for mark in marks if mark.description), "")
                 key = f"{section}.{field.name}"

@@ -7,11 +7,12 @@ import textwrap
 import msgspec
 
 from actorchat.settings.loader import env_name
-from actorchat.settings.schema import Settings, _Section, sections, table
+from actorchat.settings.schema import Settings, sections, table
+from actorchat.settings.section import Section
 
 
 def render_toml(
-    settings: _Section | None = None, *, commented: bool = True, what: str = "a standalone node"
+    settings: Section | None = None, *, commented: bool = True, what: str = "a standalone node"
 ) -> str:
     """Return `settings`, the defaults unless given, as a file that `load` reads back.
 

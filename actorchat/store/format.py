@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actorchat.errors import StoreCorrupt, StoreTooNew
-from actorchat.store import keys
+from actorchat.store import keys, values
 from actorchat.store.engine import FAMILIES, Engine
 
 # Sorts after every key there can be: the slot 0xffff is the last, and its only owner is the node.
@@ -20,7 +20,7 @@ def claim(engine: Engine) -> int:
     state = engine.family("state")
     row = engine.get(keys.FORMAT_KEY, state)
     if row is not None:
-        version = keys.unpack_format(row)
+        version = values.unpack_format(row)
         if version > keys.LAYOUT_VERSION:
             raise StoreTooNew(version, keys.LAYOUT_VERSION)
         return version
@@ -28,7 +28,7 @@ def claim(engine: Engine) -> int:
         if engine.scan(engine.family(name), b"", _END, limit=1):
             raise StoreCorrupt(f"the store has rows in {name}, but no format row")
     batch = engine.batch()
-    batch.put(keys.FORMAT_KEY, keys.pack_format(keys.LAYOUT_VERSION), state)
+    batch.put(keys.FORMAT_KEY, values.pack_format(keys.LAYOUT_VERSION), state)
     engine.write(batch)
     # Before anything else is written, so that no crash can leave rows without it.
     engine.sync()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from actorchat.errors import StoreCorrupt
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import FAMILIES, Engine, Family, Row
 
 PROBLEMS_KEPT_MAX = 100
@@ -119,14 +119,14 @@ def _checks(engine: Engine) -> dict[str, _Check]:
     state = engine.family("state")
 
     def has_file(sha256: bytes) -> bool:
-        key = keys.state_key(keys.file_key(sha256), keys.FILE)
+        key = keys.state_key(keys.file_key(sha256), kinds.FILE)
         return engine.get(key, state) is not None
 
     state = engine.family("state")
 
     def first_of(conversation: bytes) -> int:
-        value = engine.get(keys.state_key(conversation, keys.LEDGER), state)
-        return 1 if value is None else keys.unpack_ledger(value)[0]
+        value = engine.get(keys.state_key(conversation, kinds.LEDGER), state)
+        return 1 if value is None else values.unpack_ledger(value)[0]
 
     checks: dict[str, _Check] = {
         "history": _HistoryCheck(first_of),
@@ -233,52 +233,52 @@ class _StateCheck:
 
     def __call__(self, key: bytes, value: bytes) -> str | None:
         owner, kind, rest = keys.parse_state_key(key)
-        if kind in {keys.FILE, keys.USAGE}:
+        if kind in {kinds.FILE, kinds.USAGE}:
             return self._check_files(owner, kind, rest, value)
-        if kind == keys.GROUP:
+        if kind == kinds.GROUP:
             self._group = owner
-        elif kind == keys.ACCOUNT:
+        elif kind == kinds.ACCOUNT:
             self._account = owner
-        elif kind in {keys.MEMBER, keys.LINK} and owner != self._group:
+        elif kind in {kinds.MEMBER, kinds.LINK} and owner != self._group:
             return "belongs to a group that has no row"
-        elif kind == keys.PRESENCE:
-            keys.unpack_presence(value)
-        elif kind == keys.EXPIRY:
+        elif kind == kinds.PRESENCE:
+            values.unpack_presence(value)
+        elif kind == kinds.EXPIRY:
             if not self._has_message(owner, keys.parse_expiry_id(rest)[1]):
                 return "names a message that is not in history"
-        elif kind in {keys.HIDDEN, keys.VEIL}:
+        elif kind in {kinds.HIDDEN, kinds.VEIL}:
             if not self._has_message(*keys.parse_place(rest)):
                 return "names a message that is not in history"
-        elif kind == keys.EVENT:
+        elif kind == kinds.EVENT:
             keys.parse_event_key(key)
             keys.parse_history_key(value)
-        elif kind == keys.GONE:
-            keys.unpack_position(value)
+        elif kind == kinds.GONE:
+            values.unpack_position(value)
             if owner == self._account:
                 return "an account that has ended is there"
-        elif kind == keys.UNSHOWN:
-            keys.unpack_spans(value)
-        elif kind == keys.MOVED:
-            keys.unpack_moved(value)
-        elif kind == keys.SIZE:
-            keys.unpack_position(value)
-        elif kind == keys.LEDGER:
-            first = keys.unpack_ledger(value)[0]
+        elif kind == kinds.UNSHOWN:
+            values.unpack_spans(value)
+        elif kind == kinds.MOVED:
+            values.unpack_moved(value)
+        elif kind == kinds.SIZE:
+            values.unpack_position(value)
+        elif kind == kinds.LEDGER:
+            first = values.unpack_ledger(value)[0]
             if first > 1 and not self._has_message(owner, first):
                 return f"the history begins with seq {first}, which is not there"
         elif key == keys.SWEEP_KEY:
-            keys.unpack_sweep(value)
+            values.unpack_sweep(value)
         return _check_format(key, value)
 
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:
         if owner != self._user:
             self._user, self._files, self._size = owner, 0, 0
-        if kind == keys.USAGE:
-            size, files = keys.unpack_positions(value)
+        if kind == kinds.USAGE:
+            size, files = values.unpack_positions(value)
             if (size, files) != (self._size, self._files):
                 return f"{size} bytes of {files} files where {self._size} of {self._files} are"
             return None
-        size = keys.unpack_file(value)[0]
+        size = values.unpack_file(value)[0]
         if not sha256:
             return None  # what is known of the file itself
         self._files += 1
@@ -288,7 +288,7 @@ class _StateCheck:
 
 def _check_format(key: bytes, value: bytes) -> str | None:
     if key == keys.FORMAT_KEY:
-        version = keys.unpack_format(value)
+        version = values.unpack_format(value)
         if version != keys.LAYOUT_VERSION:
             return f"layout version {version}, this program knows {keys.LAYOUT_VERSION}"
     return None

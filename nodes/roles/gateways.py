@@ -18,7 +18,7 @@ from actorchat.gateway.tls import tls_context
 from actorchat.gateway.ws import WsGateway
 from actorchat.protocol.upgrade import ANY_ORIGIN, parse_origin
 from actorchat.settings import Settings, parse_address
-from actorchat.settings.schema import ZmqSettings
+from actorchat.settings.doors import ZmqSettings
 
 if TYPE_CHECKING:
     from actorchat.gateway.files import Depot

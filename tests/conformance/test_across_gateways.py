@@ -18,7 +18,7 @@ from actorchat.client import connect
 from actorchat.client.aio import AckMode, Chat
 from actorchat.errors import TakenOver
 from actorchat.settings import load
-from actorchat.settings.schema import GatewaySettings
+from actorchat.settings.doors import GatewaySettings
 from nodes.roles.standalone import Standalone
 
 DOORS = ("tcp", "ws", "http", "zmq")

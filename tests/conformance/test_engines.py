@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from actorchat.errors import StoreClosed
-from actorchat.store import keys
+from actorchat.store import keys, values
 from actorchat.store.engine import FAMILIES, Batch, Engine, Row
 from actorchat.store.memory import MemoryEngine
 from actorchat.store.rocks import MIB, RocksEngine
@@ -364,7 +364,7 @@ def test_stats_are_whole_numbers_by_name(engine: Engine) -> None:
 
 
 def test_a_new_store_has_its_format_row(store: Store) -> None:
-    assert get(store.engine, "state", keys.FORMAT_KEY) == keys.pack_format(keys.LAYOUT_VERSION)
+    assert get(store.engine, "state", keys.FORMAT_KEY) == values.pack_format(keys.LAYOUT_VERSION)
     store.reopen()
     assert len(scan(store.engine, "state")) == 1
 

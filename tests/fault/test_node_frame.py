@@ -302,7 +302,7 @@ def test_the_store_holds_no_more_than_was_acked(tmp_path: Path) -> None:
         }
         kinds = sorted(keys.parse_state_key(key)[1] for key, _ in found.pop("state"))
         assert all(rows == [] for rows in found.values())
-        assert kinds.count(keys.ACCOUNT) == kinds.count(keys.DEVICE) == 1
+        assert kinds.count(kinds.ACCOUNT) == kinds.count(kinds.DEVICE) == 1
         assert not verify(engine).problems
     finally:
         engine.close()

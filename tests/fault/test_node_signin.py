@@ -15,7 +15,7 @@ import pytest
 
 from actorchat.limits import SIGN_IN_FAILURES_PER_MINUTE
 from actorchat.protocol import codec
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.rocks import RocksEngine
 from tests.fault.node import ALARMS, MIB, Node, Operator, Wire, control_pair, hello, running, until
 
@@ -92,7 +92,7 @@ def test_a_thousand_wrong_passwords_are_answered_throttled_and_leave_nothing(nod
     assert node.stop() == 0
     rows = account_rows(node)
     node.start()
-    assert rows[keys.ACCOUNT] == rows[keys.DEVICE] == 3  # the victim's and the control pair's
+    assert rows[kinds.ACCOUNT] == rows[kinds.DEVICE] == 3  # the victim's and the control pair's
 
 
 def test_a_revoked_or_foreign_token_opens_nothing(node: Node) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actorchat.ids import NAME_PATTERN
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 
 names = st.from_regex(NAME_PATTERN, fullmatch=True)
 numbers = st.integers(0, keys.SEQ_MAX)
@@ -15,7 +15,7 @@ owners = st.binary(min_size=18, max_size=18)
 tags = st.binary(min_size=1, max_size=1)
 cids = st.binary(min_size=16, max_size=16)
 records = st.binary(min_size=1, max_size=600)
-kinds = st.sampled_from(sorted(keys.STATE_KINDS))
+kinds = st.sampled_from(sorted(kinds.STATE_KINDS))
 
 
 @given(names, names)
@@ -72,16 +72,16 @@ def test_values_come_back(
     span = keys.unpack_inbox(keys.pack_span(epoch, conversation, max(1, seq), count))
     assert span == (keys.SPAN, epoch, conversation, max(1, seq), b"", count)
     moved = (seq, seq + 1, "#group")
-    assert keys.unpack_moved(keys.pack_moved(*moved)) == moved
+    assert values.unpack_moved(values.pack_moved(*moved)) == moved
     assert keys.unpack_sent(keys.pack_sent(seq, ts)) == (seq, ts)
     assert keys.unpack_outbox(keys.pack_outbox(seq)) == seq
-    assert keys.unpack_position(keys.pack_position(seq)) == seq
-    assert keys.unpack_positions(keys.pack_positions(seq, ts)) == (seq, ts)
+    assert values.unpack_position(values.pack_position(seq)) == seq
+    assert values.unpack_positions(values.pack_positions(seq, ts)) == (seq, ts)
 
 
 @given(names, names)
 def test_members_come_back(one: str, other: str) -> None:
-    assert keys.unpack_members(keys.pack_members((one, other))) == (one, other)
+    assert values.unpack_members(values.pack_members((one, other))) == (one, other)
 
 
 @given(st.binary(min_size=1, max_size=4), st.binary(max_size=6))
@@ -96,5 +96,5 @@ def test_a_prefix_range_holds_exactly_what_begins_with_it(prefix: bytes, key: by
 @given(st.integers(0, 1023), names)
 def test_a_slot_range_holds_exactly_its_users(slot: int, name: str) -> None:
     start, stop = keys.slot_range(slot)
-    key = keys.state_key(keys.user_key(name), keys.ACCOUNT)
+    key = keys.state_key(keys.user_key(name), kinds.ACCOUNT)
     assert (start <= key < stop) == (keys.slot_in(key) == slot)

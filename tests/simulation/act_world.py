@@ -16,6 +16,7 @@ import msgspec
 from actorchat.actor import tell_all
 from actorchat.broker import group as broker_group
 from actorchat.broker import hiding
+from actorchat.broker import moved as broker_moved
 from actorchat.broker.reading import Reading
 from actorchat.ids import direct_pair, group_address
 from actorchat.protocol import codec, ops
@@ -69,6 +70,8 @@ class ActWorld(GroupWorld):
     def __init__(self, seed: int, *, trouble: bool = True) -> None:
         super().__init__(seed, trouble=trouble)
         self.phones = {user: ActPhone(user) for user in USERS}
+        self.laptops = {}
+        self.devices = [*self.phones.values()]
         self.texts: dict[bytes, str] = {}
         self.hidden: dict[str, set[tuple[str, int]]] = {user: set() for user in USERS}
         self._hiding: list[tuple[Device, int, str, str, int]] = []
@@ -279,10 +282,11 @@ def act_world(seed: int, *, trouble: bool = True) -> Iterator[ActWorld]:
     with tight_bounds(random.Random(f"{seed}/knobs")):
         world = ActWorld(seed, trouble=trouble)
         broker_group.tell_all = world.tell_all  # type: ignore[assignment]
+        broker_moved.tell_all = world.tell_all  # type: ignore[assignment]
         searched = hiding.UPDATES_SEARCHED_MAX
         hiding.UPDATES_SEARCHED_MAX = world.rng.choice((1, 4, searched))  # type: ignore[misc]
         try:
             yield world
         finally:
             hiding.UPDATES_SEARCHED_MAX = searched  # type: ignore[misc]
-            broker_group.tell_all = tell_all
+            broker_group.tell_all = broker_moved.tell_all = tell_all

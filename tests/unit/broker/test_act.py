@@ -13,7 +13,7 @@ from actorchat.ids import group_address
 from actorchat.limits import EDIT_WINDOW_S, EMOJIS_MAX, EXPIRED_AT_ONCE_MAX, IDEMPOTENCE_WINDOW
 from actorchat.protocol import codec, ops, rich
 from actorchat.protocol.ops.group import Create, Remove
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.verify import verify
 from tests.unit.broker import stage as stage_module
 from tests.unit.broker.keep import keep
@@ -213,7 +213,7 @@ def test_who_comes_later_sees_an_edit_where_the_message_was(stage: Stage) -> Non
 
 def veils(stage: Stage) -> list[bytes]:
     rows = [key for key, _ in stage.rows("state")]
-    return [key for key in rows if keys.parse_state_key(key)[1] == keys.VEIL]
+    return [key for key in rows if keys.parse_state_key(key)[1] == kinds.VEIL]
 
 
 def test_what_is_too_far_back_to_be_searched_is_veiled_until_it_is_trimmed(
@@ -435,7 +435,7 @@ def bury(stage: Stage, key: bytes) -> int:
 
 
 def due(stage: Stage, key: bytes) -> int:
-    return sum(row.startswith(keys.state_key(key, keys.EXPIRY)) for row, _ in stage.rows("state"))
+    return sum(row.startswith(keys.state_key(key, kinds.EXPIRY)) for row, _ in stage.rows("state"))
 
 
 @pytest.mark.parametrize("key", [DIRECT_KEY, GROUP_KEY])

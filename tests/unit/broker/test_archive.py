@@ -8,7 +8,7 @@ from actorchat.chat.account import Account, Device
 from actorchat.chat.event import Row
 from actorchat.errors import StoreCorrupt
 from actorchat.protocol import codec
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.memory import MemoryEngine
 
 CONVERSATION = keys.conversation_key("ann", "bob")
@@ -143,7 +143,7 @@ def test_accounts_and_devices_come_back(engine: MemoryEngine) -> None:
 
 
 def test_row_that_is_no_account_is_corruption(engine: MemoryEngine) -> None:
-    key = keys.state_key(ANN, keys.ACCOUNT)
+    key = keys.state_key(ANN, kinds.ACCOUNT)
     for value in (b"\xff", codec.encode({"user": 5})):
         write(engine, (engine.family("state"), key, value))
         with pytest.raises(StoreCorrupt, match="bad account row"):
@@ -227,8 +227,8 @@ def test_what_waits_for_a_user_is_found_and_deleted(engine: MemoryEngine) -> Non
 def test_history_begins_where_its_ledger_says(engine: MemoryEngine) -> None:
     archive = Archive(engine)
     assert archive.first_seq(CONVERSATION) == 1
-    key = keys.state_key(CONVERSATION, keys.LEDGER)
-    write(engine, (engine.family("state"), key, keys.pack_ledger(4, 0, 0)))
+    key = keys.state_key(CONVERSATION, kinds.LEDGER)
+    write(engine, (engine.family("state"), key, values.pack_ledger(4, 0, 0)))
     assert archive.first_seq(CONVERSATION) == 4
 
 
@@ -241,14 +241,14 @@ def test_update_whose_record_is_gone_has_no_payload(engine: MemoryEngine) -> Non
     )
     with pytest.raises(StoreCorrupt):
         archive.rows("ann", ANN, 1)
-    ledger = keys.state_key(CONVERSATION, keys.LEDGER)
-    write(engine, (state, ledger, keys.pack_ledger(4, 0, 0)))
+    ledger = keys.state_key(CONVERSATION, kinds.LEDGER)
+    write(engine, (state, ledger, values.pack_ledger(4, 0, 0)))
     assert archive.rows("ann", ANN, 1) == [Row(1, ("ann", "bob"), 3, b"")]
     group = keys.group_key("#group")
-    ledger = keys.state_key(group, keys.LEDGER)
-    address = keys.state_key(group, keys.GROUP)
+    ledger = keys.state_key(group, kinds.LEDGER)
+    address = keys.state_key(group, kinds.GROUP)
     write(engine, (inbox, keys.inbox_key(ANN, 2), keys.pack_inbox(keys.POINTER, 1, group, 3)))
-    write(engine, (state, ledger, keys.pack_ledger(4, 0, 0)))
+    write(engine, (state, ledger, values.pack_ledger(4, 0, 0)))
     with pytest.raises(StoreCorrupt):
         archive.rows("ann", ANN, 2)
     write(engine, (state, address, codec.encode({"address": "#group"})))

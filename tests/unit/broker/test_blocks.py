@@ -151,7 +151,7 @@ def test_list_of_blocks_stays(stage: Stage) -> None:
     assert block(ann, "nobody")["err"]["code"] == "no_such_user"
     assert block(ann, "ann")["err"]["code"] == "bad_request"
     kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
-    assert kinds.count(keys.BLOCKED) == kinds.count(keys.UNSHOWN) == 1
+    assert kinds.count(kinds.BLOCKED) == kinds.count(kinds.UNSHOWN) == 1
 
 
 def test_block_that_could_not_be_written_is_none(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from actorchat.errors import StoreFull
 from actorchat.ids import group_address
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Create
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.memory import Fault
 from actorchat.store.verify import verify
 from tests.unit.broker.stage import Device, Stage
@@ -62,9 +62,9 @@ def rows_of(stage: Stage, user: str) -> set[bytes]:
 
 
 def is_all_gone(stage: Stage) -> bool:
-    todo = keys.NODE_OWNER + keys.META + b"erase/"
+    todo = keys.NODE_OWNER + kinds.META + b"erase/"
     left = [key for key, _ in stage.rows("state") if key.startswith(todo)]
-    return not left and rows_of(stage, "ann") == {keys.GONE}
+    return not left and rows_of(stage, "ann") == {kinds.GONE}
 
 
 def test_nothing_stays_but_what_others_have(stage: Stage) -> None:

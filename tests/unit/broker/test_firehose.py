@@ -16,7 +16,7 @@ from actorchat.limits import EVENTS_TRIM_S, HOOK_BREAK_S
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Create
 from actorchat.protocol.signature import is_signed
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.verify import verify
 from tests.unit.broker.stage import Device, Stage
 from tests.unit.broker.test_log_writer import NoSpace
@@ -96,7 +96,7 @@ def events(bot: Device, after: int | None = None, **options: int) -> dict[str, A
 # -- hooks ---------------------------------------------------------------------------------------
 def test_nothing_is_kept_while_nobody_reads(stage: Stage) -> None:
     stage.hello("ann").send("bob", "hi")
-    assert keys.EVENT not in kinds_of_rows(stage)
+    assert kinds.EVENT not in kinds_of_rows(stage)
     assert stage.broker.context.log.committer._tap is None
 
 
@@ -215,7 +215,7 @@ def test_removed_hook_leaves_nothing_behind(stage: Stage, courier: FakeCourier) 
     assert courier.bodies == ["a", "b"]
     rows = [key for key, _ in stage.rows("state") if key.startswith(keys.EVENT_PREFIX)]
     assert rows == [keys.event_key(2)]  # so that positions go on behind it
-    assert not {keys.EVENT_READER, keys.EVENT_PLACE} & kinds_of_rows(stage)
+    assert not {kinds.EVENT_READER, kinds.EVENT_PLACE} & kinds_of_rows(stage)
     add_hook(operator)
     ann.send("bob", "d")
     stage.run(1.0)

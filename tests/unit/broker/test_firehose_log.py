@@ -8,7 +8,7 @@ from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.chat.firehose_event import HookRow, Place
 from actorchat.errors import StoreCorrupt
 from actorchat.limits import EVENTS_PAGE_BYTES_MAX
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from tests.unit.broker.stage import Stage
 
 KINDS = ["message"]
@@ -123,7 +123,7 @@ def test_readers_come_back_as_they_were_kept(stage: Stage) -> None:
 
 def test_row_of_a_reader_that_makes_no_sense_is_damage(stage: Stage) -> None:
     state = stage.engine.family("state")
-    key = keys.NODE_OWNER + keys.EVENT_PLACE + b"hook/audit"
+    key = keys.NODE_OWNER + kinds.EVENT_PLACE + b"hook/audit"
     stage.broker.context.log.append(((state, key, b"\xa1"),))
     with pytest.raises(StoreCorrupt):
         firehose(stage).places()

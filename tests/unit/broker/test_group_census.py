@@ -10,7 +10,7 @@ from actorchat.ids import group_address
 from actorchat.limits import CBOR_ITEMS_MAX, UNREAD_COUNTED_MAX
 from actorchat.protocol import codec, ops
 from actorchat.protocol.ops.group import Add, AnyChange, Create, Leave, Remove
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.verify import verify
 from tests.unit.broker.stage import Device, Stage
 
@@ -154,9 +154,9 @@ def test_store_that_was_begun_without_the_lists_gets_them(stage: Stage) -> None:
     ann = made(stage, "bob")
     state = stage.engine.family("state")
     batch = stage.engine.batch()
-    batch.delete(keys.state_key(keys.group_key(GROUP), keys.SIZE), state)
+    batch.delete(keys.state_key(keys.group_key(GROUP), kinds.SIZE), state)
     for user in ("ann", "bob"):
-        key = keys.state_key(keys.user_key(user), keys.INDEX, keys.group_key(GROUP))
+        key = keys.state_key(keys.user_key(user), kinds.INDEX, keys.group_key(GROUP))
         batch.delete(key, state)
     stage.engine.write(batch)
     stage.engine.sync()

@@ -10,7 +10,7 @@ from actorchat.chat.roster import Roster, found
 from actorchat.errors import StoreCorrupt
 from actorchat.ids import group_address
 from actorchat.protocol.ops.group import Add, AnyChange, Create, Invite, Remove, Uninvite
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.memory import MemoryEngine
 
 ADDRESS = group_address(bytes(16))
@@ -59,7 +59,7 @@ def test_link_that_is_void_and_row_that_is_settled_are_gone() -> None:
     write(engine, roster, "ann", Uninvite(link_of(TOKEN)), 3)
     roster.apply("ann", Remove("bob"), 4)
     ((_, key, value),) = GroupLog(engine).members(KEY, roster, roster.settle(4))
-    assert (key, value) == (keys.state_key(KEY, keys.MEMBER, b"bob"), None)
+    assert (key, value) == (keys.state_key(KEY, kinds.MEMBER, b"bob"), None)
     read = GroupLog(engine).roster(KEY)
     assert read is not None
     assert read.links == set()
@@ -69,8 +69,8 @@ def test_marks_of_all_are_read_at_once() -> None:
     engine = MemoryEngine()
     batch = engine.batch()
     for user, marks in (("ann", (3, 2)), ("bob", (1, 0))):
-        key = keys.state_key(KEY, keys.MARKS, user.encode())
-        batch.put(key, keys.pack_positions(*marks), engine.family("state"))
+        key = keys.state_key(KEY, kinds.MARKS, user.encode())
+        batch.put(key, values.pack_positions(*marks), engine.family("state"))
     engine.write(batch)
     assert GroupLog(engine).marks(KEY) == {"ann": (3, 2), "bob": (1, 0)}
 
@@ -79,7 +79,7 @@ def test_marks_of_all_are_read_at_once() -> None:
 def test_damaged_row_is_said_so(value: bytes) -> None:
     engine = MemoryEngine()
     batch = engine.batch()
-    batch.put(keys.state_key(KEY, keys.GROUP), value, engine.family("state"))
+    batch.put(keys.state_key(KEY, kinds.GROUP), value, engine.family("state"))
     engine.write(batch)
     with pytest.raises(StoreCorrupt, match="group"):
         GroupLog(engine).roster(KEY)

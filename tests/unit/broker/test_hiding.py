@@ -7,7 +7,7 @@ import pytest
 from actorchat.broker.hiding import conversation_key_of
 from actorchat.ids import direct_pair, group_address
 from actorchat.protocol import ops
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from tests.unit.broker.stage import Device, Stage
 
 GROUP = group_address(bytes(range(16)))
@@ -26,7 +26,7 @@ def hide(device: Device, conv: str, *seqs: int) -> dict[str, object]:
 
 
 def hidden_of(stage: Stage, user: str) -> int:
-    prefix = keys.state_key(keys.user_key(user), keys.HIDDEN)
+    prefix = keys.state_key(keys.user_key(user), kinds.HIDDEN)
     return sum(key.startswith(prefix) for key, _ in stage.rows("state"))
 
 

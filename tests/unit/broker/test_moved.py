@@ -16,7 +16,7 @@ from actorchat.ids import group_address
 from actorchat.limits import GROUP_MOVED_EVERY_S
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Add, AnyChange, Create, Leave, Remove
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.verify import verify
 from tests.unit.broker.stage import Device, Stage
 
@@ -55,8 +55,8 @@ def rows_of(stage: Stage, user: str) -> list[keys.InboxRow]:
 
 
 def waiting(stage: Stage, user: str) -> list[tuple[int, int, str]]:
-    prefix = keys.state_key(keys.user_key(user), keys.MOVED)
-    return [keys.unpack_moved(v) for k, v in stage.rows("state") if k.startswith(prefix)]
+    prefix = keys.state_key(keys.user_key(user), kinds.MOVED)
+    return [values.unpack_moved(v) for k, v in stage.rows("state") if k.startswith(prefix)]
 
 
 def test_who_is_away_has_one_entry_however_much_is_posted(stage: Stage) -> None:

@@ -9,7 +9,7 @@ import pytest
 from actorchat.broker.reading import Reading
 from actorchat.limits import CONVERSATIONS_PAGE_MAX, FILES_MAX
 from actorchat.protocol import codec, ops
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from tests.unit.broker.stage import Device, Stage
 from tests.vectors.example import FILE
 
@@ -108,7 +108,7 @@ def test_conversation_of_a_store_without_the_index_is_listed_once_it_is_used(sta
 def drop_index(stage: Stage) -> None:
     batch = stage.engine.batch()
     family = stage.engine.family("state")
-    rows = [key for key, _ in stage.rows("state") if keys.parse_state_key(key)[1] == keys.INDEX]
+    rows = [key for key, _ in stage.rows("state") if keys.parse_state_key(key)[1] == kinds.INDEX]
     assert len(rows) == 2
     for key in rows:
         batch.delete(key, family)
@@ -142,7 +142,7 @@ def test_title_stays_until_the_device_is_revoked(stage: Stage) -> None:
     err = ann.ask(lambda rid: ops.Rename(rid, "laptop", "x"))["err"]
     assert err["code"] == "no_such_device"
     kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
-    assert keys.TITLE not in kinds
+    assert kinds.TITLE not in kinds
 
 
 def test_profile_and_contacts_stay(stage: Stage) -> None:
@@ -164,7 +164,7 @@ def test_profile_and_contacts_stay(stage: Stage) -> None:
     assert bob.ask(ops.Contacts)["ok"] == {"contacts": []}
     assert ann.ask(lambda rid: ops.Describe(rid, "", ""))["ok"] == empty
     kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
-    assert keys.PROFILE not in kinds
+    assert kinds.PROFILE not in kinds
 
 
 def act(device: Device, make: Any) -> None:

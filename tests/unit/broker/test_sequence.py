@@ -10,7 +10,7 @@ from actorchat.broker import paging
 from actorchat.ids import group_address
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Add, Change, Create, Remove
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from tests.unit.broker.stage import Device, Stage
 
 
@@ -71,7 +71,7 @@ def test_page_says_where_its_conversation_begins() -> None:
     key = keys.conversation_key("ann", "bob")
     history, state = stage.engine.family("history"), stage.engine.family("state")
     gone = [(history, keys.history_key(key, seq), None) for seq in (1, 2)]
-    ledger = (state, keys.state_key(key, keys.LEDGER), keys.pack_ledger(3, 0, 0))
+    ledger = (state, keys.state_key(key, kinds.LEDGER), values.pack_ledger(3, 0, 0))
     stage.broker.context.log.append([*gone, ledger])
     ok = ann.ask(lambda rid: ops.History(rid, "bob", around=1))["ok"]
     assert ok["first"] == 3

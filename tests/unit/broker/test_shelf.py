@@ -6,7 +6,7 @@ import pytest
 
 from actorchat.broker.shelf import Shelf
 from actorchat.chat.file import FileFacts, Usage
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.engine import Op
 from actorchat.store.memory import MemoryEngine
 from actorchat.store.verify import verify
@@ -61,6 +61,6 @@ def test_file_of_nobody_is_found(engine: MemoryEngine) -> None:
 
 def test_row_that_is_none_is_found(engine: MemoryEngine) -> None:
     state = engine.family("state")
-    write(engine, (state, keys.state_key(keys.file_key(HASH), keys.FILE), b"short"))
+    write(engine, (state, keys.state_key(keys.file_key(HASH), kinds.FILE), b"short"))
     (problem,) = verify(engine).problems
     assert "bad file" in problem.text

@@ -12,7 +12,7 @@ from actorchat.ids import group_address
 from actorchat.limits import INBOX_INLINE_BYTES_MAX, SWEEP_RANGE_ROWS_MIN, SWEEP_ROWS
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Change, Create
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.memory import Fault
 from actorchat.store.verify import verify
 from tests.unit.broker.stage import Device, Stage
@@ -160,7 +160,7 @@ def test_update_whose_long_text_is_gone_is_told_as_too_old(
     log, engine = stage.broker.context.log, stage.engine
     history, state = engine.family("history"), engine.family("state")
     gone = [(history, keys.history_key(TALK, seq), None) for seq in (1, 2)]
-    ledger = (state, keys.state_key(TALK, keys.LEDGER), keys.pack_ledger(3, 0, 0))
+    ledger = (state, keys.state_key(TALK, kinds.LEDGER), values.pack_ledger(3, 0, 0))
     log.append([*gone, ledger])
     stage.run()
     ends = []

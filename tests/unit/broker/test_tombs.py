@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actorchat.broker.tombs import Tombs
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.memory import MemoryEngine
 from actorchat.store.verify import verify
 
@@ -39,7 +39,7 @@ def test_ranges_have_all_of_the_home_but_the_tomb_and_nothing_of_others() -> Non
         engine,
         *tombs.new_rows("ann", 5),
         *((state, keys.state_key(one, kind, b"x"), b"") for one in (mine, other)
-          for kind in (keys.CONTACT, keys.BLOCKED, keys.INDEX)),
+          for kind in (kinds.CONTACT, kinds.BLOCKED, kinds.INDEX)),
         *((inbox, keys.inbox_key(one, upd), b"") for one in (mine, other)
           for upd in (1, keys.SEQ_MAX)),
     )  # fmt: skip
@@ -56,7 +56,7 @@ def test_ranges_have_all_of_the_home_but_the_tomb_and_nothing_of_others() -> Non
 
 def test_account_beside_its_tomb_is_a_problem() -> None:
     engine = MemoryEngine()
-    account = keys.state_key(keys.user_key("ann"), keys.ACCOUNT)
+    account = keys.state_key(keys.user_key("ann"), kinds.ACCOUNT)
     written(engine, *Tombs(engine).new_rows("ann", 5), (engine.family("state"), account, b""))
     (problem,) = verify(engine).problems
     assert "has ended" in problem.text

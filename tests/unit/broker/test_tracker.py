@@ -80,7 +80,7 @@ def test_setting_is_refused_while_the_disk_is_full(stage: Stage) -> None:
 
 
 def test_last_seen_and_setting_are_rows_that_verify(stage: Stage) -> None:
-    from actorchat.store import keys
+    from actorchat.store import keys, kinds
     from actorchat.store.verify import verify
 
     ann = stage.hello("ann")
@@ -93,7 +93,7 @@ def test_last_seen_and_setting_are_rows_that_verify(stage: Stage) -> None:
     assert last_seen > 0
     assert verify(stage.engine).is_sound
     state = stage.engine.family("state")
-    key = keys.state_key(keys.user_key("ann"), keys.PRESENCE)
+    key = keys.state_key(keys.user_key("ann"), kinds.PRESENCE)
     batch = stage.engine.batch()
     batch.put(key, b"damaged", state)
     stage.engine.write(batch)

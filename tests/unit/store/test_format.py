@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actorchat.errors import Fatal, StoreCorrupt, StoreTooNew
-from actorchat.store import keys
+from actorchat.store import keys, values
 from actorchat.store.format import claim
 from actorchat.store.memory import MemoryEngine
 
@@ -28,7 +28,7 @@ def test_a_new_store_is_claimed_durably(engine: MemoryEngine) -> None:
     put(engine, "state", keys.FORMAT_KEY, None)
     assert claim(engine) == keys.LAYOUT_VERSION
     assert engine.unsynced() == []
-    assert engine.get(keys.FORMAT_KEY, engine.family("state")) == keys.pack_format(1)
+    assert engine.get(keys.FORMAT_KEY, engine.family("state")) == values.pack_format(1)
 
 
 def test_a_claimed_store_is_not_written_again(engine: MemoryEngine) -> None:
@@ -39,7 +39,7 @@ def test_a_claimed_store_is_not_written_again(engine: MemoryEngine) -> None:
 
 def test_a_newer_store_is_refused_by_both_versions(engine: MemoryEngine) -> None:
     newer = keys.LAYOUT_VERSION + 1
-    put(engine, "state", keys.FORMAT_KEY, keys.pack_format(newer))
+    put(engine, "state", keys.FORMAT_KEY, values.pack_format(newer))
     with pytest.raises(StoreTooNew, match=rf"{newer}.*{keys.LAYOUT_VERSION}") as caught:
         claim(engine)
     assert (caught.value.found, caught.value.known) == (newer, keys.LAYOUT_VERSION)

@@ -8,7 +8,7 @@ import pytest
 
 from actorchat.errors import StoreCorrupt
 from actorchat.ids import slot_of
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 
 # crc32("ann") % 1024, and `printf ann | b2sum -l 128`, `printf 'ann\0bob' | b2sum -l 128`.
 ANN = "0273d8963d899008cf8c05369be7b9042715"
@@ -44,7 +44,7 @@ def test_keys_have_their_golden_bytes() -> None:
     assert keys.inbox_key(OWNER, 2**64 - 1) == OWNER + b"\xff" * 8
     assert keys.sent_key(OWNER, b"\1", CID) == OWNER + b"\1" + CID
     assert keys.outbox_key(OWNER) == OWNER
-    assert keys.state_key(OWNER, keys.DEVICE, b"phone") == OWNER + b"Dphone"
+    assert keys.state_key(OWNER, kinds.DEVICE, b"phone") == OWNER + b"Dphone"
     assert (b"\xff\xff" + bytes(16) + b"#format") == keys.FORMAT_KEY
 
 
@@ -56,15 +56,6 @@ def test_values_have_their_golden_bytes() -> None:
     assert keys.pack_inbox(keys.POINTER, 7, OWNER, 258).hex() == pointer
     assert keys.pack_sent(1, 2).hex() == "00000000000000010000000000000002"
     assert keys.pack_outbox(3).hex() == "0000000000000003"
-    assert keys.pack_format(1).hex() == "0001"
-    assert keys.pack_position(3).hex() == "0000000000000003"
-    assert keys.pack_positions(1, 2).hex() == "00000000000000010000000000000002"
-    assert keys.pack_members(("ann", "bob")) == b"ann\0bob"
-
-
-def test_kinds_of_state_are_one_byte_and_differ() -> None:
-    assert len(keys.STATE_KINDS) == 31
-    assert {len(kind) for kind in keys.STATE_KINDS} == {1}
 
 
 def test_events_of_a_node_are_in_the_order_of_their_positions() -> None:
@@ -90,20 +81,10 @@ def test_the_node_has_no_slot_that_an_entity_can_have() -> None:
         (keys.unpack_inbox, b"\2" + bytes(30)),  # a span, without its count
         (keys.unpack_inbox, b"\2" + bytes(34)),  # a span of nothing
         (keys.unpack_inbox, b"\3" + bytes(30)),
-        (keys.unpack_moved, bytes(16)),  # no address
-        (keys.unpack_moved, bytes(16) + b"#g"),  # nothing moved
         (keys.unpack_sent, bytes(15)),
         (keys.unpack_sent, bytes(17)),
         (keys.unpack_outbox, bytes(7)),
         (keys.unpack_outbox, bytes(9)),
-        (keys.unpack_format, bytes(3)),
-        (keys.unpack_position, bytes(9)),
-        (keys.unpack_positions, bytes(8)),
-        (keys.unpack_members, b"ann"),
-        (keys.unpack_members, b"ann\0"),
-        (keys.unpack_members, b"\0bob"),
-        (keys.unpack_members, b"ann\0bob\0zoe"),
-        (keys.unpack_members, b"ann\0b\xffb"),
         (keys.parse_history_key, bytes(25)),
         (keys.parse_history_key, bytes(27)),
         (keys.parse_inbox_key, bytes(18)),
@@ -128,10 +109,3 @@ def test_an_error_does_not_quote_a_body() -> None:
 def test_a_prefix_without_end_is_refused(prefix: bytes) -> None:
     with pytest.raises(ValueError, match="no end"):
         keys.prefix_range(prefix)
-
-
-def test_ledgers_and_sweeps_come_back_as_they_were() -> None:
-    assert keys.unpack_ledger(keys.pack_ledger(1, 2, 3)) == (1, 2, 3)
-    owner = keys.user_key("ann")
-    assert keys.unpack_sweep(keys.pack_sweep(owner, 1, 2, 3)) == (owner, 1, 2, 3)
-    assert keys.unpack_sweep(keys.pack_sweep(b"", 1, 2, 3)) == (b"", 1, 2, 3)

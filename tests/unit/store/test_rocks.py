@@ -20,7 +20,7 @@ from actorchat.errors import (
     StoreIO,
     StoreTooNew,
 )
-from actorchat.store import keys
+from actorchat.store import keys, values
 from actorchat.store.rocks import MIB, RocksEngine
 
 ROWS = 2_000
@@ -144,7 +144,7 @@ def test_handles_in_cyclic_garbage_do_not_keep_the_store_busy(path: Path) -> Non
 def test_a_newer_store_is_refused_and_let_go(path: Path) -> None:
     engine = open_engine(path)
     batch = engine.batch()
-    batch.put(keys.FORMAT_KEY, keys.pack_format(keys.LAYOUT_VERSION + 1), engine.family("state"))
+    batch.put(keys.FORMAT_KEY, values.pack_format(keys.LAYOUT_VERSION + 1), engine.family("state"))
     engine.write(batch)
     del batch
     engine.close()

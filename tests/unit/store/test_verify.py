@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actorchat.errors import StoreCorrupt
-from actorchat.store import keys
+from actorchat.store import keys, kinds, values
 from actorchat.store.engine import FAMILIES, Family, Row
 from actorchat.store.memory import MemoryEngine
 from actorchat.store.verify import PROBLEMS_KEPT_MAX, FamilyStats, Problem, stats, verify
@@ -39,7 +39,7 @@ def engine() -> MemoryEngine:
     )
     put(engine, "inbox", keys.inbox_key(BOB, 8), pointer(2))
     put(engine, "outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(3))
-    put(engine, "state", keys.state_key(ANN, keys.ACCOUNT), b"account")
+    put(engine, "state", keys.state_key(ANN, kinds.ACCOUNT), b"account")
     return engine
 
 
@@ -81,14 +81,14 @@ def test_an_event_that_says_where_no_record_can_be_is_found(engine: MemoryEngine
 def test_a_span_is_as_many_updates_as_it_has_messages(engine: MemoryEngine) -> None:
     put(engine, "inbox", keys.inbox_key(ANN, 12), keys.pack_span(1, CONVERSATION, 2, 2))
     put(engine, "inbox", keys.inbox_key(ANN, 13), pointer(3))
-    put(engine, "state", keys.state_key(ANN, keys.MOVED, OTHER), keys.pack_moved(1, 3, "#g"))
-    put(engine, "state", keys.state_key(OTHER, keys.SIZE), keys.pack_position(7))
+    put(engine, "state", keys.state_key(ANN, kinds.MOVED, OTHER), values.pack_moved(1, 3, "#g"))
+    put(engine, "state", keys.state_key(OTHER, kinds.SIZE), values.pack_position(7))
     assert verify(engine).problems == []
 
 
 def test_members_and_links_behind_their_group_are_sound(engine: MemoryEngine) -> None:
     group = keys.group_key("#" + "A" * 22)
-    for kind, name in ((keys.GROUP, b""), (keys.MEMBER, b"ann"), (keys.LINK, b"x")):
+    for kind, name in ((kinds.GROUP, b""), (kinds.MEMBER, b"ann"), (kinds.LINK, b"x")):
         put(engine, "state", keys.state_key(group, kind, name), b"")
     assert verify(engine).is_sound
 
@@ -118,8 +118,8 @@ def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
         ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, OTHER, 3, 2), "not in history"),
         ("inbox", keys.inbox_key(ANN, 1), keys.pack_span(1, CONVERSATION, 3, 2), "1 was due"),
         ("inbox", keys.inbox_key(BOB, 9), b"\2" + bytes(34), "bad inbox value"),
-        ("state", keys.state_key(ANN, keys.MOVED, OTHER), b"short", "bad moved head"),
-        ("state", keys.state_key(OTHER, keys.SIZE), b"short", "bad position"),
+        ("state", keys.state_key(ANN, kinds.MOVED, OTHER), b"short", "bad moved head"),
+        ("state", keys.state_key(OTHER, kinds.SIZE), b"short", "bad position"),
         ("sent", b"short", b"", "bad sent key"),
         ("sent", keys.sent_key(CONVERSATION, b"\0", CID), b"short", "bad sent value"),
         ("sent", keys.sent_key(CONVERSATION, b"\0", CID), sent(4), "seq 4 is not in history"),
@@ -128,24 +128,24 @@ def test_a_marker_one_behind_the_head_is_sound(engine: MemoryEngine) -> None:
         ("outbox", keys.outbox_key(CONVERSATION), keys.pack_outbox(5), "owes seq 5"),
         ("outbox", keys.outbox_key(OTHER), keys.pack_outbox(0), "owes seq 0"),
         ("state", b"short", b"", "bad state key"),
-        ("state", keys.state_key(ANN, keys.MEMBER, b"bob"), b"", "group that has no row"),
-        ("state", keys.state_key(ANN, keys.LINK, b"x"), b"", "group that has no row"),
+        ("state", keys.state_key(ANN, kinds.MEMBER, b"bob"), b"", "group that has no row"),
+        ("state", keys.state_key(ANN, kinds.LINK, b"x"), b"", "group that has no row"),
         ("state", keys.expiry_key(CONVERSATION, 5, 99), b"", "not in history"),
-        ("state", keys.state_key(CONVERSATION, keys.EXPIRY, b"x"), b"", "bad expiry id"),
+        ("state", keys.state_key(CONVERSATION, kinds.EXPIRY, b"x"), b"", "bad expiry id"),
         (
             "state",
-            keys.state_key(ANN, keys.HIDDEN, keys.place(CONVERSATION, 99)),
+            keys.state_key(ANN, kinds.HIDDEN, keys.place(CONVERSATION, 99)),
             b"",
             "not in history",
         ),
         (
             "state",
-            keys.state_key(ANN, keys.VEIL, keys.place(CONVERSATION, 99)),
+            keys.state_key(ANN, kinds.VEIL, keys.place(CONVERSATION, 99)),
             b"",
             "not in history",
         ),
-        ("state", keys.state_key(ANN, keys.VEIL, b"x"), b"", "bad place key"),
-        ("state", keys.FORMAT_KEY, keys.pack_format(99), "layout version 99"),
+        ("state", keys.state_key(ANN, kinds.VEIL, b"x"), b"", "bad place key"),
+        ("state", keys.FORMAT_KEY, values.pack_format(99), "layout version 99"),
     ],
 )
 def test_what_does_not_hold_is_named_by_family_and_key(
@@ -205,11 +205,11 @@ def test_stats_count_rows_owners_and_bytes(engine: MemoryEngine) -> None:
 
 
 def test_a_history_may_begin_where_its_ledger_says(engine: MemoryEngine) -> None:
-    put(engine, "state", keys.state_key(CONVERSATION, keys.LEDGER), keys.pack_ledger(2, 3, 12))
+    put(engine, "state", keys.state_key(CONVERSATION, kinds.LEDGER), values.pack_ledger(2, 3, 12))
     put(engine, "inbox", keys.inbox_key(BOB, 7), pointer(1))
     drop(engine, "history", keys.history_key(CONVERSATION, 1))
     drop(engine, "sent", keys.sent_key(CONVERSATION, b"\0", b"\1" * 16))
-    put(engine, "state", keys.SWEEP_KEY, keys.pack_sweep(CONVERSATION, 1, 12, 0))
+    put(engine, "state", keys.SWEEP_KEY, values.pack_sweep(CONVERSATION, 1, 12, 0))
     assert verify(engine).problems == []
 
 
@@ -218,16 +218,16 @@ def test_a_history_that_begins_elsewhere_is_named(engine: MemoryEngine, first: i
     drop(engine, "history", keys.history_key(CONVERSATION, 1))
     drop(engine, "sent", keys.sent_key(CONVERSATION, b"\0", b"\1" * 16))
     put(engine, "inbox", keys.inbox_key(BOB, 7), inline(1) + b"record")
-    value = keys.pack_ledger(first, 3, 12)
-    put(engine, "state", keys.state_key(CONVERSATION, keys.LEDGER), value)
+    value = values.pack_ledger(first, 3, 12)
+    put(engine, "state", keys.state_key(CONVERSATION, kinds.LEDGER), value)
     assert any("seq" in problem.text for problem in verify(engine).problems)
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        (keys.state_key(CONVERSATION, keys.LEDGER), b"short"),
-        (keys.state_key(CONVERSATION, keys.LEDGER), bytes(24)),
+        (keys.state_key(CONVERSATION, kinds.LEDGER), b"short"),
+        (keys.state_key(CONVERSATION, kinds.LEDGER), bytes(24)),
         (keys.SWEEP_KEY, b"short"),
     ],
 )

@@ -8,7 +8,7 @@ from copy import copy
 import pytest
 
 from actorchat.ids import direct_pair
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.testing.checker import Checker
 from actorchat.testing.journal import Pair, Posting
 from actorchat.testing.world import World
@@ -201,7 +201,7 @@ def test_mark_that_did_not_arrive_is_reported_unless_it_may_be_lost(
     user = after.device.user
     posts = [after.post_of(receipt.cid) for receipt in after.device.ledger.held]
     pair = next(post.pair for post in posts if post.user != user)
-    key = keys.state_key(keys.conversation_key(*pair), keys.MARKS, user.encode())
+    key = keys.state_key(keys.conversation_key(*pair), kinds.MARKS, user.encode())
     after.drop("state", key)
     assert after.found(may_lose_marks) == (set() if may_lose_marks else {"I5"})
     assert after.journal.counts["marks_lost"] == may_lose_marks

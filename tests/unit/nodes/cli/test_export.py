@@ -37,7 +37,12 @@ def test_everything_is_in_the_file(shell: Any, tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     kinds = [line["kind"] for line in lines]
-    assert kinds[:6] == ["profile", "devices", "contacts", "blocks", "privacy", "conversation"]
+    assert kinds[:5] == ["profile", "devices", "contacts", "blocks", "privacy"]
+    assert sorted(set(kinds[5:])) == ["conversation", "group", "message"]
+    (friends,) = [line for line in lines if line["kind"] == "group"]
+    assert sorted(friends["members"]) == ["exp-ann", "exp-bob"]
+    assert friends["conv"] == group
+    assert friends["pinned"] is False
     assert len(lines) == len(facts)
     assert lines[0]["title"] == "Ann"
     assert lines[3]["blocks"] == ["exp-eve"]
