@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from actorchat.client import Chat, Extra, FileRef, connect
+from actorchat.client import Chat, Extra, connect
 from actorchat.errors import Refusal
 from actorchat.protocol.ops import Deleted, Edited, Reacted
 from actorchat.settings import load
 from nodes.roles.standalone import Standalone
 
 DOORS = ("tcp", "ws", "http", "zmq")
-FILE = FileRef(bytes(range(32)), 70_000, "image/png", "Grüße.png")
 
 
 @pytest.fixture(params=DOORS)
@@ -45,7 +44,7 @@ async def people(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 async def test_acts_are_seen_by_the_other_and_by_ones_own_devices(people: dict[str, Chat]) -> None:
     ann, bob, tablet = people["ann/phone"], people["bob/phone"], people["ann/tablet"]
     await ann.send("bob", "one")
-    extra = Extra(1, None, ["bob"], "file", [FILE], expires_s=3_600)
+    extra = Extra(1, None, ["bob"], "contact", expires_s=3_600)
     sent = await ann.send("bob", "two", extra=extra)
     edited = await ann.edit("bob", 1, "uno")
     await bob.react("ann", 2, "👍")
@@ -56,7 +55,7 @@ async def test_acts_are_seen_by_the_other_and_by_ones_own_devices(people: dict[s
         shown = [await anext(tablet.messages()) for _ in range(5)]
     assert [message.act for message in got] == [None, None, Edited(1), Deleted([1])]
     assert got[1].extra is not None
-    assert got[1].extra.files == [FILE]
+    assert (got[1].extra.re, got[1].extra.kind) == (1, "contact")
     assert got[1].extra.exp == sent.ts + 3_600_000
     assert got[2].text == "uno"
     assert [message.act for message in shown[2:]] == [Edited(1), Reacted(2, "👍"), Deleted([1])]
