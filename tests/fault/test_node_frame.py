@@ -17,7 +17,7 @@ from actorchat.limits import (
 )
 from actorchat.protocol import codec
 from actorchat.protocol.framing import frame
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.rocks import RocksEngine
 from actorchat.store.verify import verify
 from tests.fault.node import MIB, Node, Operator, Wire, control_pair, running, send
