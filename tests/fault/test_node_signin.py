@@ -177,8 +177,8 @@ def test_an_unknown_user_and_a_wrong_password_look_and_last_the_same(tmp_path: P
     known_ms, unknown_ms = min(known_s) * 1000, min(unknown_s) * 1000
     print(f"shortest of {len(known_s)}: known {known_ms:.2f}, unknown {unknown_ms:.2f} ms")
     assert len(known_s) >= 20
-    # A skipped hash would be 20 ms and more; the rest is the machine's noise.
-    assert abs(known_ms - unknown_ms) < max(5.0, 0.25 * known_ms)
+    # A hash that is skipped is nearly all of it; the rest is the machine's noise.
+    assert abs(known_ms - unknown_ms) < 0.5 * max(known_ms, unknown_ms)
 
 
 # -- doors held half open --------------------------------------------------------------------
