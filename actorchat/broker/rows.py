@@ -57,8 +57,12 @@ class Rows:
         return (self._state, keys.state_key(conversation, kinds.MEMBERS), values.pack_members(pair))
 
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
-        """Return the row of an update: inline, or a pointer where the record is long."""
-        return (self._inbox, inbox_key(owner, upd), self.update_value(conversation, seq, record))
+        """Return the row of an update with a plain record: inline, or a pointer where it is long."""
+        if len(record) <= INBOX_INLINE_BYTES_MAX:
+            value = pack_inbox(INLINE, EPOCH, conversation, seq) + record
+        else:
+            value = pack_inbox(POINTER, EPOCH, conversation, seq)
+        return (self._inbox, inbox_key(owner, upd), value)
 
     def pointer(self, owner: bytes, upd: int, conversation: bytes, seq: int) -> Op:
         """Return the row of an update that is read from history."""
