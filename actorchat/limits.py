@@ -181,7 +181,6 @@ CONTACTS_MAX = 1_000  # of a user; a list of them is one answer
 ERASURE_RETRY_S = 2.0  # after which a step of taking a deleted account away is done again
 ERASURE_ROWS_AT_ONCE = 2_048  # of state that are looked at in one go, at 1 µs each
 KEPT_DEVICES_MAX = 16  # named in a change of password that signs all others out
-GROUPS_PAGE_MAX = 1_000  # groups of a user that are listed in one answer
 BLOCKS_MAX = 1_000  # of a user, as of contacts
 BLOCK_SPANS_MAX = 256  # times that a user blocked the same other one, with messages in between
 

@@ -233,11 +233,14 @@ class Archive:
             row = keys.unpack_inbox(value)
             if row.kind == keys.SPAN:
                 part = self._of_span(upd, row, first, upd if last is None else last, left)
-                for each, record in part:
+                for each, kept in part:
+                    record, seq = kept, row.seq - upd + each
+                    if reading is not None and (reading.veiled or record[0] >= _RICH):
+                        record = reading.update(row.conversation, seq, record)
                     left -= len(record)
                     if left < 0 and found:
                         return found
-                    found.append(Row(*self._of_group(each, row.seq - upd + each, record)))
+                    found.append(Row(*self._of_group(each, seq, record)))
                 continue
             if last is not None and upd > last:
                 break

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from actorchat.broker.access import UserAccess
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
@@ -49,6 +50,7 @@ from actorchat.errors import MailboxFull, Outcome
 from actorchat.limits import CATCH_UP_PAGE_UPDATES, ENTITY_MAILBOX_MAX, HOME_FULL_WAIT_S
 from actorchat.protocol import codec
 from actorchat.store import keys
+from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -200,9 +202,7 @@ class ConversationActor(SequenceActor):
             record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
             ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
         else:
-            kept, record, more_ops = written(self._rows, key, post, seq, ts)
-            ops = self._rows.message(key, seq, kept, effect.key, ts, effect.owes)
-            ops = (*ops, *more_ops)
+            record, ops = self._rich(effect)
         if seq == 1:
             ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
         ack = Accepted(post.rid, seq, ts)
@@ -233,11 +233,21 @@ class ConversationActor(SequenceActor):
         except MailboxFull as full:
             self._overrun(post, full)
 
+    def _rich(self, effect: Store) -> tuple[bytes, tuple[Op, ...]]:
+        """Return the record that is told, and the rows, of what is more than a text."""
+        seq, ts = effect.seq, effect.ts
+        kept, record, more_ops = written(self._rows, self._key, effect.post, seq, ts)
+        ops = self._rows.message(self._key, seq, kept, effect.key, ts, effect.owes)
+        return record, (*ops, *more_ops)
+
     def _store_hidden(self, effect: StoreHidden) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
         key, pair, me = self._key, self._pair, self._me
-        record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
-        ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        if post.more is None:
+            record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
+            ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
+        else:
+            record, ops = self._rich(effect)
         if seq == 1:
             ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
         recipient = deliver = None
@@ -283,13 +293,14 @@ class ConversationActor(SequenceActor):
         after, prev = effect.after, effect.prev
         end = self._machine.seq + 1
         last = 0
+        access = UserAccess(effect.user, self._context.blocks, self._context.groups)
         while True:
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 is_own = codec.record_sender(record) == effect.user
                 if not is_own and self._machine.hides(effect.user, seq):
                     continue
-                told = self._shown(record)
+                told = self._shown(record, access)
                 deliver = Deliver(self._pair, self._key, self._me, seq, prev, told, is_own, True)
                 try:
                     self._home.tell(Relay(self._away, deliver))

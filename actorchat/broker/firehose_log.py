@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from actorchat import logs
+from actorchat.chat.aside import shown_to
 from actorchat.chat.firehose_event import HookRow, Item, Place
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import other_of
@@ -128,6 +129,8 @@ class FirehoseLog:
             log.error("event that is no record passed over", position=position)
             return None
         item: Item = {"id": position, "kind": "change" if "change" in said else "message", **said}
+        if "reactions" in said:
+            item["reactions"] = shown_to(said["reactions"], "")
         if "conv" not in said:
             conversation, _ = keys.parse_history_key(at)
             pair = self._archive.members(conversation)

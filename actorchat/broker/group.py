@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from actorchat.actor import tell_all
+from actorchat.broker.access import OUTSIDER
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
@@ -30,7 +31,7 @@ from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, Store
 from actorchat.chat.group_event import Changing
 from actorchat.chat.moved import MovedDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
-from actorchat.chat.roster import NO_GROUP
+from actorchat.chat.roster import NO_GROUP, Member
 from actorchat.limits import (
     CATCH_UP_PAGE_UPDATES,
     GROUP_MARKS_PUSHED_MAX,
@@ -219,20 +220,29 @@ class GroupActor(SequenceActor):
             self._everybody = tuple(map(self._context.router.user, roster.members))
         return self._everybody
 
-    def _spread(self, seq: int, record: bytes) -> Spread:
-        """Return who is told `record`: all that it is for, by which of theirs came before."""
+    def _spread(self, seq: int, record: bytes, former: bytes = b"") -> Spread:
+        """Return who is told `record`: all that it is for, by which of theirs came before.
+
+        `former` is what those are told who are not in the group any more, if that is another.
+        """
         roster = self._machine.roster
         assert roster is not None
-        by_prev: dict[int, list[Place]] = {}
+        by_prev: dict[tuple[int, bytes], list[Place]] = {}
         for user, row in roster.rows.items():
             if row.owes(seq):
-                by_prev.setdefault(row.before(seq), []).append(self._context.router.user(user))
+                told = record if not former or _is_in_since(row, seq) else former
+                place = self._context.router.user(user)
+                by_prev.setdefault((row.before(seq), told), []).append(place)
         return Spread(
             tuple(
-                (self._deliver(seq, prev, record), tuple(places))
-                for prev, places in by_prev.items()
+                (self._deliver(seq, prev, told), tuple(places))
+                for (prev, told), places in by_prev.items()
             )
         )
+
+    def _both(self, record: bytes) -> tuple[bytes, bytes]:
+        """Return what members are told again of a record in history, and what former ones are."""
+        return self._shown(record), self._shown(record, OUTSIDER)
 
     def _tell(self, spread: Spread) -> None:
         for deliver, places in spread.told:
@@ -250,7 +260,7 @@ class GroupActor(SequenceActor):
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 # What the log has need not be synced yet.
-                self._log.append((), self._tell, self._spread(seq, self._shown(record)))
+                self._log.append((), self._tell, self._spread(seq, *self._both(record)))
             if len(page) < CATCH_UP_PAGE_UPDATES:
                 return
             after = page[-1][0]
@@ -268,7 +278,8 @@ class GroupActor(SequenceActor):
             page = self._archive.records(self._key, after, end, CATCH_UP_PAGE_UPDATES, False)
             for seq, record in page:
                 if row.owes(seq):
-                    spread = Spread(((self._deliver(seq, prev, self._shown(record)), home),))
+                    told = self._both(record)[not _is_in_since(row, seq)]
+                    spread = Spread(((self._deliver(seq, prev, told), home),))
                     self._log.append((), self._tell, spread)
                     prev = seq
             if len(page) < CATCH_UP_PAGE_UPDATES:
@@ -326,6 +337,11 @@ class GroupActor(SequenceActor):
         Push: _push,
         StartTimer: SequenceActor._start_timer,
     }
+
+
+def _is_in_since(row: Member, seq: int) -> bool:
+    """Say whether a member was in the group at `seq` and did not leave it afterwards."""
+    return 0 < row.since <= seq
 
 
 def _ask(question: tuple[Confirm, list[Place]]) -> None:

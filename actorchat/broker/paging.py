@@ -78,8 +78,10 @@ class Paging:
     def _around(self, around: int) -> tuple[list[bytes], bool]:
         """Return the records on both sides of one, and whether some of the stretch did not fit."""
         effect, budget = self._effect, _budget(self._effect.wanted)
-        below = self._rows(effect.after, around, effect.limit, True, budget)
-        above = self._rows(around - 1, effect.before, effect.limit, False, budget)
+        # It may lie outside of what the reader may see.
+        low, high = max(effect.after, around - 1), min(around, effect.before)
+        below = self._rows(effect.after, high, effect.limit, True, budget)
+        above = self._rows(low, effect.before, effect.limit, False, budget)
         records = self._reading.page(self._key, below + above)
         kept = records[fit_around(self._weights(records), budget, len(below))]
         return kept, len(kept) < len(records)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.access import UserAccess
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.census import Census
 from actorchat.broker.reading import Reading
@@ -27,6 +28,7 @@ from actorchat.chat.people import (
     flags_shown,
 )
 from actorchat.errors import MailboxFull
+from actorchat.ids import GROUP_MARK
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
 from actorchat.protocol.ops.block import Block, Blocks
@@ -107,9 +109,13 @@ class PeopleActor(Actor):
     def _shorten(self, user: str, found: list[ConversationFacts]) -> None:
         """Have the last messages as the user is shown them."""
         context = self._context
-        reading = Reading(context.archive, context.clock.wall_ms(), keys.user_key(user))
+        access = UserAccess(user, context.blocks, context.groups)
+        now_wall_ms, owner = context.clock.wall_ms(), keys.user_key(user)
+        reading = Reading(context.archive, now_wall_ms, owner, access=access)
         for facts in found:
-            key = keys.conversation_key(user, facts.conv)
+            conv = facts.conv
+            is_group = conv[0] == GROUP_MARK
+            key = keys.group_key(conv) if is_group else keys.conversation_key(user, conv)
             facts.record = reading.brief(key, facts.head, facts.record)
 
     # -- effects -----------------------------------------------------------------------------------

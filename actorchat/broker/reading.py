@@ -8,8 +8,10 @@ from collections.abc import Collection
 
 import msgspec
 
+from actorchat.broker.access import INSIDER, Access
 from actorchat.broker.archive import Archive
 from actorchat.chat.act import tombstone
+from actorchat.chat.aside import shown_to
 from actorchat.chat.extra import is_over
 from actorchat.protocol import codec, rich
 from actorchat.protocol.ops import Deleted, Edited, Extra, Record
@@ -23,9 +25,10 @@ class Reading:
     Args:
         user: The 18 bytes of who reads; empty for nobody in particular.
         veiled: The conversations and seqs of which the user's own log may have an older text.
+        access: What of the changes of messages is for who reads.
     """
 
-    __slots__ = ("_archive", "_now_wall_ms", "_user", "veiled")
+    __slots__ = ("_access", "_archive", "_now_wall_ms", "_user", "veiled")
 
     def __init__(
         self,
@@ -33,7 +36,9 @@ class Reading:
         now_wall_ms: int,
         user: bytes = b"",
         veiled: Collection[tuple[bytes, int]] = (),
+        access: Access = INSIDER,
     ) -> None:
+        self._access = access
         self._archive = archive
         self._now_wall_ms = now_wall_ms
         self._user = user
@@ -50,13 +55,36 @@ class Reading:
             return self._edit(conversation, said, said.act.ref)
         if is_over(said, self._now_wall_ms):
             return rich.encode(tombstone(said))
+        if said.edited is not None or said.reactions:
+            return self._changed(conversation, said, record)
         return record
+
+    def _changed(self, conversation: bytes, said: Record, record: bytes) -> bytes:
+        """Return a message that was edited or reacted to as far as that is for who reads.
+
+        The text before an edit is not kept, so who may not see the edit sees that it is gone.
+        """
+        access = self._access
+        if said.edited is not None and access.misses(conversation, said, said.edited):
+            return rich.encode(tombstone(said))
+        if not said.reactions:
+            return record
+        reactions = shown_to(said.reactions, access.user)
+        # When they were put is not kept: in a group they are for those who may read it now.
+        if said.conv is not None and access.misses(conversation, said, said.seq):
+            reactions = {}
+        if reactions is said.reactions:
+            return record
+        said.reactions = reactions
+        return rich.encode(said)
 
     def _edit(self, conversation: bytes, said: Record, ref: int) -> bytes:
         """Return an edit with the text of its message, which alone keeps it."""
         now = codec.decode_record(self._archive.record(conversation, ref))
         said.hidden = self._is_hidden(conversation, ref)
         said.gone = said.hidden or now.gone or is_over(now, self._now_wall_ms)
+        if now.edited is not None and now.edited != said.seq:  # it has a later text
+            said.gone = said.gone or self._access.misses(conversation, now, now.edited)
         said.body = "" if said.gone else now.body
         return rich.encode(said)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat import logs
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.access import UserAccess
 from actorchat.broker.reading import Reading
 from actorchat.chat.block import hides
 from actorchat.chat.event import Answer, Refused
@@ -133,7 +134,9 @@ class SearchActor(Actor):
             found = context.census.conversation_keys(user, SEARCH_CONVERSATIONS_MAX)
             return dict(found)
         if op.conv[0] == GROUP_MARK:
-            return {keys.group_key(op.conv): op.conv}
+            key = keys.group_key(op.conv)
+            # Nothing of a group is even indexed for who is not in it: how long that takes tells.
+            return {key: op.conv} if context.groups.has_member(key, user) else {}
         return {keys.conversation_key(user, op.conv): op.conv}
 
     def _feed(self, job: Job) -> None:
@@ -195,7 +198,9 @@ class SearchActor(Actor):
         found = context.archive.records(key, seq - 1, seq + 1, 1, False)
         if not found or hides(context.blocks.spans(key, job.user), seq):
             return None
-        reading = Reading(context.archive, context.clock.wall_ms(), keys.user_key(job.user))
+        access = UserAccess(job.user, context.blocks, context.groups)
+        now_wall_ms, owner = context.clock.wall_ms(), keys.user_key(job.user)
+        reading = Reading(context.archive, now_wall_ms, owner, access=access)
         (shown,) = reading.page(key, found)
         if rich.is_rich(shown):
             said = codec.decode_record(shown)

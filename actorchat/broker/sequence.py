@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actorchat.broker.access import INSIDER, Access, UserAccess
 from actorchat.broker.entity import EntityActor
 from actorchat.broker.paging import Paging
 from actorchat.broker.reading import Reading
@@ -63,8 +64,7 @@ class SequenceActor(EntityActor):
         # Behind a barrier, so that nobody reads what is not durable.
         self._log.apply()
         archive, key = self._archive, self._key
-        user = keys.user_key(effect.user) if effect.user else b""
-        reading = Reading(archive, self._wall_ms(), user)
+        reading = self._reading_of(effect.user)
         paging = Paging(archive, key, reading, self._weigh, effect)
         records, more, go_on = paging.read()
         head = last_shown(effect.hidden, self._head())
@@ -72,11 +72,19 @@ class SequenceActor(EntityActor):
         page = Page(effect.rid, records, head, more, self._marks_shown(), place)
         self._log.append((), effect.session.tell, page)
 
-    def _shown(self, record: bytes) -> bytes:
+    def _reading_of(self, user: str) -> Reading:
+        """Return how `user` is shown records; empty: who gets them as they are."""
+        if not user:
+            return Reading(self._archive, self._wall_ms())
+        access = UserAccess(user, self._context.blocks, self._context.groups)
+        owner = keys.user_key(user)
+        return Reading(self._archive, self._wall_ms(), owner, access=access)
+
+    def _shown(self, record: bytes, access: Access = INSIDER) -> bytes:
         """Return what is told again of a record in history."""
         if not rich.is_rich(record):
             return record
-        return Reading(self._archive, self._wall_ms()).shown(self._key, record)
+        return Reading(self._archive, self._wall_ms(), access=access).shown(self._key, record)
 
     def _start_timer(self, effect: StartTimer) -> None:
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from actorchat.broker.access import UserAccess
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.hiding import Hiding, conversation_key_of
 from actorchat.broker.log_writer import store_full
@@ -284,7 +285,9 @@ class UserActor(Hiding):
     def _read_rows(self, effect: ReadRows) -> None:
         first, last = effect.first, effect.last
         archive = self._archive
-        reading = Reading(archive, self._context.clock.wall_ms(), self._key, self._veils)
+        access = UserAccess(self._user, self._context.blocks, self._context.groups)
+        now_wall_ms = self._context.clock.wall_ms()
+        reading = Reading(archive, now_wall_ms, self._key, self._veils, access)
         rows = archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX, reading)
         gone = next((at for at, row in enumerate(rows) if not row.payload), len(rows))
         if gone < len(rows):

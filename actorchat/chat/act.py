@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import msgspec
 
+from actorchat.chat import aside
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Address, Conv, Event, Post
 from actorchat.chat.extra import is_over, judge_body
@@ -125,18 +126,18 @@ class Acts:
 
 def _reacted(target: Record, act: Reacted, user: str) -> Record | Verdict:
     reactions = {emoji: list(users) for emoji, users in target.reactions.items()}
-    users = reactions.get(act.emoji, [])
+    users, apart = aside.split(reactions.get(act.emoji, []))
+    apart = [one for one in apart if one != user]
     if not act.on:
-        if user in users:
-            users.remove(user)
-        if not users:
-            reactions.pop(act.emoji, None)
+        reactions[act.emoji] = aside.joined([one for one in users if one != user], apart)
+        if not reactions[act.emoji]:
+            del reactions[act.emoji]
     elif user not in users:
         if len(reactions) + (act.emoji not in reactions) > EMOJIS_MAX:
             return Verdict("too_many", f"a message has at most {EMOJIS_MAX} different reactions")
         if sum(map(len, reactions.values())) >= REACTIONS_MAX:
             return Verdict("too_many", f"a message has at most {REACTIONS_MAX} reactions")
-        reactions[act.emoji] = [*users, user]
+        reactions[act.emoji] = aside.joined([*users, user], apart)
     return msgspec.structs.replace(target, reactions=reactions)
 
 

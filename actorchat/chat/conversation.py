@@ -9,6 +9,8 @@ from typing import Any
 
 from actorchat.chat import block
 from actorchat.chat.act import Acts
+from actorchat.chat.acting import Acting
+from actorchat.chat.aside import put_aside, split
 from actorchat.chat.block import Blocking, KeepBlock, Spans, StoreHidden
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -49,7 +51,7 @@ from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import Verdict
 from actorchat.chat.window import Window
 from actorchat.limits import EDIT_WINDOW_S, FAN_OUT_CONFIRM_S
-from actorchat.protocol.ops import Extra
+from actorchat.protocol.ops import Extra, Reacted
 
 SENDER_TAGS = TAG_OF_FIRST, TAG_OF_SECOND = (b"\x00", b"\x01")
 
@@ -162,7 +164,7 @@ class Conversation:
                 refused = Refused(event.rid, verdict.code, verdict.reason)
                 return [Refuse(event.session, refused)]
         if self.blocks:
-            effects = self._post_past_block(event, now_wall_ms)
+            effects = self._post_past_block(event, now_wall_ms, digest)
             if effects is not None:
                 return effects
         self.seq = seq = self.seq + 1
@@ -184,13 +186,16 @@ class Conversation:
 
     def _judge(self, event: Post, now_wall_ms: int) -> Verdict | None:
         more = event.more
+        # First of all: an act that was judged is under way.
+        if self.blocks and block.is_open(self.blocks.get(event.sender, ())):
+            return Verdict("blocked", block.UNBLOCK_FIRST)
         if isinstance(more, Extra):
             return judge_extra(more, event.body, 1, self.seq, self.pair)
         if self.acts is None:
             self.acts = Acts(int(self._edit_window_s * 1_000))
         return self.acts.judge(event, 1, self.seq, False, now_wall_ms)
 
-    def _post_past_block(self, event: Post, now_wall_ms: int) -> list[Effect] | None:
+    def _post_past_block(self, event: Post, now_wall_ms: int, digest: int) -> list[Effect] | None:
         """Refuse what a user writes to whom they block; hide what the other one writes.
 
         Returns None if neither blocks the other. The sender is answered as ever.
@@ -202,7 +207,10 @@ class Conversation:
         if not block.is_open(self.blocks.get(other, ())):
             return None
         self.seq = seq = self.seq + 1
-        wants = self._window.add(event.key, Prior(seq, now_wall_ms, hash(event.body)))
+        wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest))
+        if event.more is not None:
+            wants = True  # see `Acts`
+            _keep_apart(event)
         if sender == pair[0] or not event.has_company:
             return [StoreHidden(seq, now_wall_ms, event, event.key, False, 0, False, wants)]
         prev, self._away_seq = self._away_seq, seq
@@ -296,6 +304,8 @@ class Conversation:
         if is_blocking:
             return [SaveMarks(user, marks.delivered, marks.read)]
         other = pair[1] if user == pair[0] else pair[0]
+        if self.blocks and block.is_open(self.blocks.get(other, ())):
+            return [SaveMarks(user, marks.delivered, marks.read)]
         marked = Marked(user, user, marks.delivered, marks.read)
         return [
             SaveMarks(user, marks.delivered, marks.read),
@@ -326,3 +336,15 @@ class Conversation:
         HomeLost: _on_late,
         Joined: _on_late,
     }
+
+
+def _keep_apart(event: Post) -> None:
+    """Have nobody but its sender see a reaction that a block hides."""
+    acting = event.more
+    if not isinstance(acting, Acting) or not isinstance(acting.act, Reacted) or not acting.act.on:
+        return
+    emoji, user = acting.act.emoji, event.sender
+    for record in acting.rewrites:
+        before, _ = split(acting.targets[record.seq].reactions.get(emoji, []))
+        if user not in before:
+            put_aside(record, emoji, user)

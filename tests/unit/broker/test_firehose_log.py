@@ -8,6 +8,7 @@ from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.chat.firehose_event import HookRow, Place
 from actorchat.errors import StoreCorrupt
 from actorchat.limits import EVENTS_PAGE_BYTES_MAX
+from actorchat.protocol import ops
 from actorchat.store import keys, kinds
 from tests.unit.broker.stage import Stage
 
@@ -127,3 +128,15 @@ def test_row_of_a_reader_that_makes_no_sense_is_damage(stage: Stage) -> None:
     stage.broker.context.log.append(((state, key, b"\xa1"),))
     with pytest.raises(StoreCorrupt):
         firehose(stage).places()
+
+
+def test_mark_before_reactions_that_are_aside_is_nobodys_name(stage: Stage) -> None:
+    log = stage.broker.context.firehose
+    log.begin(lambda: None)
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    ann.send("bob", "a")
+    ann.ask(lambda rid: ops.React(rid, "bob", b"1" * 16, 1, "+"))
+    ann.ask(lambda rid: ops.Block(rid, "bob"))
+    bob.ask(lambda rid: ops.React(rid, "ann", b"2" * 16, 1, "+"))
+    _, (event, *_) = log.read(0, 1, 10, ["message"])
+    assert event["reactions"] == {"+": ["ann"]}

@@ -93,6 +93,27 @@ async def test_names_are_looked_up_and_what_they_mean_is_checked(
     assert len(receiver.heard) == 1
 
 
+async def test_name_that_means_something_else_the_next_time_is_checked_anew(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = receiver.url.replace("127.0.0.1", "rebound.example")
+    meant = iter(("127.0.0.1", "127.0.0.2", "::ffff:127.0.0.2"))
+
+    async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+        address = next(meant)
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(kind, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    async with outside(parse_networks("127.0.0.1/32")) as one:
+        hang_up = {"Connection": "close"}
+        assert (await one.request("GET", url + "/in", hang_up, b"", 100))[0] == 200
+        for _ in range(2):
+            with pytest.raises((NotCalled, aiohttp.ClientConnectorDNSError), match="public"):
+                await one.request("GET", url + "/in", hang_up, b"", 100)
+    assert len(receiver.heard) == 1
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::ffff:127.0.0.1]", "localhost", "2130706433"])
 async def test_loopback_is_refused_however_it_is_written(receiver: Receiver, host: str) -> None:
     url = receiver.url.replace("127.0.0.1", host)
