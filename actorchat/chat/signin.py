@@ -157,7 +157,8 @@ class SignInDesk:
 
     def _on_enrolment(self, event: Enrolment, now_wall_ms: int) -> list[object]:
         refused = self._sign_ups.refusal(event, now_wall_ms)
-        if refused is None and self._hashing >= self._hashes_queued_max:
+        # Half of the queue is for those who have an account already.
+        if refused is None and self._hashing >= (self._hashes_queued_max + 1) // 2:
             self._sign_ups.give_back(event)
             refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
         if refused is not None:

@@ -11,12 +11,14 @@ from actorchat.chat.event import SignInRefused
 from actorchat.chat.invitation import Invitation, used_once
 from actorchat.chat.signin import SignInDesk
 from actorchat.chat.signin_event import (
+    Attempt,
     Enrolment,
     Hashed,
     HasherLost,
     HashPassword,
     IssueToken,
     Tell,
+    Verify,
 )
 from actorchat.chat.signup import (
     BAD_CODE,
@@ -148,6 +150,15 @@ def test_full_queue_is_told_to_come_back_and_not_counted() -> None:
     busy = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
     play = play >> enrolment() << Tell(SESSION, busy)
     assert play >> enrolment() << Tell(SESSION, busy)
+
+
+def test_half_of_the_queue_is_for_those_who_have_an_account() -> None:
+    first, second = enrolment(), enrolment(user="bob")
+    play = desk(hashes=3) >> first << HashPassword(first) >> second << HashPassword(second)
+    busy = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
+    play = play >> enrolment(user="cid") << Tell(SESSION, busy)
+    attempt = Attempt(SESSION, "ann", "phone", "password", "secret", ANN)
+    assert play >> attempt << Verify(attempt, "hash")
 
 
 def test_lost_hasher_is_not_counted() -> None:
