@@ -8,6 +8,7 @@
     │   ├── InvalidOp             bad_request
     │   ├── VersionMismatch       version
     │   └── AuthFailed            unauthenticated
+    │       └── TokenExpired      token_expired
     ├── Unavailable               the world's fault: back off, shed, count it
     │   ├── StoreFull             store_full
     │   ├── StoreBusy             store_busy
@@ -96,6 +97,12 @@ class AuthFailed(ProtocolError):
     """Wrong secret or unknown user; which of the two is never said."""
 
     code = "unauthenticated"
+
+
+class TokenExpired(AuthFailed):
+    """The device's token was right, but is too old; sign in by password, or as at first."""
+
+    code = "token_expired"
 
 
 class Unavailable(ActorchatError):

@@ -14,12 +14,20 @@ from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.inspection import show
 from actorchat.broker.people import PEOPLE
 from actorchat.broker.search import SEARCH
-from actorchat.chat.effect import CheckSecret
+from actorchat.chat.effect import CheckSecret, MakeAccount
 from actorchat.chat.event import Answer, Refused, SignInRefused
 from actorchat.chat.file import Asked as FileAsked
 from actorchat.chat.firehose_event import Wanted as EventsWanted
+from actorchat.chat.invitation import InvitationAsked
 from actorchat.chat.people import Asked
-from actorchat.chat.signin_event import Attempt, PasswordChange, Provisioning, Revocation
+from actorchat.chat.signin_event import (
+    Attempt,
+    Enrolment,
+    PasswordChange,
+    Provisioning,
+    Renewal,
+    Revocation,
+)
 from actorchat.chat.source import source_of
 from actorchat.errors import MailboxFull
 from actorchat.protocol import ops
@@ -79,6 +87,13 @@ class Asking(Actor):
         asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
         self._tell_authenticator(asked, op.id)
 
+    def _ask_invitations(self, op: ops.Invitation | ops.Invitations) -> None:
+        self._tell_authenticator(InvitationAsked(self.ref, op), op.id)
+
+    def _refresh(self, op: ops.Refresh) -> None:
+        user, device = self._machine.user, self._machine.device
+        self._tell_authenticator(Renewal(self.ref, op.id, user, device, op.token), op.id)
+
     def _status(self, op: ops.Status) -> None:
         self._answer(Answer(op.id, dict(self._context.report())))
 
@@ -92,7 +107,15 @@ class Asking(Actor):
     def _check_secret(self, effect: CheckSecret) -> None:
         attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
         attempt.source = source_of(self._connection.source)
-        if not self._reach_authenticator(attempt):
+        self._sign_in_by(attempt)
+
+    def _make_account(self, effect: MakeAccount) -> None:
+        enrolment = Enrolment(self.ref, effect.user, effect.device, effect.password, effect.code)
+        enrolment.source = source_of(self._connection.source)
+        self._sign_in_by(enrolment)
+
+    def _sign_in_by(self, event: Attempt | Enrolment) -> None:
+        if not self._reach_authenticator(event):
             self.ref.tell(SignInRefused("busy", BUSY, "after", 1_000))
 
     def _tell_authenticator(self, event: object, rid: int) -> None:
@@ -122,4 +145,7 @@ class Asking(Actor):
         ops.Status: _status,
         ops.Actors: _actors,
         CheckSecret: _check_secret,
+        MakeAccount: _make_account,
+        **dict.fromkeys(ops.INVITATION_OPS, _ask_invitations),
+        ops.Refresh: _refresh,
     }

@@ -13,20 +13,33 @@ from actorchat.chat.account import Device, token_digest
 from actorchat.chat.erasure import AccountGone
 from actorchat.chat.event import Answer, DeviceRevoked, SignedIn
 from actorchat.chat.firehose_event import Granted
+from actorchat.chat.invitation import (
+    DropInvitation,
+    InvitationAsked,
+    KeepInvitation,
+    RefuseInvitation,
+    TellInvitations,
+    answer_operator,
+)
 from actorchat.chat.people import Card
+from actorchat.chat.renewal import lifetime_of, shown_lifetime, with_next
 from actorchat.chat.signin import SignInDesk
 from actorchat.chat.signin_event import (
     Attempt,
     DropDevice,
     EndAccount,
+    Enrolment,
     Erasing,
     Hashed,
     HashPassword,
     IssueToken,
     KeepAccount,
+    KeepDevice,
     PasswordChange,
     Provisioning,
     ReadToken,
+    Renewal,
+    RenewToken,
     ReplacePassword,
     Revocation,
     Tell,
@@ -34,6 +47,7 @@ from actorchat.chat.signin_event import (
     Verified,
     Verify,
 )
+from actorchat.chat.signup import SignUpPolicy
 from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX, SOURCE_FAILURES_PER_MINUTE
 from actorchat.store.engine import Op
 
@@ -48,7 +62,7 @@ class AuthenticatorActor(Actor):
 
     Args:
         operator_key, hashes_queued_max, devices_max, takes_jwt, makes_users,
-            source_failures_per_minute: As in `SignInDesk`.
+            source_failures_per_minute, policy, token_life_ms: As in `SignInDesk`.
         hashers: The refs that take `Verify` and `HashPassword`, in turn; see `hasher.py`.
     """
 
@@ -64,9 +78,12 @@ class AuthenticatorActor(Actor):
         takes_jwt: bool = False,
         makes_users: bool = False,
         source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE,
+        policy: SignUpPolicy | None = None,
+        token_life_ms: int = 0,
     ) -> None:
         super().__init__()
         self._context = context
+        self._token_life_ms = token_life_ms
         self._desk = SignInDesk(
             operator_key,
             hashes_queued_max,
@@ -74,7 +91,10 @@ class AuthenticatorActor(Actor):
             takes_jwt,
             makes_users,
             source_failures_per_minute,
+            policy,
+            token_life_ms,
         )
+        self._invitations = context.invitations
         self._hashers = hashers
         self._next_hasher = 0
 
@@ -85,6 +105,10 @@ class AuthenticatorActor(Actor):
     def on_receive(self, event: Any) -> None:
         """Look up what the desk must know, feed it, perform its effects."""
         self._look_up(event)
+        if type(event) is InvitationAsked:
+            effect = answer_operator(event, self._context.clock.wall_ms())
+            self._PERFORM[type(effect)](self, effect)
+            return
         for effect in self._desk.handle(event, self._context.clock.wall_ms()):
             self._PERFORM[type(effect)](self, effect)
 
@@ -93,20 +117,30 @@ class AuthenticatorActor(Actor):
         kind = type(event)
         if kind is Attempt:
             if event.mech == "token":
-                event.known_device = archive.device(event.user, event.device)
+                device = archive.device(event.user, event.device)
+                if device is not None and device.next_sha256:
+                    # It may be written again, which must not undo what is about to be written.
+                    self._context.log.apply()
+                    device = archive.device(event.user, event.device)
+                event.known_device = device
             elif event.mech == "password":
                 event.account = archive.account(event.user)
-        elif kind is Revocation:
+        elif kind in {Revocation, Renewal}:
             self._context.log.apply()
             event.known_device = archive.device(event.user, event.device)
-        elif kind in {Provisioning, PasswordChange, Hashed, Erasing}:
+        elif kind is InvitationAsked:
+            self._context.log.apply()
+            event.invitations = self._invitations.all()
+        elif kind in {Provisioning, PasswordChange, Hashed, Erasing, Enrolment}:
             # An account that was made a moment ago may not have been written yet.
             self._context.log.apply()
             asked = event.provisioning if kind is Hashed else event
             asked.account = archive.account(asked.user)
             asked.devices = self._context.census.device_names(asked.user)
-            if isinstance(asked, Provisioning):
+            if isinstance(asked, Provisioning | Enrolment):
                 asked.is_gone = self._context.tombs.has(asked.user)
+            if isinstance(asked, Enrolment) and asked.code is not None:
+                asked.invitation = self._invitations.of_code(asked.code)
         elif kind is TokenRead:
             self._context.log.apply()
             attempt = event.attempt
@@ -142,10 +176,13 @@ class AuthenticatorActor(Actor):
         changes = [context.rows.device(user, device)]
         if effect.account is not None:
             changes.append(context.rows.account(effect.account))
+        if effect.invitation is not None:  # in the account's own batch: both are there, or neither
+            changes.append(self._invitations.row(effect.invitation))
         done: SignedIn | Answer
         if effect.rid is None:
             changes.append(context.census.seen_row(user, effect.device, context.clock.wall_ms()))
-            done = SignedIn(user, effect.device, token)
+            life_ms = self._token_life_ms
+            done = SignedIn(user, effect.device, token, lifetime_of(0, life_ms, 0))
         else:
             done = Answer(effect.rid, {"user": user, "device": effect.device, "token": token})
         if effect.bot_kinds is None:
@@ -155,6 +192,40 @@ class AuthenticatorActor(Actor):
         changes += context.firehose.grant_rows(user, kinds)
         granted = Granted(user, kinds)
         context.log.append(changes, self._tell_firehose, granted, effect.session.tell, done)
+
+    def _keep_device(self, effect: KeepDevice) -> None:
+        context, user, device = self._context, effect.user, effect.device
+        seen = context.census.seen_row(user, device.device, context.clock.wall_ms())
+        changes = (context.rows.device(user, device), seen)
+        context.log.append(changes, effect.session.tell, effect.signed_in)
+
+    def _renew_token(self, effect: RenewToken) -> None:
+        context = self._context
+        token, now_wall_ms = context.token_source(), context.clock.wall_ms()
+        device = with_next(effect.device, token, now_wall_ms)
+        ok: dict[str, object] = {"token": token}
+        lifetime = lifetime_of(now_wall_ms, self._token_life_ms, now_wall_ms)
+        if lifetime is not None:
+            ok["lifetime"] = shown_lifetime(lifetime)
+        changes = (context.rows.device(effect.user, device),)
+        context.log.append(changes, effect.session.tell, Answer(effect.rid, ok))
+
+    def _keep_invitation(self, effect: KeepInvitation) -> None:
+        rows = [self._invitations.no_row(one) for one in effect.expired]
+        rows.append(self._invitations.row(effect.invitation))
+        answer = Answer(effect.rid, {"invitation": effect.invitation.id.hex()})
+        self._context.log.append(rows, effect.session.tell, answer)
+
+    def _drop_invitation(self, effect: DropInvitation) -> None:
+        rows = (self._invitations.no_row(effect.invitation),)
+        answer = Answer(effect.rid, {"invitation": effect.invitation.id.hex()})
+        self._context.log.append(rows, effect.session.tell, answer)
+
+    def _tell_invitations(self, effect: TellInvitations) -> None:
+        self._context.log.append((), effect.session.tell, effect.answer)
+
+    def _refuse_invitation(self, effect: RefuseInvitation) -> None:
+        effect.session.tell(effect.refused)
 
     def _tell_firehose(self, granted: Granted) -> None:
         firehose = self.system.names.whereis("firehose")
@@ -225,4 +296,10 @@ class AuthenticatorActor(Actor):
         DropDevice: _drop_device,
         ReplacePassword: _replace_password,
         EndAccount: _end_account,
+        KeepDevice: _keep_device,
+        RenewToken: _renew_token,
+        KeepInvitation: _keep_invitation,
+        DropInvitation: _drop_invitation,
+        TellInvitations: _tell_invitations,
+        RefuseInvitation: _refuse_invitation,
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actorchat.broker.census import Census
     from actorchat.broker.firehose_log import FirehoseLog
     from actorchat.broker.group_log import GroupLog
+    from actorchat.broker.invitations import Invitations
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
@@ -75,4 +76,5 @@ class Context:
     trackers: Trackers = field(init=False)
     veils: VeilLog = field(init=False)
     firehose: FirehoseLog = field(init=False)
+    invitations: Invitations = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)

@@ -13,6 +13,7 @@ from actorchat.actor import Actor
 from actorchat.chat.bearer import Reading
 from actorchat.chat.signin_event import (
     Attempt,
+    Enrolment,
     Erasing,
     Hashed,
     HasherLost,
@@ -112,5 +113,5 @@ class HasherActor(Actor):
 
 def _asked(
     job: Verify | HashPassword | ReadToken,
-) -> Attempt | Provisioning | PasswordChange | Erasing:
+) -> Attempt | Provisioning | PasswordChange | Erasing | Enrolment:
     return job.provisioning if isinstance(job, HashPassword) else job.attempt

@@ -157,14 +157,15 @@ class Rows:
     def device(self, user: str, device: Device) -> Op:
         """Return the row of a device's right to sign in."""
         key = keys.state_key(keys.user_key(user), kinds.DEVICE, device.device.encode())
-        value = codec.encode(
-            {
-                "device": device.device,
-                "token_sha256": device.token_sha256,
-                "created_at_wall_ms": device.created_at_wall_ms,
-            }
-        )
-        return (self._state, key, value)
+        fields: dict[str, object] = {
+            "device": device.device,
+            "token_sha256": device.token_sha256,
+            "created_at_wall_ms": device.created_at_wall_ms,
+        }
+        if device.next_sha256:
+            fields["next_sha256"] = device.next_sha256
+            fields["next_at_wall_ms"] = device.next_at_wall_ms
+        return (self._state, key, codec.encode(fields))
 
     def no_device(self, user: str, device: str) -> Op:
         """Return the change that takes a device's right to sign in away."""

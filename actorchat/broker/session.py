@@ -40,6 +40,7 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.history import Wanted
+from actorchat.chat.renewal import shown_lifetime
 from actorchat.chat.roster import NO_GROUP
 from actorchat.chat.session import PRESENCE_EVENTS, Session
 from actorchat.errors import MailboxFull
@@ -255,6 +256,8 @@ class SessionActor(Asking):
             ok["token"] = effect.token
         if effect.is_too_old:
             ok["too_old"] = True
+        if effect.lifetime is not None:
+            ok["lifetime"] = shown_lifetime(effect.lifetime)
         self._connection.reply(codec.encode_reply(effect.rid, ok))
         if effect.user:
             later = self.send_after

@@ -22,6 +22,7 @@ from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
+from actorchat.broker.invitations import Invitations
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.retention import RetentionLog
@@ -38,6 +39,7 @@ from actorchat.broker.veil import VeilLog
 from actorchat.chat.event import Conv, Event
 from actorchat.chat.file import FilePolicy
 from actorchat.chat.retention import Policy
+from actorchat.chat.signup import SignUpPolicy
 from actorchat.limits import (
     DEVICES_MAX,
     EDIT_WINDOW_S,
@@ -109,7 +111,7 @@ class Parts:
     `hash_dispatchers` run the password hashers, one each. `on_fatal` is told of the error after
     which nothing may be acked any more. `courier` posts to hooks; None: nobody does.
     `token_reader` reads others' tokens; None: they sign nobody in. `makes_users`: they make
-    accounts.
+    accounts. `sign_up` says who else may; a token is good for `token_life_ms`, 0: for ever.
     """
 
     system: ActorSystem
@@ -133,6 +135,8 @@ class Parts:
     files: FilePolicy = field(default_factory=FilePolicy)
     token_reader: TokenReader | None = None
     makes_users: bool = False
+    sign_up: SignUpPolicy = field(default_factory=SignUpPolicy)
+    token_life_ms: int = 0
     courier: Courier | None = None
     events_keep_days: float = EVENTS_KEEP_DAYS
     policy: Policy = field(default_factory=Policy)
@@ -173,6 +177,7 @@ class Broker:
         context.shelf = Shelf(parts.engine)
         context.trackers = Trackers(self._spawn_tracker)
         context.firehose = FirehoseLog(parts.engine, archive)
+        context.invitations = Invitations(parts.engine)
         self._system = system
         self._parts = parts
 
@@ -198,6 +203,8 @@ class Broker:
             parts.token_reader is not None,
             parts.makes_users,
             parts.source_failures_per_minute,
+            parts.sign_up,
+            parts.token_life_ms,
         )
         index = None
         if parts.index is not None:

@@ -22,11 +22,16 @@ class Account(msgspec.Struct, gc=False):
 
 
 class Device(msgspec.Struct, gc=False):
-    """A device that may sign in with a token, of which only the SHA-256 is kept."""
+    """A device that may sign in with a token, of which only the SHA-256 is kept.
+
+    `next_sha256` is of a token that takes its place once it is used; empty: there is none.
+    """
 
     device: str
     token_sha256: bytes
     created_at_wall_ms: int
+    next_sha256: bytes = b""
+    next_at_wall_ms: int = 0
 
 
 # Compared with when there is no such device, so that the answer takes as long.

@@ -218,6 +218,15 @@ class CheckSecret(Effect):
     secret: str
 
 
+class MakeAccount(Effect):
+    """Have an account made, and sign in by it."""
+
+    user: str
+    device: str
+    password: str
+    code: str | None
+
+
 class Admit(Effect):
     """The connection is signed in: lift the limits for strangers."""
 
@@ -251,6 +260,7 @@ class Welcome(Effect):
     head: int
     cursor: int
     is_too_old: bool = False
+    lifetime: tuple[int, int] | None = None
 
 
 class Pong(Effect):

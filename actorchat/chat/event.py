@@ -340,6 +340,7 @@ class SignedIn(Event):
     user: str
     device: str
     token: str | None = None
+    lifetime: tuple[int, int] | None = None  # of the token: what is left, and all of it, in ms
 
 
 class SignedInOperator(Event):

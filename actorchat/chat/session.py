@@ -15,6 +15,7 @@ from actorchat.chat.effect import (
     ConfirmCompany,
     DetachHome,
     Hangup,
+    MakeAccount,
     Pong,
     Stop,
     Welcome,
@@ -46,6 +47,7 @@ from actorchat.chat.sighting import (
 from actorchat.limits import PROTOCOL_VERSION
 from actorchat.protocol.ops import (
     FILE_OPS,
+    INVITATION_OPS,
     PEOPLE_OPS,
     Ack,
     Actors,
@@ -68,10 +70,12 @@ from actorchat.protocol.ops import (
     React,
     Receipts,
     Reconnect,
+    Refresh,
     Revoke,
     Search,
     Send,
     Signal,
+    SignUp,
     Status,
     Unwatch,
     Watch,
@@ -83,7 +87,7 @@ PRESENCE_EVENTS: tuple[type, ...] = (
     *(Watched, Sighted, SignalSeen, LevelChanged, TrackerLost, PushDue),
 )
 
-OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks))
+OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks, *INVITATION_OPS))
 
 
 class State(Enum):
@@ -105,7 +109,7 @@ class Session:
     """
 
     __slots__ = (
-        *("_accepts", "_resume", "_rid", "_token"),
+        *("_accepts", "_granted", "_resume", "_rid"),
         *("device", "ended_by", "has_company", "passed", "state", "user"),
     )
 
@@ -117,7 +121,7 @@ class Session:
         self.has_company = False  # other devices of the user are to get what this one sends
         self._rid = 0
         self._resume: int | None = None
-        self._token: str | None = None
+        self._granted: SignedIn | None = None  # until it is shown in the welcome
         self._accepts = self.ACCEPTS[State.NEW]
         self.passed = PASSED[State.NEW]  # what `handle` would only return as it is
 
@@ -147,15 +151,25 @@ class Session:
     # -- signing in --------------------------------------------------------------------------------
     def _on_hello(self, op: Hello) -> list[object]:
         if op.version != PROTOCOL_VERSION:
-            reason = f"this server speaks version {PROTOCOL_VERSION}, not {op.version}"
-            return [Refused(op.id, "version", reason), *self._hang_up("protocol", "never")]
+            return self._other_version(op)
         self._rid = op.id
         self._resume = op.resume
         self._enter(State.CHECKING)
         return [CheckSecret(op.user, op.device, op.mech, op.secret)]
 
+    def _on_sign_up(self, op: SignUp) -> list[object]:
+        if op.version != PROTOCOL_VERSION:
+            return self._other_version(op)
+        self._rid = op.id
+        self._enter(State.CHECKING)
+        return [MakeAccount(op.user, op.device, op.password, op.code)]
+
+    def _other_version(self, op: Hello | SignUp) -> list[object]:
+        reason = f"this server speaks version {PROTOCOL_VERSION}, not {op.version}"
+        return [Refused(op.id, "version", reason), *self._hang_up("protocol", "never")]
+
     def _on_signed_in(self, event: SignedIn) -> list[object]:
-        self.user, self.device, self._token = event.user, event.device, event.token
+        self.user, self.device, self._granted = event.user, event.device, event
         self._enter(State.ATTACHING)
         return [AttachHome(event.user, event.device, self._resume)]
 
@@ -170,9 +184,11 @@ class Session:
     def _on_attached(self, event: Attached) -> list[object]:
         self._enter(State.OPEN)
         self.has_company = event.has_company
-        token, self._token = self._token, None
+        granted, self._granted = self._granted, None
+        assert granted is not None
         place = (event.head, event.cursor, event.is_too_old)
-        return [Admit(), Welcome(self._rid, self.user, self.device, token, *place)]
+        names = (self._rid, self.user, self.device)
+        return [Admit(), Welcome(*names, granted.token, *place, granted.lifetime)]
 
     # -- signed in -------------------------------------------------------------------------------
     def _pass(self, event: object) -> list[object]:
@@ -219,6 +235,7 @@ class Session:
     ACCEPTS: dict[State, dict[type, Callable[[Any, Any], list[object]]]] = {
         State.NEW: {
             Hello: _on_hello,
+            SignUp: _on_sign_up,
             Invalid: _on_invalid,
             Disconnected: _on_disconnected,
         },
@@ -252,6 +269,7 @@ class Session:
             Revoke: _pass,
             **dict.fromkeys(PRESENCE_EVENTS, _pass),
             Password: _pass,
+            Refresh: _pass,
             **dict.fromkeys(PEOPLE_OPS, _pass),
             **dict.fromkeys(FILE_OPS, _pass),
             Events: _pass,
@@ -274,7 +292,7 @@ class Session:
             Provision: _pass,
             Status: _pass,
             Actors: _pass,
-            **dict.fromkeys((Bot, Hook, Hooks), _pass),
+            **dict.fromkeys((Bot, Hook, Hooks, *INVITATION_OPS), _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Answer: _pass,

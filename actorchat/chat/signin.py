@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hmac import compare_digest
 from typing import Any
 
-from actorchat.chat.account import Account, token_fits
+from actorchat.chat.account import Account
 from actorchat.chat.bearer import DISABLED, refusal
 from actorchat.chat.event import (
     Answer,
@@ -17,19 +17,24 @@ from actorchat.chat.event import (
     SignedInOperator,
     SignInRefused,
 )
+from actorchat.chat.renewal import EXPIRED, lifetime_of, presented
 from actorchat.chat.signin_event import (
     Attempt,
     DropDevice,
     EndAccount,
+    Enrolment,
     Erasing,
     Hashed,
     HasherLost,
     HashPassword,
     IssueToken,
     KeepAccount,
+    KeepDevice,
     PasswordChange,
     Provisioning,
     ReadToken,
+    Renewal,
+    RenewToken,
     ReplacePassword,
     Revocation,
     Tell,
@@ -37,6 +42,7 @@ from actorchat.chat.signin_event import (
     Verified,
     Verify,
 )
+from actorchat.chat.signup import SignUpPolicy, SignUps
 from actorchat.chat.source import Guesses
 from actorchat.ids import is_name
 from actorchat.limits import (
@@ -63,11 +69,12 @@ class SignInDesk:
         hashes_queued_max: How many passwords may wait to be hashed; the next is told `busy`.
         devices_max: How many devices of a user may sign in; one more is refused.
         takes_jwt: Whether tokens of another issuer sign in. makes_users: and make accounts.
+        policy: Who may make an account. token_life_ms: how old a token may become; 0: any age.
     """
 
     __slots__ = (
         *("_devices_max", "_guesses", "_hashes_queued_max", "_hashing", "_makes_users"),
-        *("_operator_key", "_takes_jwt"),
+        *("_life_ms", "_operator_key", "_sign_ups", "_takes_jwt"),
     )
 
     def __init__(
@@ -78,7 +85,11 @@ class SignInDesk:
         takes_jwt: bool = False,
         makes_users: bool = False,
         source_failures_per_minute: int = SOURCE_FAILURES_PER_MINUTE,
+        policy: SignUpPolicy | None = None,
+        token_life_ms: int = 0,
     ) -> None:
+        self._sign_ups = SignUps(policy or SignUpPolicy())
+        self._life_ms = token_life_ms
         self._takes_jwt = takes_jwt
         self._makes_users = makes_users
         self._devices_max = devices_max
@@ -107,9 +118,7 @@ class SignInDesk:
         if not is_jwt and len(event.secret) > SECRET_CHARS_MAX:
             return [Tell(event.session, WRONG)]
         if event.mech == "token":
-            if token_fits(event.known_device, event.secret):
-                return [Tell(event.session, SignedIn(event.user, event.device))]
-            return [Tell(event.session, WRONG)]
+            return self._by_token(event, now_wall_ms)
         wait_ms, reason = self._guesses.wait_ms(
             None if is_jwt else event.user, event.source, now_wall_ms
         )
@@ -125,6 +134,44 @@ class SignInDesk:
         self._guesses.failed(event.user, event.source, now_wall_ms)
         account = event.account
         return [Verify(event, account.password_hash if account is not None else "")]
+
+    def _by_token(self, event: Attempt, now_wall_ms: int) -> list[object]:
+        device = presented(event.known_device, event.secret)
+        if device is None:
+            return [Tell(event.session, WRONG)]
+        lifetime = lifetime_of(device.created_at_wall_ms, self._life_ms, now_wall_ms)
+        if lifetime is not None and not lifetime[0]:
+            return [Tell(event.session, EXPIRED)]
+        signed_in = SignedIn(event.user, event.device, None, lifetime)
+        if device is event.known_device:
+            return [Tell(event.session, signed_in)]
+        return [KeepDevice(event.session, event.user, device, signed_in)]
+
+    def _on_renewal(self, event: Renewal, now_wall_ms: int) -> list[object]:
+        # One that has expired meanwhile is good for this: who asks is signed in.
+        device = presented(event.known_device, event.secret)
+        if device is None:
+            reason = "this is not the device's token"
+            return [Tell(event.session, Refused(event.rid, "unauthenticated", reason))]
+        return [RenewToken(event.session, event.rid, event.user, device)]
+
+    def _on_enrolment(self, event: Enrolment, now_wall_ms: int) -> list[object]:
+        refused = self._sign_ups.refusal(event, now_wall_ms)
+        # Half of the queue is for those who have an account already.
+        if refused is None and self._hashing >= (self._hashes_queued_max + 1) // 2:
+            self._sign_ups.give_back(event)
+            refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
+        if refused is not None:
+            return [Tell(event.session, refused)]
+        self._hashing += 1
+        return [HashPassword(event)]
+
+    def _on_enrolled(self, event: Enrolment, account: Account, now_wall_ms: int) -> list[object]:
+        """Make the account, unless somebody else had the name or the last use meanwhile."""
+        if (refused := self._sign_ups.late_refusal(event, now_wall_ms)) is not None:
+            return [Tell(event.session, refused)]
+        left = self._sign_ups.spent(event)
+        return [IssueToken(event.session, event.user, event.device, None, account, None, left)]
 
     def _on_token_read(self, event: TokenRead, now_wall_ms: int) -> list[object]:
         self._hashing -= 1
@@ -234,11 +281,13 @@ class SignInDesk:
         provisioning = event.provisioning
         if isinstance(provisioning, PasswordChange):
             return self._on_new_password(provisioning, event.password_hash)
+        account = Account(provisioning.user, now_wall_ms, event.password_hash)
+        if isinstance(provisioning, Enrolment):
+            return self._on_enrolled(provisioning, account, now_wall_ms)
         if (
             provisioning.account is not None or provisioning.is_gone
         ):  # made by somebody else while this one was hashed
             return [self._exists(provisioning)]
-        account = Account(provisioning.user, now_wall_ms, event.password_hash)
         return self._provide(provisioning, account)
 
     def _is_too_many(self, device: str, devices: list[str]) -> bool:
@@ -262,8 +311,10 @@ class SignInDesk:
         self._hashing -= 1
         job = event.job
         reason = "the password could not be checked"
-        if isinstance(job, Attempt):
-            if job.mech == "password":
+        if isinstance(job, Attempt | Enrolment):
+            if isinstance(job, Enrolment):
+                self._sign_ups.give_back(job)
+            elif job.mech == "password":
                 self._guesses.give_back(job.user, job.source)
             refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
@@ -286,4 +337,6 @@ class SignInDesk:
         Hashed: _on_hashed,
         HasherLost: _on_hasher_lost,
         Revocation: _on_revocation,
+        Renewal: _on_renewal,
+        Enrolment: _on_enrolment,
     }

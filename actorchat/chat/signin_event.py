@@ -6,7 +6,8 @@ import msgspec
 
 from actorchat.chat.account import Account, Device
 from actorchat.chat.bearer import Reading
-from actorchat.chat.event import Address
+from actorchat.chat.event import Address, SignedIn
+from actorchat.chat.invitation import Invitation
 
 
 class Attempt(msgspec.Struct, gc=False):
@@ -44,6 +45,35 @@ class Provisioning(msgspec.Struct, gc=False):
     devices: list[str] = []
     bot_kinds: list[str] | None = None
     is_gone: bool = False
+
+
+class Enrolment(msgspec.Struct, gc=False):
+    """Somebody who has no account asks for one; the rest as in `Attempt` and `Provisioning`.
+
+    `invitation` is the one that `code` is of, None if there is none.
+    """
+
+    session: Address
+    user: str
+    device: str
+    password: str
+    code: str | None = None
+    source: str = ""
+    account: Account | None = None
+    devices: list[str] = []
+    is_gone: bool = False
+    invitation: Invitation | None = None
+
+
+class Renewal(msgspec.Struct, gc=False):
+    """A device asks for another token; `secret` is what it has. The rest as in `Attempt`."""
+
+    session: Address
+    rid: int
+    user: str
+    device: str
+    secret: str
+    known_device: Device | None = None
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -103,14 +133,14 @@ class TokenRead(msgspec.Struct, gc=False):
 class Hashed(msgspec.Struct, gc=False):
     """The hasher has hashed a new password; the shell looks up `account` once more."""
 
-    provisioning: Provisioning | PasswordChange
+    provisioning: Provisioning | PasswordChange | Enrolment
     password_hash: str
 
 
 class HasherLost(msgspec.Struct, gc=False):
     """The hasher failed at a job; nothing was done."""
 
-    job: Attempt | Provisioning | PasswordChange | Erasing
+    job: Attempt | Provisioning | PasswordChange | Erasing | Enrolment
 
 
 class Tell(msgspec.Struct, gc=False):
@@ -136,14 +166,14 @@ class ReadToken(msgspec.Struct, gc=False):
 class HashPassword(msgspec.Struct, gc=False):
     """Effect: hash a new password."""
 
-    provisioning: Provisioning | PasswordChange
+    provisioning: Provisioning | PasswordChange | Enrolment
 
 
 class IssueToken(msgspec.Struct, gc=False):
     """Effect: make a token for `device`, keep its digest, and when synced tell the session.
 
     With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too,
-    and so are the `bot_kinds`.
+    and so are the `bot_kinds`, and what is left of the `invitation` that was used for it.
     """
 
     session: Address
@@ -152,6 +182,25 @@ class IssueToken(msgspec.Struct, gc=False):
     rid: int | None
     account: Account | None
     bot_kinds: list[str] | None = None
+    invitation: Invitation | None = None
+
+
+class KeepDevice(msgspec.Struct, gc=False):
+    """Effect: keep `device`, and when synced tell the session that it is signed in."""
+
+    session: Address
+    user: str
+    device: Device
+    signed_in: SignedIn
+
+
+class RenewToken(msgspec.Struct, gc=False):
+    """Effect: make a next token for `device`, keep its digest, and when synced answer."""
+
+    session: Address
+    rid: int
+    user: str
+    device: Device
 
 
 class KeepAccount(msgspec.Struct, gc=False):

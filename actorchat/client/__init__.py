@@ -12,6 +12,7 @@ from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.flagged import Flagged
+from actorchat.client.invitation import InvitationInfo, Invited
 from actorchat.client.message import (
     Entry,
     GroupInfo,
@@ -26,6 +27,7 @@ from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.post import new_cid
 from actorchat.client.presence import Presence, Signal
 from actorchat.client.signin import Welcome
+from actorchat.client.signup import sign_up
 from actorchat.protocol.ops import Extra, FileRef, Forwarded
 from actorchat.protocol.signature import is_signed
 
@@ -43,6 +45,8 @@ __all__ = [
     "GroupInfo",
     "HookInfo",
     "GroupLine",
+    "InvitationInfo",
+    "Invited",
     "Marks",
     "Message",
     "Page",
@@ -62,4 +66,5 @@ __all__ = [
     "is_signed",
     "new_cid",
     "read_curve_identity",
+    "sign_up",
 ]

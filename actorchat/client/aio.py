@@ -24,12 +24,14 @@ from actorchat.client.file import FileCalls
 from actorchat.client.flagged import Flagged
 from actorchat.client.group import GroupCalls
 from actorchat.client.history import HistoryCalls
+from actorchat.client.invitation import InvitationCalls
 from actorchat.client.life import Options
 from actorchat.client.link import Address
 from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
 from actorchat.client.presence import Presence, Signal, watched_states
+from actorchat.client.renewal import OnToken, RenewalCalls
 from actorchat.client.search import SearchCalls
 from actorchat.client.shell import Shell
 from actorchat.client.signin import Identity, Welcome
@@ -73,6 +75,7 @@ def connect(
     tls: ssl.SSLContext | None = None,
     curve: CurveIdentity | None = None,
     agent: str = AGENT,
+    on_token: OnToken | None = None,
 ) -> Chat:
     """Return a client of the server at `address`; `async with` connects it, signs in, closes it.
 
@@ -91,6 +94,8 @@ def connect(
         reconnect_cap_s: The longest wait between two tries to connect.
         tls: The context for TLS, by default one that trusts what the system trusts.
         curve: The keys for a `zmq` address that CURVE guards.
+        on_token: Told each new token, on the loop's thread, to keep it in place of the former. If
+            given, a token that expires is renewed in time; one that it raises for is not used.
     Raises:
         ValueError: An argument that can't be used.
     """
@@ -110,6 +115,7 @@ def connect(
         inbox_max=inbox_max,
         tls=tls,
         curve=curve,
+        on_token=on_token,
     )
     return Chat(shell, sign_in_timeout_s)
 
@@ -124,6 +130,8 @@ class Chat(
     BlockCalls,
     ExportCalls,
     SearchCalls,
+    InvitationCalls,
+    RenewalCalls,
 ):
     """A signed-in device. All of it belongs to the loop that entered it."""
 

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from actorchat.client import aio
+from actorchat.client import aio, signup
 from actorchat.client.blocking_act import BlockingActCalls
 from actorchat.client.blocking_block import BlockingBlockCalls
 from actorchat.client.blocking_bot import BlockingBotCalls
 from actorchat.client.blocking_export import BlockingExportCalls
 from actorchat.client.blocking_file import BlockingFileCalls
 from actorchat.client.blocking_group import BlockingGroupCalls
+from actorchat.client.blocking_invitation import BlockingInvitationCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.flagged import Flagged
@@ -41,6 +42,14 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     return Chat(aio.connect(address, user=user, device=device, **options))
 
 
+def sign_up(
+    address: str | Sequence[str], *, user: str, device: str, password: str, **options: Any
+) -> Chat:
+    """Return a client that makes an account and is signed in by it, as the asyncio face does."""
+    options |= {"user": user, "device": device, "password": password}
+    return Chat(signup.sign_up(address, **options))
+
+
 class Chat(
     BlockingGroupCalls,
     BlockingActCalls,
@@ -48,6 +57,7 @@ class Chat(
     BlockingBotCalls,
     BlockingBlockCalls,
     BlockingExportCalls,
+    BlockingInvitationCalls,
 ):
     """The asyncio `Chat`, method for method, but that each call waits for its result."""
 

@@ -32,12 +32,15 @@ from actorchat.protocol.ops import (
     History,
     Hook,
     Hooks,
+    Invitation,
+    Invitations,
     Password,
     Privacy,
     Profile,
     Provision,
     React,
     Receipts,
+    Refresh,
     Rename,
     Revoke,
     Search,
@@ -81,6 +84,9 @@ Request = (
     | Blocks
     | DeleteAccount
     | Groups
+    | Invitation
+    | Invitations
+    | Refresh
 )
 
 

@@ -45,7 +45,6 @@ from actorchat.client.message import conversation_of, own_cid
 from actorchat.client.signin import (
     Welcome,
     end_by_bye,
-    end_by_refused_hello,
     refusal,
 )
 from actorchat.protocol import ops
@@ -157,7 +156,7 @@ class Machine(Life):
         self._put_questions()
 
     def _on_hello_refused(self, err: ops.Failure, now: float) -> None:
-        if (end := end_by_refused_hello(err)) is not None:
+        if (end := self.identity.refused(err)) is not None:
             self._end(end)
         else:
             self._drop(now, f"sign-in refused: {err.code}", err.after_ms, err.retry)

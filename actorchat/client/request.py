@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from actorchat.client.event import Request
 from actorchat.errors import ActorchatError, CallTimeout, ConnectionLost
-from actorchat.protocol.ops import Bot, Hook, Password, Provision
+from actorchat.protocol.ops import Bot, Hook, Invitation, Password, Provision
 
 
 class Question(Struct):
@@ -70,7 +70,7 @@ class Questions:
             if question.rid is None:
                 continue
             question.rid = None
-            if isinstance(question.request, Provision | Password | Bot | Hook):
+            if isinstance(question.request, Provision | Password | Bot | Hook | Invitation):
                 del self._open[id(question)]
                 error = ConnectionLost("the connection went before the answer came")
                 failures.append((question.key, error))

@@ -20,6 +20,7 @@ from actorchat.client.link import Address, Link
 from actorchat.client.machine import Machine
 from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.presence import Sightings, watched_states
+from actorchat.client.renewal import OnToken, Renewer
 from actorchat.client.signin import Identity, Welcome
 from actorchat.errors import CallTimeout, SessionEnded
 from actorchat.protocol import ops
@@ -46,12 +47,14 @@ class Shell:
         inbox_max: int,
         tls: ssl.SSLContext | None,
         curve: CurveIdentity | None = None,
+        on_token: OnToken | None = None,
     ) -> None:
         self.machine = Machine(identity, options, random.random)
         self.inbox = Inbox(inbox_max, self._on_fetched)
         self.progress = ProgressBoard()
         self.sightings = Sightings()
         self.flagged = FlagBoard()
+        self.renewer = Renewer(self, on_token)
         self.loop: asyncio.AbstractEventLoop
         self.link: Link | None = None
         self.welcome: Welcome | None = None
@@ -200,6 +203,7 @@ class Shell:
         self.welcome = asked.welcome
         self._next_at = self._at  # stay with an address that works
         self.trouble = ""
+        self.renewer.signed_in(asked.welcome)
         if self.sightings.users:
             self.loop.call_soon(self._watch_again)
 
@@ -280,6 +284,7 @@ class Shell:
     def _ended(self, asked: effect.Ended) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self.renewer.close()
         is_closed = isinstance(asked.error, SessionEnded) and asked.error.code == "closed"
         self.inbox.close(None if is_closed else asked.error)
         self.progress.close(None if is_closed else asked.error)
@@ -325,6 +330,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
             *(*ops.PEOPLE_OPS, ops.Password, *ops.FIREHOSE_OPS, ops.Search),
             *(ops.Edit, ops.Delete, ops.React),
             *ops.FILE_OPS,
+            *(ops.SignUp, ops.Refresh, *ops.INVITATION_OPS),
         ),
         Shell._write,
     ),

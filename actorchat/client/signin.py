@@ -13,10 +13,18 @@ from actorchat.errors import (
     Revoked,
     SessionEnded,
     TakenOver,
+    TokenExpired,
     VersionMismatch,
 )
 from actorchat.limits import PING_INTERVAL_S, PROTOCOL_VERSION
-from actorchat.protocol.ops import Bye, Failure, Hello, Mechanism
+from actorchat.protocol.ops import Bye, Failure, Hello, Mechanism, SignUp
+
+
+class Lifetime(Struct):
+    """How long the token by which one is signed in is still good, and how long it was in all."""
+
+    left_ms: int
+    of_ms: int
 
 
 class Welcome(Struct):
@@ -32,6 +40,7 @@ class Welcome(Struct):
     durability: str = ""
     limits: dict[str, int] = field(default_factory=dict)
     too_old: bool = False  # what the device lacked up to `cursor` is gone: take a snapshot
+    lifetime: Lifetime | None = None  # of the token; None: for ever
 
 
 class Identity(Struct):
@@ -48,7 +57,7 @@ class Identity(Struct):
         """Return the token that signs this device in, once there is one."""
         return self.secret if self.mech == "token" else None
 
-    def hello(self, rid: int, resume: int | None) -> Hello:
+    def hello(self, rid: int, resume: int | None) -> Hello | SignUp:
         """Return the op that asks to sign in as request `rid`."""
         return Hello(
             rid,
@@ -67,6 +76,10 @@ class Identity(Struct):
             self.mech = "token"
             self.secret = token
 
+    def refused(self, err: Failure) -> ActorchatError | None:
+        """Return the error that a refusal ends the client with; None when to try again."""
+        return end_by_refused_hello(err)
+
 
 def refusal(err: Failure) -> Refusal:
     """Return the wire's `err` as the error to raise."""
@@ -78,6 +91,8 @@ def end_by_refused_hello(err: Failure) -> ActorchatError | None:
     match err.code:
         case "unauthenticated":
             return AuthFailed(err.reason)
+        case "token_expired":
+            return TokenExpired(err.reason)
         case "version":
             return VersionMismatch(err.reason)
         case "revoked":

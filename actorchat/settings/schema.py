@@ -183,6 +183,29 @@ class RetentionSettings(Section, frozen=True):
 class AuthSettings(Section, frozen=True):
     """Password hashing (argon2id); the defaults are the floor that OWASP recommends."""
 
+    signup: Annotated[
+        Literal["closed", "invitation", "open"],
+        Meta(
+            description="Who makes accounts: closed: operators alone; invitation: also who has the "
+            "code of an invitation (`actorchat invitation add`); open: everybody."
+        ),
+    ] = "closed"
+    signups_per_minute: Annotated[
+        Count,
+        Meta(
+            description="Tries a minute to make an account from one address, also the burst; as "
+            "with source_failures_per_minute, behind a proxy all have the proxy's."
+        ),
+    ] = limits.SIGN_UPS_PER_MINUTE
+    token_days: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days after which a device's token expires, those made before included; "
+            "0: never. Clients that keep tokens ask for others in time.",
+        ),
+    ] = 0.0
     argon2_memory_kib: Annotated[
         int,
         Meta(ge=8, description="Memory of one hash, in KiB; times hash_threads at the worst."),

@@ -34,6 +34,7 @@ GONE = b"b"
 MOVED = b"V"
 SIZE = b"W"
 LEDGER = b"c"
+INVITATION = b"h"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -46,5 +47,6 @@ STATE_KINDS = frozenset(
         *(UNSHOWN, BLOCKED, GONE),
         *(MOVED, SIZE),
         LEDGER,
+        INVITATION,
     )
 )

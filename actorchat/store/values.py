@@ -17,6 +17,7 @@ _LEDGER = struct.Struct(">QQQ")
 _PRESENCE = struct.Struct(">QB")
 _FORMAT = struct.Struct(">H")
 _FILE = struct.Struct(">QQ")
+_INVITATION = struct.Struct(">IIQQ")
 
 
 def pack_position(position: int) -> bytes:
@@ -151,6 +152,25 @@ def unpack_spans(value: bytes) -> tuple[tuple[int, int], ...]:
             raise corrupt("spans", value)
         end = last
     return spans
+
+
+def pack_invitation(uses: int, left: int, created: int, expires: int, title: str) -> bytes:
+    """Return the value of an invitation's row: `left` of `uses`, made and over at wall ms."""
+    return _INVITATION.pack(uses, left, created, expires) + title.encode()
+
+
+def unpack_invitation(value: bytes) -> tuple[int, int, int, int, str]:
+    """Return (uses, left, wall ms of its making, of its end or 0, title)."""
+    if len(value) < _INVITATION.size:
+        raise corrupt("invitation", value)
+    uses, left, created, expires = _INVITATION.unpack_from(value)
+    try:
+        title = value[_INVITATION.size :].decode()
+    except UnicodeDecodeError:
+        raise corrupt("invitation", value) from None
+    if not 0 < left <= uses:
+        raise corrupt("invitation", value)
+    return uses, left, created, expires, title
 
 
 def pack_format(version: int) -> bytes:

@@ -262,6 +262,10 @@ class _StateCheck:
             values.unpack_moved(value)
         elif kind == kinds.SIZE:
             values.unpack_position(value)
+        elif kind == kinds.INVITATION:
+            values.unpack_invitation(value)
+            if owner != keys.NODE_OWNER or len(rest) != keys.INVITATION_ID_BYTES:
+                return "an invitation is the node's, under 16 bytes of its code's digest"
         elif kind == kinds.LEDGER:
             first = values.unpack_ledger(value)[0]
             if first > 1 and not self._has_message(owner, first):

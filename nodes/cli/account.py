@@ -56,7 +56,7 @@ def add(
     """Make an account, and sign this machine in to it."""
     from nodes.cli.wire import as_operator, run_async
 
-    _check_name(name)
+    check_name(name)
     if generate and password_file is not None:
         raise typer.BadParameter("give one of --generate and --password-file")
     if generate:
@@ -107,7 +107,7 @@ def login(
     from actorchat.client import connect
     from nodes.cli.wire import AGENT, curve_identity, reach, run_async
 
-    _check_name(name)
+    check_name(name)
     if jwt_file is not None and password_file is not None:
         raise typer.BadParameter("give one of --password-file and --jwt-file")
     file = password_file if jwt_file is None else jwt_file
@@ -250,7 +250,8 @@ def passwd(
     note(f"{run_async(ask())} has another password")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what can't be a name."""
     from actorchat.ids import is_name
 
     if not is_name(name):

@@ -20,12 +20,14 @@ from nodes.cli import (
     file,
     group,
     hook,
+    invitation,
     message,
     node,
     people,
     presence,
     replay,
     search,
+    signup,
     store,
 )
 from nodes.cli import registry as registry_commands
@@ -95,6 +97,8 @@ for _part in (
     erase,
     export,
     search,
+    signup,
+    invitation,
 ):
     _part.register(app)
 

@@ -107,6 +107,22 @@ class Credentials:
         self.logins[user] = login
         self.last = user
 
+    def renew(self, user: str, device: str, token: str) -> None:
+        """Write down another token of one of a login's devices.
+
+        Raises:
+            CommandFailed: The login is not there any more.
+        """
+        with _changed() as servers:
+            fields = servers.get(self.server, {}).get("users", {}).get(user, {})
+            if device not in (fields.get("device"), fields.get("errand_device")):
+                text = f"{user} is not signed in here by {device} any more"
+                raise CommandFailed(Exit.REFUSED, "not_signed_in", text)
+            which = "token" if device == fields["device"] else "errand_token"
+            fields[which] = token
+            login = Login(**fields)
+        self.logins[user] = login
+
     def forget(self, user: str) -> None:
         """Strike out a login."""
         with _changed() as servers:

@@ -71,6 +71,9 @@ _HINTS = {
     "busy": "try again in a moment",
     "store_full": "free space on the node's disk; nothing was lost",
     "no_such_actor": "see: actorchat actors top; an id is forgotten when its actor has ended",
+    "signup_closed": "ask the operator: actorchat user add NAME",
+    "bad_invitation": "ask the operator for a code, and give it with --code",
+    "no_such_invitation": "see: actorchat invitation list",
     "forbidden": "it takes an operator's rights, or in a group an admin's",
 }
 

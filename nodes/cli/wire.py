@@ -102,17 +102,20 @@ def as_user(
 
     address = server_address(server, data)
     reach(address, timeout_s)  # before anything is said of who is signed in there
-    name, login = Credentials(address).choose(user)
+    credentials = Credentials(address)
+    name, login = credentials.choose(user)
+    device = login.device if listens else login.errand_device
     return name, connect(
         address,
         user=name,
-        device=login.device if listens else login.errand_device,
+        device=device,
         token=login.token if listens else login.errand_token,
         ack=ack,
         sign_in_timeout_s=timeout_s,
         timeout_s=timeout_s,
         curve=curve_identity(),
         agent=AGENT,
+        on_token=lambda token: credentials.renew(name, device, token),
     )
 
 

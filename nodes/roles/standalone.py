@@ -17,7 +17,9 @@ from actorchat.broker.context import Terms
 from actorchat.broker.hasher import Argon2
 from actorchat.broker.tree import SESSIONS, Broker, Parts
 from actorchat.chat.account import TOKEN_BYTES
+from actorchat.chat.renewal import DAY_MS
 from actorchat.chat.retention import Policy
+from actorchat.chat.signup import SignUpPolicy
 from actorchat.clock import SystemClock
 from actorchat.errors import Fatal, StoreIO
 from actorchat.limits import DRAIN_ANSWER_S, PING_INTERVAL_S
@@ -96,6 +98,8 @@ class Standalone:
                 files=file_policy_of(settings),
                 token_reader=token_reader,
                 makes_users=auth.jwt.makes_users,
+                sign_up=SignUpPolicy(auth.signup, auth.signups_per_minute),
+                token_life_ms=round(auth.token_days * DAY_MS),
                 courier=self._courier,
                 events_keep_days=hooks.keep_days,
                 policy=policy_of(settings),

@@ -44,6 +44,8 @@ from actorchat.protocol.ops import (
     History,
     Hook,
     Hooks,
+    Invitation,
+    Invitations,
     Mark,
     MarkPush,
     Msg,
@@ -59,6 +61,7 @@ from actorchat.protocol.ops import (
     Reacted,
     Receipts,
     Record,
+    Refresh,
     Rename,
     Reply,
     Revoke,
@@ -66,6 +69,7 @@ from actorchat.protocol.ops import (
     Send,
     Signal,
     SignalPush,
+    SignUp,
     Status,
     Unwatch,
     Upload,
@@ -92,6 +96,7 @@ client_ids = st.binary(min_size=CLIENT_ID_BYTES, max_size=CLIENT_ID_BYTES)
 bodies = st.text(max_size=300)
 signal_kinds = st.sampled_from(("typing", "recording", "stopped"))
 secrets = st.text(min_size=1, max_size=40)
+codes = st.text(min_size=16, max_size=40)
 
 groups = client_ids.map(group_address)
 tokens = st.from_regex(r"[A-Za-z0-9_-]{22}", fullmatch=True)
@@ -257,6 +262,25 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     )
     | st.builds(Hook, request_ids, names, st.sampled_from(("remove", "pause", "resume", "test"))),
     Hooks: st.builds(Hooks, request_ids),
+    SignUp: st.builds(
+        SignUp,
+        request_ids,
+        request_ids,
+        names,
+        names,
+        st.text(min_size=8, max_size=40),
+        st.none() | codes,
+        st.text(max_size=40),
+    ),
+    Invitation: st.builds(Invitation, request_ids, st.just("add"), codes, st.text(max_size=40))
+    | st.builds(
+        Invitation,
+        request_ids,
+        st.just("revoke"),
+        invitation=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    ),
+    Invitations: st.builds(Invitations, request_ids),
+    Refresh: st.builds(Refresh, request_ids, secrets),
     Flag: st.builds(Flag, request_ids, names, _switches, _switches, _switches),
     Upload: st.builds(
         Upload, request_ids, hashes, positions, st.sampled_from(("image/png", "a/b+c.d"))

@@ -12,6 +12,7 @@ from actorchat.chat.event import Answer, Refused, SignInRefused
 from actorchat.chat.signin import SignInDesk
 from actorchat.chat.signin_event import (
     Attempt,
+    Enrolment,
     Hashed,
     HasherLost,
     HashPassword,
@@ -22,10 +23,12 @@ from actorchat.chat.signin_event import (
     Verified,
     Verify,
 )
+from actorchat.chat.signup import SignUpPolicy
 from actorchat.limits import SIGN_IN_FAILURES_PER_MINUTE as BURST
 from tests.unit.chat.cast import Peer
 
 QUEUED_MAX = 12
+TRIES_MAX = 5
 PASSWORD = "right"
 USERS = ("ann", "bob", "nobody")  # the last has no account
 ACCOUNTS = {user: Account(user, 0, f"hash of {user}") for user in USERS[:2]}
@@ -39,6 +42,7 @@ STEPS = st.one_of(
     st.tuples(st.just("lose"), st.integers(0, QUEUED_MAX), st.just(True)),
     st.tuples(st.just("wait"), st.integers(0, 20_000), st.just(True)),
     st.tuples(st.just("provision"), st.sampled_from(USERS), st.booleans()),
+    st.tuples(st.just("enrol"), st.sampled_from(USERS), st.booleans()),
 )
 
 
@@ -46,9 +50,10 @@ class Model:
     """A desk, the hasher's queue, and every guess that was let through."""
 
     def __init__(self) -> None:
-        self.desk = SignInDesk("", QUEUED_MAX)
+        self.desk = SignInDesk("", QUEUED_MAX, policy=SignUpPolicy("open", TRIES_MAX))
         self.queue: list[Verify | HashPassword] = []
         self.now_ms = 0
+        self.enrolled: list[int] = []
         self.guesses: dict[str, list[int]] = defaultdict(list)
 
     def step(self, kind: str, what: str | int, is_right: bool) -> None:
@@ -57,6 +62,8 @@ class Model:
         elif kind == "provision":
             asked = Provisioning(SESSION, 1, str(what), PASSWORD if is_right else None, None)
             self.perform(asked)
+        elif kind == "enrol":
+            self.enrol(str(what), is_right)
         elif kind == "wait":
             self.now_ms += int(what)
         elif self.queue:
@@ -72,10 +79,27 @@ class Model:
             self.guesses[user].append(self.now_ms)
             self.check_rate(user)
 
+    def enrol(self, user: str, is_long: bool) -> None:
+        """Somebody wants an account; no more of them than the address may have tries."""
+        asked = Enrolment(SESSION, user, "phone", "long enough" if is_long else "short")
+        asked.account = ACCOUNTS.get(user)
+        effects = self.perform(asked)
+        if isinstance(effects[0], HashPassword):
+            assert user not in ACCOUNTS
+            assert is_long
+            self.enrolled.append(self.now_ms)
+            for first, start_ms in enumerate(self.enrolled):
+                allowed = TRIES_MAX + (self.now_ms - start_ms) * TRIES_MAX / 60_000
+                assert len(self.enrolled) - first <= allowed + 1e-6
+
     def finish(self, job: Verify | HashPassword, is_lost: bool) -> None:
         if isinstance(job, HashPassword):
             asked = job.provisioning
-            self.perform(HasherLost(asked) if is_lost else Hashed(asked, "hash"))
+            effects = self.perform(HasherLost(asked) if is_lost else Hashed(asked, "hash"))
+            if isinstance(asked, Enrolment):
+                assert is_lost != isinstance(effects[0], IssueToken)
+                if is_lost:
+                    del self.enrolled[:1]
             return
         attempt = job.attempt
         fits = bool(job.password_hash) and attempt.secret == PASSWORD

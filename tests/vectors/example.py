@@ -46,6 +46,8 @@ from actorchat.protocol.ops import (
     History,
     Hook,
     Hooks,
+    Invitation,
+    Invitations,
     Mark,
     MarkPush,
     Msg,
@@ -61,6 +63,7 @@ from actorchat.protocol.ops import (
     Reacted,
     Receipts,
     Record,
+    Refresh,
     Rename,
     Reply,
     Revoke,
@@ -68,6 +71,7 @@ from actorchat.protocol.ops import (
     Send,
     Signal,
     SignalPush,
+    SignUp,
     Status,
     Unwatch,
     Upload,
@@ -253,6 +257,17 @@ _HOOKS = [
     }
 ]
 
+_INVITATIONS = [
+    {
+        "invitation": "0a" * 16,
+        "title": "Schule",
+        "uses": 30,
+        "left": 29,
+        "created": TS,
+        "expires": None,
+    }
+]
+
 CLIENT_EXAMPLES = {
     "hello": Example(Hello(1, 1, "ann", "phone", "password", "secret"), "hello"),
     "hello-resume": Example(
@@ -344,12 +359,30 @@ CLIENT_EXAMPLES = {
     "hooks": Example(Hooks(14), "hooks"),
     "search": Example(Search(9, "see you"), "search"),
     "search-before": Example(Search(9, "see", "bob", TS, 50), "search"),
+    "signup": Example(
+        SignUp(1, 1, "eve", "phone", "Grüße an alle", "0123456789abcdef", "web"), "sign-up"
+    ),
+    "signup-open": Example(SignUp(1, 1, "eve", "phone", "secret 123"), "sign-up"),
+    "invitation": Example(
+        Invitation(13, "add", "0123456789abcdef", "Schule", 30, 604_800), "invitation"
+    ),
+    "invitation-revoke": Example(Invitation(13, "revoke", invitation="0a" * 16), "invitation"),
+    "invitations": Example(Invitations(14), "invitations"),
+    "refresh": Example(Refresh(9, "t0ken"), "refresh"),
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
 SERVER_EXAMPLES = {
     "reply-welcome": _ok("welcome", **_WELCOME),
     "reply-welcome-too-old": _ok("welcome", **_WELCOME, too_old=True),
+    "reply-welcome-lifetime": _ok(
+        "welcome", **_WELCOME, lifetime={"left_ms": 86_400_000, "of_ms": 7_776_000_000}
+    ),
+    "reply-refreshed": _ok(
+        "refreshed", token="t1ken", lifetime={"left_ms": 7_776_000_000, "of_ms": 7_776_000_000}
+    ),
+    "reply-invited": _ok("invitation-done", invitation="0a" * 16),
+    "reply-invitations": _ok("invitation-list", invitations=_INVITATIONS),
     "reply-accepted": _ok("accepted", seq=7, ts=TS),
     "reply-accepted-packed": _ok("accepted", seq=7, ts=TS),
     "reply-duplicate": _ok("accepted", seq=7, ts=TS, dup=True),

@@ -54,6 +54,13 @@ from actorchat.protocol.ops.session import (
     Reconnect,
     Reply,
 )
+from actorchat.protocol.ops.signup import (
+    INVITATION_OPS,
+    Invitation,
+    Invitations,
+    Refresh,
+    SignUp,
+)
 
 ClientOp = (
     Hello
@@ -96,6 +103,10 @@ ClientOp = (
     | Blocks
     | DeleteAccount
     | Search
+    | SignUp
+    | Invitation
+    | Invitations
+    | Refresh
 )
 Push = Msg | MarkPush | Presence | SignalPush | FlagPush | Pong | Bye
 ServerOp = Reply | Push
@@ -141,6 +152,10 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "blocks": Blocks,
     "delete_account": DeleteAccount,
     "search": Search,
+    "signup": SignUp,
+    "invitation": Invitation,
+    "invitations": Invitations,
+    "refresh": Refresh,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -158,6 +173,7 @@ __all__ = [
     "CLIENT_OPS",
     "FILE_OPS",
     "FIREHOSE_OPS",
+    "INVITATION_OPS",
     "PEOPLE_OPS",
     "SERVER_OPS",
     "Ack",
@@ -196,6 +212,8 @@ __all__ = [
     "Hook",
     "Hooks",
     "Invalid",
+    "Invitation",
+    "Invitations",
     "Mark",
     "MarkPush",
     "Mechanism",
@@ -215,12 +233,14 @@ __all__ = [
     "Receipts",
     "Reconnect",
     "Record",
+    "Refresh",
     "Rename",
     "Reply",
     "Revoke",
     "Search",
     "Send",
     "ServerOp",
+    "SignUp",
     "Signal",
     "SignalKind",
     "SignalPush",

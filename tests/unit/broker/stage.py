@@ -12,6 +12,7 @@ from actorchat.broker.sweeper import Chore
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest
 from actorchat.chat.retention import Policy
+from actorchat.chat.signup import SignUpPolicy
 from actorchat.errors import StoreFull
 from actorchat.limits import GROUP_INLINE_MEMBERS_MAX, MARK_DELAY_S
 from actorchat.protocol import codec, ops
@@ -157,10 +158,14 @@ class Stage:
         keep_days: float = 7.0,
         group_inline_max: int = GROUP_INLINE_MEMBERS_MAX,
         policy: Policy | None = None,
+        sign_up: SignUpPolicy | None = None,
+        token_life_ms: int = 0,
     ) -> None:
         self.engine = MemoryEngine()
         self.group_inline_max = group_inline_max
         self.policy = policy or Policy()
+        self.sign_up = sign_up or SignUpPolicy()
+        self.token_life_ms = token_life_ms
         self.chores: list[Chore] = []
         self.index: TextIndex | None = None
         self.idle_s = idle_s
@@ -195,6 +200,8 @@ class Stage:
                 events_keep_days=self.keep_days,
                 group_inline_max=self.group_inline_max,
                 policy=self.policy,
+                sign_up=self.sign_up,
+                token_life_ms=self.token_life_ms,
                 sweep_every_s=SWEEP_EVERY_S,
                 chores=self.chores,
                 index=self.index,

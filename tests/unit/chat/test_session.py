@@ -11,6 +11,7 @@ from actorchat.chat.effect import (
     ConfirmCompany,
     DetachHome,
     Hangup,
+    MakeAccount,
     Pong,
     Stop,
     Welcome,
@@ -67,6 +68,8 @@ from actorchat.protocol.ops import (
     Hook,
     Hooks,
     Invalid,
+    Invitation,
+    Invitations,
     Mark,
     Password,
     Ping,
@@ -76,11 +79,13 @@ from actorchat.protocol.ops import (
     Provision,
     React,
     Receipts,
+    Refresh,
     Rename,
     Revoke,
     Search,
     Send,
     Signal,
+    SignUp,
     Status,
     Unwatch,
     Upload,
@@ -126,9 +131,15 @@ USER_OPS = [
     Events(7),
     Groups(7),
     Search(7, "word"),
+    Refresh(7, "token"),
 ]
 FIREHOSE_FOR_OPERATORS = [Bot(8, "robot", "main", []), Hook(8, "a", "test"), Hooks(8)]
-OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree"), *FIREHOSE_FOR_OPERATORS]
+INVITATIONS = [Invitation(9, "add", "c" * 16), Invitations(9)]
+OPERATOR_OPS = [
+    *(Provision(5, "eve"), Status(6), Actors(7, "tree")),
+    *FIREHOSE_FOR_OPERATORS,
+    *INVITATIONS,
+]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
 DELIVERIES = [
     Accepted(2, 1, 5),
@@ -172,7 +183,7 @@ def at(state: State, token: str | None = None) -> Playbook:
 def refusal(op: object, state: State) -> Refused:
     if state in BEFORE_SIGN_IN:
         return Refused(op.id, "unauthenticated", "sign in first", "reconnect")
-    if type(op) in {Provision, Status, Actors, Bot, Hook, Hooks}:
+    if type(op) in {type(one) for one in OPERATOR_OPS}:
         return Refused(op.id, "forbidden", "for operators only")
     name = type(op).__name__.lower()
     return Refused(op.id, "unexpected_op", f"{name} is not allowed here")
@@ -190,6 +201,23 @@ def test_token_of_a_sign_in_by_password_is_shown_in_the_welcome() -> None:
     play = at(State.OPEN, token="fresh")
     assert play
     assert (play.machine.user, play.machine.device) == ("ann", "phone")
+
+
+def test_sign_up_is_a_sign_in_of_another_kind() -> None:
+    sign_up = SignUp(1, PROTOCOL_VERSION, "ann", "phone", "password", "code")
+    play = Playbook(Session()) >> sign_up << MakeAccount("ann", "phone", "password", "code")
+    play = play >> SignedIn("ann", "phone", "t", (5, 5)) << AttachHome("ann", "phone", None)
+    assert play >> Attached(0, 0) << Admit() << Welcome(1, "ann", "phone", "t", 0, 0, False, (5, 5))
+    old = SignUp(1, PROTOCOL_VERSION + 1, "ann", "phone", "password")
+    assert (at(State.NEW) >> old).machine.state is State.CLOSED
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.NEW])
+def test_nobody_signs_up_in_the_middle_of_a_session(state: State) -> None:
+    sign_up = SignUp(1, PROTOCOL_VERSION, "ann", "phone", "password")
+    play = at(state) >> sign_up
+    assert play if state is State.CLOSED else play << refusal(sign_up, state)
+    assert play.machine.state is state
 
 
 def test_other_version_is_refused_and_hung_up() -> None:

@@ -24,6 +24,7 @@ COMMANDS = (
     "up", "status", "user", "user add", "login", "logout", "whoami", "revoke", "send", "tail",
     "history", "chat", "presence", "privacy", "config", "config init", "config check",
     "config show", "store",
+    "signup", "invitation", "invitation add", "invitation list", "invitation revoke",
     "store verify", "store stats", "replay", "actors", "actors tree", "actors top", "actors info",
 )  # fmt: skip
 START_S = 3.0  # it takes 0.2 to 0.3 s where nothing else runs

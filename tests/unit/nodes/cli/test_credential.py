@@ -115,3 +115,26 @@ def test_a_device_is_named_after_its_host(monkeypatch: pytest.MonkeyPatch, host:
     assert first != second
     assert is_name(first)
     assert is_name(credential.errand_of(first))
+
+
+def test_renewed_token_takes_the_place_of_the_one_of_its_device() -> None:
+    credentials = Credentials(HERE)
+    credentials.keep("ann", login())
+    Credentials(HERE).keep("bob", login("b"))
+    credentials.renew("ann", "desk-1", "new")
+    assert credentials.logins["ann"] == Login("desk-1", "new", "desk-1-errand", "t-2")
+    credentials.renew("ann", "desk-1-errand", "newer")
+    found = Credentials(HERE)
+    assert found.logins["ann"] == Login("desk-1", "new", "desk-1-errand", "newer")
+    assert found.logins["bob"] == login("b")
+    assert found.last == "bob"
+
+
+def test_token_of_who_signed_out_meanwhile_is_not_kept() -> None:
+    credentials = Credentials(HERE)
+    credentials.keep("ann", login())
+    Credentials(HERE).forget("ann")
+    for device in ("desk-1", "another"):
+        with pytest.raises(CommandFailed):
+            credentials.renew("ann", device, "new")
+    assert Credentials(HERE).logins == {}
