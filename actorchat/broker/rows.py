@@ -57,7 +57,7 @@ class Rows:
         return (self._state, keys.state_key(conversation, kinds.MEMBERS), values.pack_members(pair))
 
     def update(self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes) -> Op:
-        """Return the row of an update with a plain record: inline, or a pointer where it is long."""
+        """Return the row of an update of a plain record: inline, or a pointer if it is long."""
         if len(record) <= INBOX_INLINE_BYTES_MAX:
             value = pack_inbox(INLINE, EPOCH, conversation, seq) + record
         else:
