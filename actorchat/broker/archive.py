@@ -228,6 +228,10 @@ class Archive:
             end = keys.parse_inbox_key(rows[-1][0])[1] if rows else first - 1
             if end < last:
                 rows += self._scan(self._inbox, stop, keys.inbox_key(owner, _SEQ_END), 1)
+        # What a span has done to messages that were told one by one before stands in history alone.
+        spanned: set[bytes] = set()
+        if reading is not None:
+            spanned = keys.spanned(value for _, value in rows)
         for key, value in rows:
             upd = keys.parse_inbox_key(key)[1]
             row = keys.unpack_inbox(value)
@@ -244,7 +248,9 @@ class Archive:
                 continue
             if last is not None and upd > last:
                 break
-            record = row.record or self._pointed(row.conversation, row.seq)
+            record = row.record
+            if not record or (spanned and row.conversation in spanned):
+                record = self._pointed(row.conversation, row.seq) or record
             if not record:
                 conv = self._conv_of(row.conversation)
                 found.append(Row(upd, conv, row.seq, b""))

@@ -19,7 +19,7 @@ big-endian, so that the order of bytes is the order of numbers.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ INLINE = 0
 POINTER = 1
 SPAN = 2  # many updates in one row, the key of which is the last of them
 
+_SPAN = bytes((SPAN,))
 _SLOT = struct.Struct(">H")
 _U64 = struct.Struct(">Q")
 _HISTORY = struct.Struct(">I")
@@ -235,6 +236,11 @@ pack_inbox: Callable[[int, int, bytes, int], bytes] = _INBOX.pack
 def pack_span(epoch: int, conversation: bytes, seq: int, count: int) -> bytes:
     """Return the value of an inbox row that is the `count` messages up to `seq`."""
     return _INBOX.pack(SPAN, epoch, conversation, seq) + _U32.pack(count)
+
+
+def spanned(values: Iterable[bytes]) -> set[bytes]:
+    """Return the conversations of which there is a span among values of inbox rows."""
+    return {unpack_inbox(value).conversation for value in values if value[:1] == _SPAN}
 
 
 def unpack_inbox(value: bytes) -> InboxRow:

@@ -43,7 +43,7 @@ class AclWorld:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        inline_max = self.rng.choice((0, 256))  # all groups are big, or none
+        inline_max = self.rng.choice((0, 1, 256))  # all groups are big, some become so, or none
         self.stage = Stage(seed, self.rng.choice((0.3, 60.0)), group_inline_max=inline_max)
         self.stage.index = TextIndex(None) if has_fts5() else None
         self.stage.start()

@@ -229,3 +229,19 @@ def test_search_of_who_is_not_in_a_group_says_nothing_of_its_length(
         ann.send(GROUP, "canary")
     asked = cid.ask(lambda rid: ops.Search(rid, "canary", conv=GROUP))
     assert asked["ok"] == {"hits": [], "partial": False}
+
+
+def test_message_from_before_a_group_was_big_is_as_it_is_now() -> None:
+    stage = Stage(group_inline_max=2)
+    stage.add_users("ann", "bob", "cid")
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    change(ann, Create("g", ["bob"]), bytes(16))
+    bob.leave()
+    ann.send(GROUP, "canary")
+    ann.send(GROUP, "stays")
+    change(ann, Add(["cid"]), b"a" * 16)
+    ann.ask(lambda rid: ops.Delete(rid, GROUP, b"d" * 16, [2]))
+    stage.run(1.0)
+    got = [push["msg"] for push in stage.hello("bob").messages]
+    assert [record["body"] for record in got] == ["", "", "stays", "", ""]
+    assert got[1]["gone"]

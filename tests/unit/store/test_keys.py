@@ -109,3 +109,9 @@ def test_an_error_does_not_quote_a_body() -> None:
 def test_a_prefix_without_end_is_refused(prefix: bytes) -> None:
     with pytest.raises(ValueError, match="no end"):
         keys.prefix_range(prefix)
+
+
+def test_conversations_with_a_span_are_found_among_rows() -> None:
+    one, other = keys.conversation_key("ann", "bob"), keys.conversation_key("ann", "cid")
+    values = [keys.pack_inbox(keys.POINTER, 0, one, 1), keys.pack_span(0, other, 5, 2)]
+    assert keys.spanned(values) == {other}
