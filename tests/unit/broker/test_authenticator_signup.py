@@ -249,3 +249,18 @@ def test_revoked_device_is_not_renewed_nor_its_next_token_good() -> None:
     stage.run()
     assert code_of(peer.connection.replies[rid]) == "unauthenticated"
     assert stage.broker.context.archive.device("ann", "laptop") is None
+
+
+def test_next_token_signs_in_while_the_disk_is_full() -> None:
+    stage = stage_of("closed")
+    ann = stage.hello("ann")
+    old = "token of ann phone"
+    new = ann.ask(lambda rid: ops.Refresh(rid, old))["ok"]["token"]
+    stage.engine.inject(Fault("write", StoreFull("no space left"), 1, 10_000))
+    assert code_of(ann.send("ann", "a note")) == "store_full"
+    assert "ok" in sign_in(stage, "ann", new, "token")
+    assert "ok" in sign_in(stage, "ann", old, "token")
+    assert code_of(sign_in(stage, "ann", "guess", "token")) == "unauthenticated"
+    stage.crash()
+    assert "ok" in sign_in(stage, "ann", new, "token")
+    assert code_of(sign_in(stage, "ann", old, "token")) == "unauthenticated"
