@@ -32,7 +32,8 @@ class Hello(Struct, tag_field="op", tag="hello", gc=False, omit_defaults=True):
 
     Answer: the welcome, `{user, device, token?, lifetime?, head, cursor, ping_s, time_ms,
     durability, limits}`; updates after the cursor follow as `msg`. Errors: `unauthenticated`,
-    `token_expired`, `rate_limited`, `version`, `busy`, `unavailable`, `unexpected_op` when already signed in.
+    `token_expired`, `rate_limited`, `version`, `busy`, `unavailable`, `unexpected_op` when already
+    signed in.
     A `secret` has at most 1,024 characters, but a `jwt`: a token of the issuer that the settings
     name, which a device token takes the place of.
     `resume` absent: from the device's own acked position.
