@@ -58,6 +58,7 @@ OPS = {
     "hello": lambda rid: Hello(rid, PROTOCOL_VERSION, "ann", "phone", "token", "t"),
     "old hello": lambda rid: Hello(rid, PROTOCOL_VERSION - 1, "ann", "phone", "token", "t"),
     "ping": lambda rid: Ping(),
+    "quiet ping": lambda rid: Ping(noreply=True),
     "ack": Ack,
     "mark": lambda rid: Mark("bob", rid),
 }
