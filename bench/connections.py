@@ -123,6 +123,12 @@ class Pair:
                 number += 1
             await asyncio.sleep(0.001)
 
+    async def speak(self, rate: float) -> None:
+        """Talk for a moment: the pair does not ping, and who is silent for too long is closed."""
+        self.talk(rate)
+        await asyncio.sleep(1.0)
+        await self.hush()
+
     async def hush(self) -> None:
         """Send no more; return when all that was sent has arrived, or will not."""
         if self._task is not None:

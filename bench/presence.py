@@ -78,6 +78,7 @@ class Bench:
         await self._pair.hush()
         crowd.is_quiet = True
         quiet = await self._stretch(asyncio.sleep(options.ping), crowd)
+        await self._pair.speak(options.rate)
         crowd.is_quiet = False
         pongs = crowd.pongs
         stretch = await self._stretch(asyncio.sleep(ROUNDS * options.ping), crowd)
