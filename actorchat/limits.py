@@ -66,7 +66,7 @@ CLIENT_TIMEOUT_S = 10.0  # a request unanswered so long means that the connectio
 RECONNECT_BASE_S = 0.1  # first wait of the backoff, doubled each time, with full jitter
 RECONNECT_CAP_S = 15.0
 RECONNECT_STABLE_S = 5.0  # a session that held so long was no failure: the backoff starts anew
-DEAD_AFTER_PINGS = 2.5  # silence of so many ping intervals: two pings went unanswered
+DEAD_AFTER_PINGS = 2.5  # silence of so many ping intervals: the second ping asked, in vain
 
 # -- conversations ----------------------------------------------------------------------------
 IDEMPOTENCE_WINDOW = 64  # client ids kept in memory, in two generations; the store has the rest

@@ -7,7 +7,7 @@ when they are due or late but timed from when they were due.
 
 * alone: the pair with nobody else, to compare with, for machines differ and are shared;
 * connecting: all sign in, with their tokens, so many at once as `--in-flight` says;
-* idle: nothing but pings for one round of them: what the heartbeat costs;
+* idle: nothing but pings for two rounds of them, of which one wants pongs: what they cost;
 * held: pings and the pair for `--seconds`;
 * leaving: all close at once; the node must have nobody left.
 
@@ -40,6 +40,7 @@ from bench.report import Figure, percentile, print_table, write_json
 SPARE_FILES = 1_024  # a store's files, pipes, the pair
 IS_BOUND = 0.9  # a core that is busy for so much of the time bounds what is measured
 IS_NOISE = 0.1  # and so do others who take so much of it
+ROUNDS = 2  # of pings, for each second one asks for its pong
 _SETTLE_S = 1.0
 _ALONE_S = 10.0
 _DRAIN_S = 20.0
@@ -121,6 +122,12 @@ class Pair:
                 self._peers[number % 2].post(began_ns + number * step_ns)
                 number += 1
             await asyncio.sleep(0.001)
+
+    async def speak(self, rate: float) -> None:
+        """Talk for a moment: the pair does not ping, and who is silent for too long is closed."""
+        self.talk(rate)
+        await asyncio.sleep(1.0)
+        await self.hush()
 
     async def hush(self) -> None:
         """Send no more; return when all that was sent has arrived, or will not."""
@@ -219,7 +226,7 @@ class Bench:
         )
 
     async def _idle(self) -> None:
-        stretch = await self._stretch(asyncio.sleep(self._options.ping))
+        stretch = await self._stretch(asyncio.sleep(ROUNDS * self._options.ping))
         self._show(
             f"idle: a ping a connection every {self._options.ping:g} s, nothing else",
             {

@@ -34,6 +34,7 @@ _BIND_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT: the port is chosen when the desti
 ABSENT, CONNECTING, SIGNING_IN, SIGNED_IN, GONE = range(5)
 
 PING = frame(codec.encode_push(Ping()))
+QUIET_PING = frame(codec.encode_push(Ping(noreply=True)))
 PONG = frame(codec.encode_push(Pong()))
 
 
@@ -51,9 +52,12 @@ def due_since(began_s: float, now_s: float, count: int, ping_s: float) -> int:
 class Crowd:
     """`tokens` (by user) signed in, a connection each; then each pings every `ping_s` seconds.
 
-    `fail` is told of each connection that was refused or lost and each ping without its pong.
-    `signed_in` and `pongs` are levels that others may read. All methods belong to the loop's
-    thread.
+    A ping asks for its pong as the project's client does (`client/line.py`): if nothing has come
+    since the ping before.
+
+    `fail` is told of each connection that was refused or lost and each pong that was asked for and
+    did not come. `signed_in` and `pongs` are levels that others may read. All methods belong to
+    the loop's thread.
     """
 
     def __init__(
@@ -75,7 +79,8 @@ class Crowd:
         self._sockets = array("i", bytes(4 * count))  # by number
         self._numbers = array("i")  # by file descriptor
         self._states = bytearray(count)
-        self._owed = bytearray(count)  # whose last ping has no pong yet
+        self._owed = bytearray(count)  # whose last ping has no pong yet, and wants one
+        self._heard = bytearray(count)  # who has heard something since their last ping
         self._parts: dict[int, FrameSplitter] = {}  # of frames that are not whole
         self._epoll = select.epoll()
         self._in_flight_max = 0
@@ -167,6 +172,7 @@ class Crowd:
             except OSError as error:
                 self._lose(number, f"lost: {error}")
                 continue
+            self._heard[number] = 1
             if data == PONG:
                 self._owed[number] = 0
                 self.pongs += 1
@@ -221,9 +227,10 @@ class Crowd:
     def _ping(self, number: int) -> None:
         if self._owed[number]:
             self._fail(f"{self._users[number]}: a ping was not answered")
-        self._owed[number] = 1
+        heard, self._heard[number] = self._heard[number], 0
+        self._owed[number] = not heard
         self.pings += 1
         try:
-            os.write(self._sockets[number], PING)
+            os.write(self._sockets[number], QUIET_PING if heard else PING)
         except OSError as error:
             self._lose(number, f"lost: {error}")

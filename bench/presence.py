@@ -8,7 +8,8 @@ fixed rate through it all.
 * arriving: everybody signs in for the first time within `--storm` seconds, so that each watcher
   has a change of each watched user to be told;
 * quiet: everybody is silent for `--ping` seconds: what a node with so many users costs by itself;
-* idle: one round of pings, one a user in `--ping` seconds, nothing else: what heartbeats cost;
+* idle: two rounds of pings, one a user in `--ping` seconds each, nothing else: what heartbeats
+  cost. A client asks for the pong of every second one, so two rounds are the whole of it;
 * reconnecting: all connections drop at once and all users are back within `--storm` seconds, sign
   in by token and watch again: nobody was away for long enough to be shown as offline.
 
@@ -27,7 +28,7 @@ from collections.abc import Coroutine
 import uvloop
 
 from actorchat.limits import PING_INTERVAL_S, PRESENCE_PUSH_S, WATCHED_MAX
-from bench.connections import SPARE_FILES, Pair, Stretch, raise_file_limit, waited_s
+from bench.connections import ROUNDS, SPARE_FILES, Pair, Stretch, raise_file_limit, waited_s
 from bench.load import Tally
 from bench.operator import Operator, operator_key
 from bench.process import LOAD_CORES, ServerProcess, fresh_node
@@ -77,8 +78,10 @@ class Bench:
         await self._pair.hush()
         crowd.is_quiet = True
         quiet = await self._stretch(asyncio.sleep(options.ping), crowd)
+        await self._pair.speak(options.rate)
         crowd.is_quiet = False
-        stretch = await self._stretch(asyncio.sleep(options.ping), crowd)
+        pongs = crowd.pongs
+        stretch = await self._stretch(asyncio.sleep(ROUNDS * options.ping), crowd)
         quiet_share, share = (one.server_cpu_s / one.took_s for one in (quiet, stretch))
         self._show(
             f"idle: a ping a user every {options.ping:g} s, beside the same without pings",
@@ -88,6 +91,7 @@ class Bench:
                 "idle_waited_share": stretch.waited_share,
                 "heartbeat_core_share": round(share - quiet_share, 4),
                 "heartbeats_per_s": round(stretch.pings / stretch.took_s),
+                "heartbeats_answered_per_s": round((crowd.pongs - pongs) / stretch.took_s),
             },
         )
         self._pair.talk(options.rate)

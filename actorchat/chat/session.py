@@ -205,7 +205,7 @@ class Session:
         return [ConfirmCompany()] if event.has_company else []
 
     def _on_ping(self, op: Ping) -> list[object]:
-        return [Pong()]
+        return [] if op.noreply else [Pong()]
 
     def _on_invalid(self, op: Invalid) -> list[object]:
         return [Refused(op.id, op.code, op.reason)]

@@ -22,6 +22,7 @@ class Duty(Enum):
     NONE = "none"
     CONNECT = "connect"
     PING = "ping"
+    ASK = "ask"  # a ping that wants an answer
     GIVE_UP = "give up"
 
 
@@ -118,8 +119,12 @@ class Line:
             case State.OPEN if not self._is_paused and now >= self._dead_at():
                 return Duty.GIVE_UP
             case State.OPEN if now >= self._ping_at:
+                # What came since the ping before says that the server is alive. If this one is
+                # late, the next may be too late to ask.
+                since = max(self._ping_at, now - self._ping_s / 2) - self._ping_s
+                is_silent = self._heard_at < since
                 self._ping_at = now + self._ping_s
-                return Duty.PING
+                return Duty.ASK if is_silent else Duty.PING
             case State.CONNECTING | State.SIGNING_IN if now >= self._ends_at:
                 return Duty.GIVE_UP
             case State.WAITING if now >= self._ends_at:

@@ -251,10 +251,14 @@ class Machine(Life):
                 return
             if self.incoming.is_ack_due(now):
                 self._ack()
-            if duty is Duty.PING:
-                self._marks.pinged()
-                self._out.append(ops.Ping())
+            if duty in {Duty.PING, Duty.ASK}:
+                self._ping(duty is Duty.ASK or self._marks.is_unsure)
             self._pump(now)
+
+    def _ping(self, asks: bool) -> None:
+        if asks:
+            self._marks.pinged()
+        self._out.append(ops.Ping(noreply=not asks))
 
 
 _HANDLERS: dict[type, Callable[[Machine, Any, float], None]] = {

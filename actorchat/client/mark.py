@@ -6,7 +6,8 @@ from __future__ import annotations
 class ReadMarks:
     """The user's own read marks, until it is sure that they came.
 
-    A mark has no answer, but the answer to a ping says that all before the ping came, too.
+    A mark has no answer, but the answer to a ping says that all before the ping came, too. While
+    one is unsure, pings ask for theirs.
     """
 
     __slots__ = ("_new", "_pinged")
@@ -14,6 +15,11 @@ class ReadMarks:
     def __init__(self) -> None:
         self._new: dict[str, int] = {}
         self._pinged: dict[str, int] = {}
+
+    @property
+    def is_unsure(self) -> bool:
+        """Say whether some may not have come."""
+        return bool(self._new or self._pinged)
 
     def advance(self, conv: str, read: int) -> bool:
         """Take a mark; say whether it is news."""

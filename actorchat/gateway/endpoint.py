@@ -228,11 +228,14 @@ class Endpoint:
                     self._hold(ops[position:])
                     return
                 self._in_flight += 1
-            elif op.__class__ is Ping and self._is_admitted and not self._in_flight:
-                if not self._outbox.put_now(self._wrap(PONG)):
-                    self._overflow()
-                    return
-                continue
+            elif op.__class__ is Ping and self._is_admitted:
+                if op.noreply:
+                    continue
+                if not self._in_flight:
+                    if not self._outbox.put_now(self._wrap(PONG)):
+                        self._overflow()
+                        return
+                    continue
             try:
                 self._receive(op)
             except MailboxFull as error:

@@ -70,6 +70,7 @@ GATEWAYS = [
 
 HELLO = encode_push(Hello(1, 1, "ann", "phone", "password", "secret"))
 PING = encode_push(Ping())
+QUIET_PING = encode_push(Ping(noreply=True))
 ACK = encode_push(Ack(1))
 TO_BOB = encode("bob")
 BROAD = Bounds(close_linger_s=0.5, drain_answer_s=0.3, busy_pause_s=0.01, tick_s=0.05)
@@ -340,6 +341,15 @@ async def test_ops_without_an_id_are_not_counted_as_in_flight(site: Site) -> Non
     await peer.send(*[PING] * 10)
     assert [await peer.receive() for _ in range(10)] == [{"op": "pong"}] * 10
     assert site.gateway.counters.paused == 0
+
+
+async def test_a_ping_that_wants_no_reply_gets_none(site: Site) -> None:
+    await site.open()
+    peer, session = await site.sign_in()
+    await peer.send(*[QUIET_PING] * 10, PING, QUIET_PING, a_send(2))
+    assert await peer.receive() == {"op": "pong"}
+    assert (await peer.receive())["re"] == 2
+    assert [type(op) for op in session.ops] == [Hello, Send]
 
 
 async def test_full_mailbox_is_answered_busy_and_the_next_ops_wait(site: Site) -> None:

@@ -193,7 +193,7 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         st.none() | positions,
         st.text(max_size=128),
     ),
-    Ping: st.just(Ping()),
+    Ping: st.builds(Ping, st.booleans()),
     Send: st.builds(Send, request_ids, names, client_ids, bodies, st.none() | extras),
     Ack: st.builds(Ack, positions),
     Mark: st.builds(Mark, names, positions),

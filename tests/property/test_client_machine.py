@@ -75,7 +75,7 @@ class Server:
             case ops.Ack(upd=upd):
                 assert upd <= self.pushed, "an ack of what was never pushed"
                 self.acked = max(self.acked, upd)
-            case ops.Ping():
+            case ops.Ping(noreply=False):
                 self.out.append(ops.Pong())
 
 

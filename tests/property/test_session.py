@@ -60,6 +60,7 @@ OPS = {
     "old hello": lambda rid: Hello(rid, PROTOCOL_VERSION - 1, "ann", "phone", "token", "t"),
     "sign up": lambda rid: SignUp(rid, PROTOCOL_VERSION, "ann", "phone", "password"),
     "ping": lambda rid: Ping(),
+    "quiet ping": lambda rid: Ping(noreply=True),
     "ack": Ack,
     "mark": lambda rid: Mark("bob", rid),
 }

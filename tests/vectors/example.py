@@ -274,6 +274,7 @@ CLIENT_EXAMPLES = {
         Hello(1, 1, "ann", "phone", "token", "t0ken", resume=4, agent="cli/1.0"), "hello"
     ),
     "ping": Example(Ping(), "ping"),
+    "ping-noreply": Example(Ping(noreply=True), "ping"),
     "send": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
     "send-packed": Example(Send(3, "bob", CID, "Grüße 👋"), "send"),
     "send-extra": Example(

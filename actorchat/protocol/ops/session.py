@@ -49,8 +49,13 @@ class Hello(Struct, tag_field="op", tag="hello", gc=False, omit_defaults=True):
     agent: Agent = ""
 
 
-class Ping(Struct, tag_field="op", tag="ping", gc=False):
-    """Say that the client is alive. Answer: a `pong` push."""
+class Ping(Struct, tag_field="op", tag="ping", gc=False, omit_defaults=True):
+    """Say that the client is alive. Answer: a `pong` push, but with `noreply` none.
+
+    A server older than the field answers all the same.
+    """
+
+    noreply: bool = False
 
 
 class Pong(Struct, tag_field="op", tag="pong", gc=False):

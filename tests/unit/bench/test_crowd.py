@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from actorchat.client.line import Duty, Line
 from actorchat.limits import CONNECTIONS_MAX
 from actorchat.protocol import codec
 from actorchat.protocol.framing import FrameSplitter, frame
@@ -37,7 +38,9 @@ def test_pings_of_a_round_are_due_evenly() -> None:
 
 
 def friendly(op: dict[str, object]) -> bytes:
-    return WELCOME if op["op"] == "hello" else PONG
+    if op["op"] == "hello":
+        return WELCOME
+    return b"" if op.get("noreply") else PONG
 
 
 def deaf(op: dict[str, object]) -> bytes:
@@ -46,9 +49,9 @@ def deaf(op: dict[str, object]) -> bytes:
 
 @contextlib.asynccontextmanager
 async def crowd(
-    answer: Answer, failures: list[str], pieces: int | None = None
+    answer: Answer, failures: list[str], pieces: int | None = None, count: int = 2
 ) -> AsyncIterator[tuple[Crowd, list[asyncio.StreamWriter]]]:
-    """Give a crowd of two a server that says what `answer` says, in pieces of so many bytes."""
+    """Give a crowd of `count` a server that says what `answer` says, in pieces of so many bytes."""
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,7 +68,7 @@ async def crowd(
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    few = Crowd(port, TOKENS, 0.05, failures.append)
+    few = Crowd(port, dict(list(TOKENS.items())[:count]), 0.05, failures.append)
     try:
         yield few, writers
     finally:
@@ -95,6 +98,31 @@ async def test_all_sign_in_and_ping(pieces: int | None) -> None:
     assert PING != PONG
     # In pieces, each a turn of the server's loop, a pong may come after the next ping.
     assert failures == [] or pieces
+
+
+async def test_pings_ask_as_often_as_those_of_the_client() -> None:
+    line = Line(lambda: 1.0)
+    line.connect(0.0)
+    line.opened()
+    line.welcomed(10.0, 0.0)
+    asked_by_client = []
+    for beat in range(1, 7):
+        asked_by_client.append(line.duty(10.0 * beat) is Duty.ASK)
+        if asked_by_client[-1]:
+            line.heard(10.0 * beat + 0.1)
+    asked: list[bool] = []
+
+    def answer(op: dict[str, object]) -> bytes:
+        if op["op"] == "ping":
+            asked.append(not op.get("noreply"))
+        return friendly(op)
+
+    failures: list[str] = []
+    async with crowd(answer, failures, count=1) as (one, _):
+        await one.sign_in(in_flight_max=1)
+        await until(lambda: len(asked) >= len(asked_by_client))
+    assert asked[: len(asked_by_client)] == asked_by_client
+    assert failures == []
 
 
 async def test_ping_without_a_pong_is_told() -> None:

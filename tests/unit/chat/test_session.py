@@ -292,6 +292,11 @@ def test_ping_is_answered_between_hello_and_the_end(state: State) -> None:
     assert play if state in (State.NEW, State.CLOSED) else play << Pong()
 
 
+@pytest.mark.parametrize("state", State)
+def test_ping_that_wants_no_reply_gets_none(state: State) -> None:
+    assert at(state) >> Ping(noreply=True)
+
+
 @pytest.mark.parametrize("rid", [3, None])
 @pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])
 def test_invalid_op_is_refused_for_its_own_reason(state: State, rid: int | None) -> None:

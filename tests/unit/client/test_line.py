@@ -28,9 +28,33 @@ def test_what_is_heard_puts_off_giving_up_but_no_ping() -> None:
     assert line.duty(10.0) is Duty.PING
     assert line.duty(10.0) is Duty.NONE
     line.heard(12.0)
-    assert line.duty(36.9) is Duty.PING
+    assert line.duty(36.9) is Duty.ASK
     assert line.deadline() == 37.0
     assert line.duty(37.0) is Duty.GIVE_UP
+
+
+def test_a_ping_asks_for_an_answer_when_nothing_came_since_the_ping_before() -> None:
+    line = opened()
+    duties = []
+    for beat in range(1, 7):
+        duties.append(line.duty(10.0 * beat))
+        if duties[-1] is Duty.ASK:
+            line.heard(10.0 * beat + 4.9)
+    assert duties == [Duty.PING, Duty.ASK] * 3
+    line.heard(61.0)
+    assert line.duty(70.0) is Duty.PING
+    line.heard(79.9)
+    assert line.duty(80.0) is Duty.PING  # who hears something each time need never ask
+    assert line.duty(90.0) is Duty.ASK
+    assert line.deadline() == 100.0  # and the answer has until 104.9
+
+
+def test_a_late_ping_asks_for_the_next_may_be_too_late() -> None:
+    line = opened()
+    assert line.duty(15.1) is Duty.ASK
+    line = opened()
+    assert line.duty(14.9) is Duty.PING
+    assert line.duty(24.9) is Duty.ASK
 
 
 def test_a_lost_line_connects_again_when_its_time_has_come() -> None:
@@ -45,9 +69,9 @@ def test_a_lost_line_connects_again_when_its_time_has_come() -> None:
 def test_a_paused_line_is_not_given_up() -> None:
     line = opened()
     line.pause()
-    assert line.duty(1000.0) is Duty.PING
+    assert line.duty(1000.0) is Duty.ASK
     line.resume(1000.0)
-    assert line.duty(1024.9) is Duty.PING
+    assert line.duty(1024.9) is Duty.ASK
     assert line.duty(1025.0) is Duty.GIVE_UP
 
 

@@ -265,9 +265,10 @@ def test_marks_of_others_are_handed_on() -> None:
 # -- keeping alive -------------------------------------------------------------------------------
 def test_a_client_pings_and_gives_up_a_silent_server() -> None:
     play = signed_in(Playbook())
+    play.after(25) << ops.Ping(noreply=True)
     play.after(25) << ops.Ping()
     play.after(10) >> said(ops.Pong())
-    play.after(15) << ops.Ping()
+    play.after(15) << ops.Ping(noreply=True)
     play.after(25) << ops.Ping()
     play.after(22.4).end()
     play.after(0.2) << Disconnect()
@@ -275,10 +276,11 @@ def test_a_client_pings_and_gives_up_a_silent_server() -> None:
 
 def test_silence_means_nothing_while_nothing_is_read() -> None:
     play = signed_in(Playbook()) >> Paused()
-    for _ in range(4):
+    play.after(25) << ops.Ping(noreply=True)
+    for _ in range(3):
         play.after(25) << ops.Ping()
     play >> Resumed()
-    play.after(25) << ops.Ping()
+    play.after(25) << ops.Ping(noreply=True)
     play.after(25) << ops.Ping()
     play.after(12.5) << Disconnect()
 

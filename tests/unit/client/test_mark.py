@@ -26,3 +26,14 @@ def test_a_pong_settles_what_was_marked_before_its_ping() -> None:
     marks.advance("eve", 2)
     marks.ponged()
     assert marks.again() == [("eve", 2)]
+
+
+def test_marks_are_unsure_until_the_pong_of_a_ping_behind_them() -> None:
+    marks = ReadMarks()
+    assert not marks.is_unsure
+    marks.advance("bob", 3)
+    assert marks.is_unsure
+    marks.pinged()
+    assert marks.is_unsure
+    marks.ponged()
+    assert not marks.is_unsure

@@ -17,6 +17,7 @@ from tests.unit.gateway.stage import FakeSession, FakeTransport, Stage
 
 TO_BOB = encode("bob")
 PING = frame(encode_push(Ping()))
+QUIET_PING = frame(encode_push(Ping(noreply=True)))
 ACK = frame(encode_push(Ack(1)))
 
 
@@ -368,6 +369,17 @@ def test_heartbeat_behind_a_request_is_not_answered_before_it() -> None:
     assert ids(session) == [1, Ping()] and transport.writes == []
     answer(session, 1)
     connection.data_received(PING)
+    assert ids(session) == [1, Ping()]
+
+
+def test_heartbeat_that_wants_no_reply_gets_none_and_counts_as_being_heard() -> None:
+    stage = Stage()
+    connection, transport, session = open_one(stage)
+    for _ in range(20):
+        stage.pass_ticks(5)
+        connection.data_received(QUIET_PING)
+    connection.data_received(a_send(1) + QUIET_PING + PING)
+    assert session.reasons == [] and transport.writes == []
     assert ids(session) == [1, Ping()]
 
 

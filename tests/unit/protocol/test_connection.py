@@ -9,7 +9,7 @@ import pytest
 
 from actorchat.errors import FrameTooBig, MalformedFrame
 from actorchat.limits import FRAME_BYTES_MAX, HELLO_FRAME_BYTES_MAX
-from actorchat.protocol import codec, connection
+from actorchat.protocol import codec, connection, jsontext
 from actorchat.protocol.connection import Connection, Side, frame
 from actorchat.protocol.ops import Ack, Invalid, Ping, Pong, Reply, Send
 from tests.unit.protocol.pair import ConnectionPair
@@ -17,6 +17,7 @@ from tests.vectors.example import CID, CLIENT_EXAMPLES, SERVER_EXAMPLES, vector
 
 SEND: dict[str, Any] = {"op": "send", "id": 5, "to": "bob", "cid": CID, "body": "hi"}
 PING = frame(codec.encode(Ping()))
+QUIET_PING = frame(codec.encode(Ping(noreply=True)))
 
 
 @pytest.fixture
@@ -178,6 +179,28 @@ def test_a_bad_message_ends_a_message_transport(payload: bytes, error: type[Exce
         with pytest.raises(error):
             server.receive_payload(message)
     assert type(server.error) is error
+
+
+@pytest.mark.parametrize("beat", [PING, QUIET_PING])
+def test_a_heartbeat_is_known_by_its_bytes(beat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Connection(Side.SERVER)
+    in_pieces = [op for byte in beat for op in server.receive(bytes((byte,)))]
+    monkeypatch.delattr(connection, "convert")
+    assert server.receive(beat) == in_pieces == [Ping(noreply=beat is QUIET_PING)]
+
+
+@pytest.mark.parametrize("beat", [PING, QUIET_PING])
+def test_what_looks_like_a_heartbeat_is_none_elsewhere(beat: bytes) -> None:
+    behind_a_prefix = Connection(Side.SERVER)
+    behind_a_prefix.receive(len(beat).to_bytes(4, "big"))
+    assert behind_a_prefix.receive(beat) == [] and behind_a_prefix.error is not None
+    assert behind_a_prefix.receive(beat) == []
+    (op,) = Connection(Side.CLIENT).receive(beat)
+    assert isinstance(op, Invalid)
+    narrow = Connection(Side.SERVER, len(beat) - 5)
+    assert narrow.receive(beat) == [] and isinstance(narrow.error, FrameTooBig)
+    texts = Connection(Side.SERVER, decode=jsontext.decode)
+    assert texts.receive(beat) == [] and isinstance(texts.error, MalformedFrame)
 
 
 def test_an_op_is_converted_to_its_own_class_and_never_to_a_union(
