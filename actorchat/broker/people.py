@@ -27,6 +27,7 @@ from actorchat.chat.people import (
     flags_shown,
 )
 from actorchat.errors import MailboxFull
+from actorchat.ids import is_group
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
 from actorchat.protocol.ops.block import Block, Blocks
@@ -79,10 +80,12 @@ class PeopleActor(Actor):
         if isinstance(op, Devices | Rename):
             event.devices = census.devices(user)
         elif isinstance(op, Conversations):
-            event.conversations = census.conversations(user, op.after, op.limit + 1)
+            now = self._context.clock.wall_ms()
+            event.conversations = census.conversations(user, op.after, op.limit + 1, now)
             self._shorten(user, event.conversations)
         elif isinstance(op, Groups):
-            event.conversations = census.groups(user, op.after, op.limit + 1)
+            now = self._context.clock.wall_ms()
+            event.conversations = census.groups(user, op.after, op.limit + 1, now)
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
@@ -109,7 +112,8 @@ class PeopleActor(Actor):
         context = self._context
         reading = Reading(context.archive, context.clock.wall_ms(), keys.user_key(user))
         for facts in found:
-            key = keys.conversation_key(user, facts.conv)
+            conv = facts.conv
+            key = keys.group_key(conv) if is_group(conv) else keys.conversation_key(user, conv)
             facts.record = reading.brief(key, facts.head, facts.record)
 
     # -- effects -----------------------------------------------------------------------------------

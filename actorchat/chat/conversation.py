@@ -9,6 +9,7 @@ from typing import Any
 
 from actorchat.chat import block
 from actorchat.chat.act import Acts
+from actorchat.chat.acting import Acting
 from actorchat.chat.block import Blocking, KeepBlock, Spans, StoreHidden
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -153,6 +154,8 @@ class Conversation:
         if event.prior is not None:
             return [self._again(event, event.prior)]
         pair, more = self.pair, event.more
+        if self.blocks and block.is_open(self.blocks.get(event.sender, ())):
+            return [Refuse(event.session, block.refusal(event.rid))]
         if more is None:
             digest = hash(event.body)
         else:
@@ -162,7 +165,7 @@ class Conversation:
                 refused = Refused(event.rid, verdict.code, verdict.reason)
                 return [Refuse(event.session, refused)]
         if self.blocks:
-            effects = self._post_past_block(event, now_wall_ms)
+            effects = self._post_past_block(event, digest, now_wall_ms)
             if effects is not None:
                 return effects
         self.seq = seq = self.seq + 1
@@ -190,19 +193,22 @@ class Conversation:
             self.acts = Acts(int(self._edit_window_s * 1_000))
         return self.acts.judge(event, 1, self.seq, False, now_wall_ms)
 
-    def _post_past_block(self, event: Post, now_wall_ms: int) -> list[Effect] | None:
-        """Refuse what a user writes to whom they block; hide what the other one writes.
+    def _post_past_block(self, event: Post, digest: int, now_wall_ms: int) -> list[Effect] | None:
+        """Hide what a user writes to who blocks them; the sender is answered as ever.
 
-        Returns None if neither blocks the other. The sender is answered as ever.
+        Returns None if they are not blocked, or take back what the other one was shown.
         """
-        sender, pair = event.sender, self.pair
-        if block.is_open(self.blocks.get(sender, ())):
-            return [Refuse(event.session, block.refusal(event.rid))]
+        sender, pair, more = event.sender, self.pair, event.more
         other = pair[1] if sender == pair[0] else pair[0]
-        if not block.is_open(self.blocks.get(other, ())):
+        spans = self.blocks.get(other, ())
+        if not block.is_open(spans):
             return None
+        if isinstance(more, Acting):
+            if block.is_heard(more.act, spans):
+                return None
+            self._spare_shown(more, spans)
         self.seq = seq = self.seq + 1
-        wants = self._window.add(event.key, Prior(seq, now_wall_ms, hash(event.body)))
+        wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest)) or more is not None
         if sender == pair[0] or not event.has_company:
             return [StoreHidden(seq, now_wall_ms, event, event.key, False, 0, False, wants)]
         prev, self._away_seq = self._away_seq, seq
@@ -214,6 +220,14 @@ class Conversation:
             return [store]
         self._asking = True
         return [store, StartTimer(FAN_OUT_CONFIRM_S, ConfirmDue())]
+
+    def _spare_shown(self, acting: Acting, spans: Spans) -> None:
+        """Have an act of who is blocked change nothing of what the other one was shown."""
+        assert self.acts is not None
+        for record in acting.rewrites:
+            if not block.hides(spans, record.seq):
+                self.acts.pending[record.seq] = acting.targets[record.seq]
+        acting.rewrites = tuple(one for one in acting.rewrites if block.hides(spans, one.seq))
 
     def _on_blocking(self, event: Blocking, now_wall_ms: int) -> list[Effect]:
         user, pair = event.user, self.pair
