@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.search import SEARCH
 from actorchat.chat.effect import StartTimer
 from actorchat.chat.erasure import (
     AccountGone,
@@ -24,11 +25,13 @@ from actorchat.chat.erasure import (
     WipeHome,
 )
 from actorchat.chat.group_event import Changing
+from actorchat.chat.search import Drop
 from actorchat.chat.sighting import Forget
 from actorchat.errors import MailboxFull
 from actorchat.ids import CLIENT_ID_BYTES, direct_pair
 from actorchat.limits import ENTITY_MAILBOX_MAX, ERASURE_ROWS_AT_ONCE
 from actorchat.protocol.ops.group import Leave
+from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -91,7 +94,11 @@ class EraserActor(Actor):
         _try(place, Changing(user, self._me, effect.rid, cid, Leave()))
 
     def _ask_wipe(self, effect: AskWipe) -> None:
-        _try(self._context.router.user(effect.user), WipeHome(effect.user, self._me))
+        user = effect.user
+        _try(self._context.router.user(user), WipeHome(user, self._me))
+        desk = self.system.names.whereis(SEARCH)
+        if desk is not None:
+            _try(desk, Drop(keys.conversation_key(user, user)))
 
     def _finish(self, effect: Finish) -> None:
         if not self._context.log.is_full:  # else it is done again
