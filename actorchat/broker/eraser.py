@@ -24,6 +24,7 @@ from actorchat.chat.erasure import (
     Unfinished,
     WipeHome,
 )
+from actorchat.chat.firehose_event import Granted
 from actorchat.chat.group_event import Changing
 from actorchat.chat.search import Drop
 from actorchat.chat.sighting import Forget
@@ -77,6 +78,9 @@ class EraserActor(Actor):
             if context.router.runs(pair):
                 _try(context.router.conversation(pair), gone)
         _try(context.trackers.place(context.trackers.number_of(user)), Forget(user))
+        firehose = self.system.names.whereis("firehose")
+        if firehose is not None:
+            _try(firehose, Granted(user, []))  # nobody waits for a bot that is gone
 
     def _read_groups(self, effect: ReadGroups) -> None:
         context, user = self._context, effect.user
@@ -102,7 +106,9 @@ class EraserActor(Actor):
 
     def _finish(self, effect: Finish) -> None:
         if not self._context.log.is_full:  # else it is done again
-            self._context.log.append((self._context.tombs.finished_row(effect.user),))
+            user, context = effect.user, self._context
+            grant = context.firehose.grant_rows(user, [])
+            context.log.append((context.tombs.finished_row(user), *grant))
 
     def _start_timer(self, effect: StartTimer) -> None:
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))

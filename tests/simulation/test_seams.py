@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from actorchat.broker.act import bury_expired
 from actorchat.chat.retention import Policy
 from actorchat.ids import group_address
 from actorchat.protocol import ops
@@ -23,9 +22,8 @@ BOTH = pytest.mark.parametrize(("ann", "bob"), [("ann", "bob"), ("bob", "ann")])
 
 
 def aged() -> Stage:
-    """Return a stage that keeps nothing for long, and buries what is over."""
+    """Return a stage that keeps nothing for long."""
     stage = Stage(policy=SHORT, idle_s=1.0)
-    stage.chores.append(lambda key, conv, now: bury_expired(stage.broker.context, key, now))
     stage.add_users("ann", "bob", "eve")
     return stage
 
