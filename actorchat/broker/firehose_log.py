@@ -165,8 +165,10 @@ class FirehoseLog:
         """
         start, stop = keys.prefix_range(keys.EVENT_PREFIX)
         rows = self._scan(self._state, start, stop, _TRIM_ROWS)
-        if rows and self._ts(rows[-1][1]) < before_wall_ms:
-            upto = max(upto, keys.parse_event_key(rows[-1][0]))
+        # The last of them that has a record; what has none says nothing of when it was.
+        last = next(((key, ts) for key, at in reversed(rows) if (ts := self._ts(at))), None)
+        if last is not None and last[1] < before_wall_ms:
+            upto = max(upto, keys.parse_event_key(last[0]))
         end = min(upto, self.last() - 1)
         if not rows or end < keys.parse_event_key(rows[0][0]):
             return None
