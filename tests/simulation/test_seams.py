@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from actorchat.broker.file import FILES
+from actorchat.chat.file import Arrived, Asked, Pass
 from actorchat.chat.retention import Policy
 from actorchat.ids import group_address
 from actorchat.protocol import ops
@@ -19,6 +21,16 @@ SHORT = Policy(10.0, 20.0, None, 15.0, 1.0)
 OLD_S = 32.0  # until what was said is swept
 FILE = ops.FileRef(bytes(32), 7, "photo.jpg", "image/jpeg")
 BOTH = pytest.mark.parametrize(("ann", "bob"), [("ann", "bob"), ("bob", "ann")])
+
+
+class Peer:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def tell(self, event: Any) -> None:
+        self.told.append(event)
 
 
 def aged() -> Stage:
@@ -293,6 +305,22 @@ def test_home_that_is_gone_takes_nothing_from_big_groups() -> None:
     assert {key[18:19] for key, _ in stage.rows("state") if key.startswith(owner)} == {kinds.GONE}
     assert not [key for key, _ in stage.rows("inbox") if key.startswith(owner)]
     assert stage.rows("outbox") == []
+    assert_sound(stage)
+
+
+def test_file_that_comes_after_its_users_account_has_ended_is_nobodys(stage: Stage) -> None:
+    stage.add_file("ann", FILE)
+    ann, letter = stage.hello("ann"), Peer()
+    ann.ask(lambda rid: ops.DeleteAccount(rid, "ann"))
+    stage.run(5.0)
+    desk: Any = stage.system.names.whereis(FILES)
+    granted = Pass("ann", "phone", b"2" * 32, 9, "a/b", 10**15, True)
+    desk.tell(Arrived(letter, granted))
+    desk.tell(Asked(letter, "ann", "phone", ops.Upload(1, FILE.hash, FILE.size, "image/jpeg")))
+    stage.run()
+    assert [told.code for told in letter.told] == ["unauthenticated", "unauthenticated"]
+    owner = keys.user_key("ann")
+    assert {key[18:19] for key, _ in stage.rows("state") if key.startswith(owner)} == {kinds.GONE}
     assert_sound(stage)
 
 

@@ -23,7 +23,7 @@ def test_promises_hold_in_every_whole_world(share: int) -> None:
 
 
 def test_calm_whole_world_crashes_nothing_and_has_everything_in_it() -> None:
-    with whole_world(1, trouble=False) as world:
+    with whole_world(0, trouble=False) as world:
         world.run(300)
         assert not world.problems
         assert len(world.stage.crashes) == 0

@@ -23,14 +23,17 @@ from actorchat.broker import group as broker_group
 from actorchat.broker import hiding
 from actorchat.broker import moved as broker_moved
 from actorchat.broker import search as broker_search
+from actorchat.broker.file_sweep import survey
+from actorchat.broker.forecast import forecast
 from actorchat.chat.extra import is_over
 from actorchat.chat.retention import Policy
 from actorchat.ids import direct_pair
 from actorchat.protocol import codec, ops
 from actorchat.protocol.ops.group import Add, AnyChange, Remove
 from actorchat.store import keys, kinds
+from actorchat.store.blobs import BlobInfo
 from actorchat.store.index import TextIndex
-from actorchat.store.verify import verify
+from actorchat.store.verify import stats, verify
 from actorchat.testing.knob import tight_bounds
 from tests.simulation.act_world import EMOJIS, USERS, ActPhone, ActWorld, Make
 from tests.simulation.group_world import GroupWorld
@@ -213,6 +216,7 @@ class WholeWorld(ActWorld):
         self.stage.broker.context.log.apply()
         self.problems += [str(problem) for problem in verify(self.stage.engine).problems]
         self.problems += [text for text in self.stage.crashes if "Poison" not in text]
+        self._judge_tools()
         stored = {conv: self._records(conv) for conv in (*self.groups, *PAIRS)}
         for conv, records in stored.items():
             self._judge_texts(conv, records)
@@ -220,6 +224,17 @@ class WholeWorld(ActWorld):
             self._judge_shown(user)
         self._judge_events(stored)
         self._judge_guest()
+
+    def _judge_tools(self) -> None:
+        """See that what reads a stopped store can read this one."""
+        engine = self.stage.engine
+        if stats(engine)["history"].rows < 1 or self._bodies == 0:
+            self.fail("nothing was counted")
+        forecast(engine, SHORT, self.stage.broker.context.clock.wall_ms())
+        blobs: Any = _NoBlobs()
+        found = survey(engine, blobs)
+        if sorted(found.missing) != sorted(file.hash for file in FILES):
+            self.fail(f"files: {found.missing}")
 
     def _records(self, conv: str | tuple[str, str]) -> dict[int, ops.Record]:
         archive = self.stage.broker.context.archive
@@ -346,6 +361,13 @@ class WholeWorld(ActWorld):
         roster = self.stage.broker.context.groups.roster(keys.group_key(self.groups[0]))
         if roster is not None and GUEST in roster.members:
             self.fail(f"{GUEST} is in a group")
+
+
+class _NoBlobs:
+    """A shelf without a file."""
+
+    def infos(self) -> Iterator[BlobInfo]:
+        return iter(())
 
 
 def _stays(record: ops.Record) -> bool:
