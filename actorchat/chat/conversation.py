@@ -153,8 +153,8 @@ class Conversation:
             return [Refuse(event.session, refused)]
         if event.prior is not None:
             return [self._again(event, event.prior)]
-        pair, more = self.pair, event.more
-        if self.blocks and block.is_open(self.blocks.get(event.sender, ())):
+        pair, more, blocks = self.pair, event.more, self.blocks
+        if blocks and block.is_open(blocks.get(event.sender, ())):
             return [Refuse(event.session, block.refusal(event.rid))]
         if more is None:
             digest = hash(event.body)
@@ -164,7 +164,7 @@ class Conversation:
             if verdict is not None:
                 refused = Refused(event.rid, verdict.code, verdict.reason)
                 return [Refuse(event.session, refused)]
-        if self.blocks:
+        if blocks:
             effects = self._post_past_block(event, digest, now_wall_ms)
             if effects is not None:
                 return effects

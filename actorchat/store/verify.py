@@ -122,8 +122,6 @@ def _checks(engine: Engine) -> dict[str, _Check]:
         key = keys.state_key(keys.file_key(sha256), kinds.FILE)
         return engine.get(key, state) is not None
 
-    state = engine.family("state")
-
     def first_of(conversation: bytes) -> int:
         value = engine.get(keys.state_key(conversation, kinds.LEDGER), state)
         return 1 if value is None else values.unpack_ledger(value)[0]

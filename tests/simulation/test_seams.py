@@ -308,6 +308,53 @@ def test_home_that_is_gone_takes_nothing_from_big_groups() -> None:
     assert_sound(stage)
 
 
+@BOTH
+def test_who_is_gone_is_unblocked_as_anybody(stage: Stage, ann: str, bob: str) -> None:
+    gone, blocker = stage.hello(ann), stage.hello(bob)
+    say(gone, bob, "shown")
+    blocker.ask(lambda rid: ops.Block(rid, ann))
+    say(gone, bob, "unseen")
+    gone.ask(lambda rid: ops.DeleteAccount(rid, ann))
+    stage.run(5.0)
+    assert [one["body"] for one in history(blocker, ann)] == ["shown"]
+    assert listed(blocker)[ann]["gone"] is True
+    assert blocker.ask(ops.Blocks)["ok"]["blocks"] == [ann]
+    assert blocker.ask(lambda rid: ops.Block(rid, ann, False))["ok"] == {}
+    assert blocker.ask(ops.Blocks)["ok"]["blocks"] == []
+    assert blocker.ask(lambda rid: ops.Block(rid, ann, False))["err"]["code"] == "no_such_user"
+    assert [one["body"] for one in history(blocker, ann)] == ["shown"]
+    stage.run(5.0)
+    assert stage.rows("outbox") == []
+    assert_sound(stage)
+
+
+def test_reactions_and_edits_of_who_is_gone_stay_and_their_messages_can_be_acted_on(
+    stage: Stage,
+) -> None:
+    ann, bob, eve = stage.hello("ann"), stage.hello("bob"), stage.hello("eve")
+    group = make_group(bob, "ann", "eve")
+    mine = say(bob, group, "mine")
+    theirs = say(ann, group, "theirs", mentions=["bob"], expires_s=1_000)
+    react(ann, group, mine)
+    edit(ann, group, theirs, "edited")
+    assert "ok" in delete(ann, group, mine, "me")
+    ann.ask(lambda rid: ops.DeleteAccount(rid, "ann"))
+    stage.run(5.0)
+    assert "ok" in react(eve, group, theirs)
+    assert "ok" in react(eve, group, mine)
+    (first, second) = history(eve, group)[1:3]
+    assert first["reactions"] == {"x": ["ann", "eve"]}
+    assert (second["body"], second["reactions"]) == ("edited", {"x": ["eve"]})
+    assert "ok" in delete(bob, group, theirs)
+    cid = stage.new_cid()
+    named = ops.Extra(mentions=["ann"])
+    refused = bob.ask(lambda rid: ops.Send(rid, group, cid, "ann?", named))
+    assert refused["err"]["code"] == "bad_request"
+    stage.run(5.0)
+    assert stage.rows("outbox") == []
+    assert_sound(stage)
+
+
 def test_file_that_comes_after_its_users_account_has_ended_is_nobodys(stage: Stage) -> None:
     stage.add_file("ann", FILE)
     ann, letter = stage.hello("ann"), Peer()
