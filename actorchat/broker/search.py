@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat import logs
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.paging import weigh_rich
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import rewritten
 from actorchat.chat.block import hides
@@ -236,7 +237,7 @@ class SearchActor(Actor):
             record = None if not first or seq < first else self._record(job, key, seq)
             if record is None:
                 continue
-            job.room -= len(record)
+            job.room -= weigh_rich(record) if rich.is_rich(record) else len(record)
             if job.room < 0 and job.shown:
                 return True
             job.shown.append({"conv": job.names[key], "record": codec.decode(record)})

@@ -8,7 +8,8 @@ import pytest
 
 from actorchat.broker import search
 from actorchat.ids import group_address
-from actorchat.protocol import ops
+from actorchat.limits import CBOR_ITEMS_MAX
+from actorchat.protocol import codec, ops, rich
 from actorchat.protocol.ops.group import (
     Add,
     AnyChange,
@@ -185,3 +186,26 @@ def test_what_is_sealed_is_no_text(stage: Stage) -> None:
     ann = stage.hello("ann")
     say(ann, "bob", "apple", kind="sealed")
     assert found(ann, "apple") == []
+
+
+def test_hits_with_many_reactions_fit_a_frame(stage: Stage) -> None:
+    ann = stage.hello("ann")
+    users = [f"user-{number}" for number in range(250)]
+    for _ in range(50):
+        say(ann, "bob", "apple")
+    context, talk = stage.broker.context, keys.conversation_key("ann", "bob")
+    ops_ = []
+    for seq, packed in context.archive.records(talk, 0, 99, 99, False):
+        record = codec.decode_record(packed)
+        record.reactions = {"x": users}
+        ops_.append(context.rows.history(talk, seq, rich.encode(record)))
+    context.log.append(ops_)
+    reply = ann.ask(lambda rid: ops.Search(rid, "apple", limit=50))
+    assert 0 < len(reply["ok"]["hits"]) < 50
+    assert count(reply) < CBOR_ITEMS_MAX
+
+
+def count(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(1 + count(each) for each in value.values())
+    return 1 + sum(map(count, value)) if isinstance(value, list) else 1
