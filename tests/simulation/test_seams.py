@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actorchat.broker.file import FILES
+from actorchat.broker.file_sweep import survey
 from actorchat.chat.file import Arrived, Asked, Pass
 from actorchat.chat.retention import Policy
 from actorchat.ids import group_address
@@ -31,6 +32,13 @@ class Peer:
 
     def tell(self, event: Any) -> None:
         self.told.append(event)
+
+
+class NoBlobs:
+    """A shelf without a file."""
+
+    def infos(self) -> list[Any]:
+        return []
 
 
 def aged() -> Stage:
@@ -286,6 +294,56 @@ def test_acts_and_what_is_gone_are_not_unread(stage: Stage, is_group: bool) -> N
     assert listed(bob)[shown]["unread"] == 0
     if is_group:
         assert bob.ask(ops.Groups)["ok"]["groups"][0]["unread"] == 0
+
+
+# -- files -----------------------------------------------------------------------------------------
+def named(stage: Stage) -> set[bytes]:
+    """Return the hashes of the files that records name."""
+    stage.broker.context.log.apply()
+    blobs: Any = NoBlobs()
+    return survey(stage.engine, blobs).referenced
+
+
+def send_file(device: Device, to: str, **extra: Any) -> int:
+    return say(device, to, "look", kind="file", files=[FILE], **extra)
+
+
+def test_file_is_named_as_long_as_somebody_may_be_shown_its_message(stage: Stage) -> None:
+    stage.add_file("ann", FILE)
+    ann, bob = stage.hello("ann"), stage.hello("bob")
+    seq = send_file(ann, "bob")
+    edit(ann, "bob", seq, "other words")
+    react(bob, "ann", seq)
+    delete(bob, "ann", seq, "me")
+    assert history(ann, "bob")[0]["extra"]["files"][0]["hash"] == FILE.hash
+    assert named(stage) == {FILE.hash}
+    delete(ann, "bob", seq)
+    assert named(stage) == set()
+    send_file(ann, "bob", expires_s=2)
+    assert named(stage) == {FILE.hash}
+    stage.run(4.0)
+    assert named(stage) == set()
+    bob.ask(lambda rid: ops.Block(rid, "ann"))
+    send_file(ann, "bob")
+    ann.ask(lambda rid: ops.DeleteAccount(rid, "ann"))
+    stage.run(5.0)
+    assert named(stage) == {FILE.hash}  # an operator may look, and the other may unblock
+    assert stage.broker.context.shelf.own("ann", FILE.hash) is None
+    assert stage.broker.context.shelf.known(FILE.hash) is not None
+    assert_sound(stage)
+
+
+def test_file_is_named_no_more_when_its_last_message_was_swept() -> None:
+    stage = aged()
+    stage.add_file("ann", FILE)
+    ann = stage.hello("ann")
+    send_file(ann, "bob")
+    say(ann, "bob", "last")
+    assert named(stage) == {FILE.hash}
+    stage.run(OLD_S)
+    assert named(stage) == set()
+    assert stage.broker.context.shelf.usage("ann").files == 1  # until files are swept
+    assert_sound(stage)
 
 
 # -- deleted accounts ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ W3  a user finds by search what history shows them, and nothing else
 W4  the list of conversations ends where history does
 W5  a bot reads each record once, in order, as it is now
 W6  who blocks is shown nothing of what was written meanwhile, in no way
-W7  devices get updates without a hole, but for what they are told is gone
+W7  devices get updates without a hole, but for what they are told is gone, and all deletions
 W8  of a deleted account nothing is left but its name
 """
 
@@ -222,6 +222,8 @@ class WholeWorld(ActWorld):
             self._judge_texts(conv, records)
         for user in USERS:
             self._judge_shown(user)
+            if not self.is_sweeping:
+                self._judge_held(user, stored)
         self._judge_events(stored)
         self._judge_guest()
 
@@ -284,6 +286,19 @@ class WholeWorld(ActWorld):
         self.counts["unseen"] += len(secret)
         if secret & (held | read):
             self.fail(f"{user} was shown {secret & (held | read)} in spite of a block")
+
+    def _judge_held(self, user: str, stored: dict[Any, dict[int, ops.Record]]) -> None:
+        """See that who holds a message that was deleted for all was told."""
+        phone = self.phones[user]
+        assert isinstance(phone, ActPhone)
+        for conv, records in stored.items():
+            if isinstance(conv, str) or user in conv:
+                view = phone.view(conv if isinstance(conv, str) else conv[conv[0] == user])
+                acts = [one.act for one in records.values() if isinstance(one.act, ops.Deleted)]
+                dead = {ref for act in acts for ref in act.refs}
+                self.counts["told"] += len(dead & view.keys())
+                if kept := [seq for seq in dead & view.keys() if not view[seq][1]]:
+                    self.fail(f"{user} holds {kept} of {conv}, which were deleted")
 
     def _read_all(self, line: Device, conv: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
