@@ -30,7 +30,10 @@ def look_up(archive: Archive, conversation: bytes, post: Post, acts: Acts | None
         return
     pending = {} if acts is None else acts.pending
     acting.targets = targets = {}
+    first = archive.first_seq(conversation)
     for ref in refs_of(acting.act):
+        if ref < first:
+            continue  # retention let it go
         target = pending.get(ref)
         if target is None and (record := archive.find(conversation, ref)) is not None:
             target = codec.decode_record(record)
@@ -92,8 +95,9 @@ def bury_expired(context: Context, conversation: bytes, now_wall_ms: int) -> int
     ops: list[Op] = []
     found = archive.due(conversation, now_wall_ms, EXPIRED_AT_ONCE_MAX)
     for at_wall_ms, seq in found:
-        record = codec.decode_record(archive.record(conversation, seq))
-        if not record.gone:
+        found_record = archive.find(conversation, seq)
+        record = None if found_record is None else codec.decode_record(found_record)
+        if record is not None and not record.gone:
             ops.append(rows.history(conversation, seq, rich.encode(tombstone(record))))
         ops.append(rows.expiry(conversation, at_wall_ms, seq, due=False))
     if ops:

@@ -102,7 +102,8 @@ class Archive:
             return digest_of_record(record)
         target = None
         if isinstance(record.act, Edited):
-            target = codec.decode_record(self.record(conversation, record.act.ref))
+            kept = self.find(conversation, record.act.ref)
+            target = None if kept is None else codec.decode_record(kept)
         asked = asked_of(record, target)
         return None if asked is None else digest_of(*asked)
 
@@ -238,48 +239,59 @@ class Archive:
             if row.kind == keys.SPAN:
                 part = self._of_span(upd, row, first, upd if last is None else last, left)
                 for each, kept in part:
-                    record, seq = kept, row.seq - upd + each
-                    if reading is not None and (reading.veiled or record[0] >= _RICH):
-                        record = reading.update(row.conversation, seq, record)
+                    seq, record = row.seq - upd + each, kept
+                    if reading is not None and (reading.veiled or kept[:1] >= codec.RICH_HEAD):
+                        record = reading.update(row.conversation, seq, kept)
                     left -= len(record)
                     if left < 0 and found:
                         return found
-                    found.append(Row(*self._of_group(each, seq, record)))
+                    if record:
+                        found.append(Row(*self._of_group(each, seq, record)))
+                    else:
+                        found.append(Row(each, self._conv_of(row.conversation), seq, b""))
                 continue
             if last is not None and upd > last:
                 break
             record = row.record
             if not record or (spanned and row.conversation in spanned):
                 record = self._pointed(row.conversation, row.seq) or record
+            if record and reading is not None and self._may_be_old(row, record, reading):
+                record = reading.update(row.conversation, row.seq, record)
             if not record:
                 conv = self._conv_of(row.conversation)
                 found.append(Row(upd, conv, row.seq, b""))
                 continue
-            if reading is not None and (reading.veiled or record[0] >= _RICH):
-                record = reading.update(row.conversation, row.seq, record)
             left -= len(record)
             if left < 0 and found:
                 break
             found.append(Row(upd, *self._update_of(upd, row, user, record)))
         return found
 
+    def _may_be_old(self, row: keys.InboxRow, record: bytes, reading: Reading) -> bool:
+        if reading.veiled or record[0] >= _RICH:
+            return True
+        return bool(row.record) and codec.record_group(record) is not None
+
     def _of_span(
         self, upd: int, row: keys.InboxRow, first: int, last: int, bytes_max: int
     ) -> list[tuple[int, bytes]]:
         """Return (update, record) of what a span, whose last is `upd`, has from `first` to `last`.
 
-        It may end early, behind more than `bytes_max`.
+        It may end early, behind more than `bytes_max`. Where retention has let go of the first of
+        them, an empty record stands for those, at the last of their updates.
         """
         ahead = upd - row.seq  # by so much an update's number is above its message's
         first, last = max(first, upd - row.updates + 1), min(last, upd)
         after, before, limit = first - ahead - 1, last - ahead + 1, last - first + 1
         if limit <= 0:
             return []
-        records = self.records(row.conversation, after, before, limit, False, max(0, bytes_max))
-        if not records and before <= self.first_seq(row.conversation):
-            return []  # retention has let go of all of them
-        if not records:
-            raise StoreCorrupt(f"history lacks seq {after + 1} of {row.conversation.hex()}")
+        conversation = row.conversation
+        records = self.records(conversation, after, before, limit, False, max(0, bytes_max))
+        if not records or records[0][0] > after + 1:
+            gone = min(self.first_seq(conversation), before) - 1
+            if gone <= after or (records and gone != records[0][0] - 1):
+                raise StoreCorrupt(f"history lacks seq {after + 1} of {conversation.hex()}")
+            records.insert(0, (gone, b""))
         return [(seq + ahead, record) for seq, record in records]
 
     def _of_group(self, upd: int, seq: int, record: bytes) -> tuple[int, Conv, int, bytes]:

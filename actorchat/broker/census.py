@@ -8,12 +8,13 @@ from actorchat.broker.archive import Archive
 from actorchat.broker.blocks import Blocks
 from actorchat.broker.group_census import GroupCensus
 from actorchat.broker.tombs import Tombs
+from actorchat.broker.unread import writers
 from actorchat.chat.block import Spans, last_shown, shown_ranges
 from actorchat.chat.event import Pair
 from actorchat.chat.people import Card, ConversationFacts, DeviceFacts
 from actorchat.ids import GROUP_MARK, other_of
 from actorchat.limits import UNREAD_COUNTED_MAX
-from actorchat.protocol import codec, rich
+from actorchat.protocol import codec
 from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
@@ -126,10 +127,13 @@ class Census:
         """Say whether a conversation has its rows; both are written at once."""
         return self._get(self._index_key(pair[0], conversation), self._state) is not None
 
-    def conversations(self, user: str, after: str | None, limit: int) -> list[ConversationFacts]:
+    def conversations(
+        self, user: str, after: str | None, limit: int, now_wall_ms: int = 0
+    ) -> list[ConversationFacts]:
         """Return at most `limit` conversations and groups, behind the one with `after`.
 
-        Those in which a block hides everything are none.
+        Those in which a block hides everything that there still is are none. At `now_wall_ms` the
+        time of some messages is up, which are then unread no more.
         """
         owner = keys.user_key(user)
         prefix = keys.state_key(owner, kinds.INDEX)
@@ -139,7 +143,7 @@ class Census:
             wanted = limit - len(found)
             rows = self._scan(self._state, start, prefix + _LAST, wanted)
             for key, other in rows:
-                facts = self._facts(user, key[len(prefix) :], other.decode())
+                facts = self._facts(user, key[len(prefix) :], other.decode(), now_wall_ms)
                 if facts is not None:
                     found.append(facts)
             if len(rows) < wanted:
@@ -147,12 +151,14 @@ class Census:
             start = rows[-1][0] + b"\0"
         return found
 
-    def groups(self, user: str, after: str | None, limit: int) -> list[ConversationFacts]:
+    def groups(
+        self, user: str, after: str | None, limit: int, now_wall_ms: int = 0
+    ) -> list[ConversationFacts]:
         """Return at most `limit` of the groups that a user is in, behind `after`."""
         found: list[ConversationFacts] = []
         for address in self._groups.addresses(user, after):
             flags = self._flags(user, keys.group_key(address)) or 0
-            if (facts := self._groups.facts(user, address, flags)) is not None:
+            if (facts := self._groups.facts(user, address, flags, now_wall_ms)) is not None:
                 found.append(facts)
                 if len(found) == limit:
                     break
@@ -164,13 +170,16 @@ class Census:
         rows = self._scan(self._state, prefix, prefix + _LAST, limit)
         return [(key[len(prefix) :], other.decode()) for key, other in rows]
 
-    def _facts(self, user: str, conversation: bytes, other: str) -> ConversationFacts | None:
+    def _facts(
+        self, user: str, conversation: bytes, other: str, now_wall_ms: int
+    ) -> ConversationFacts | None:
         archive = self._archive
-        hidden = self._blocks.spans(conversation, user)
         if other[0] == GROUP_MARK:
-            return self._groups.facts(user, other, self._flags(user, conversation) or 0)
+            flags = self._flags(user, conversation) or 0
+            return self._groups.facts(user, other, flags, now_wall_ms)
+        hidden = self._blocks.spans(conversation, user)
         head = last_shown(hidden, archive.last_seq(conversation))
-        if not head:
+        if head < archive.first_seq(conversation):
             return None
         marks = {}
         for one in (user, other):
@@ -181,7 +190,7 @@ class Census:
             other,
             head,
             archive.record(conversation, head),
-            [codec.record_sender(record) for _, record in unread if not rich.is_act(record)],
+            writers(archive, user, conversation, unread, now_wall_ms),
             marks,
             self._flags(user, conversation) or 0,
             not archive.has_account(other),

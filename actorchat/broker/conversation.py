@@ -13,7 +13,7 @@ from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.sequence import SequenceActor
-from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut
+from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut, is_heard
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -48,12 +48,13 @@ from actorchat.chat.event import (
 from actorchat.chat.sighting import BlockChanged
 from actorchat.errors import MailboxFull, Outcome
 from actorchat.limits import CATCH_UP_PAGE_UPDATES, ENTITY_MAILBOX_MAX, HOME_FULL_WAIT_S
-from actorchat.protocol import codec
+from actorchat.protocol import codec, rich
 from actorchat.store import keys
 from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
+    from actorchat.store.engine import Op
 
 
 class ConversationActor(SequenceActor):
@@ -198,13 +199,11 @@ class ConversationActor(SequenceActor):
     def _store(self, effect: Store) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
         key, pair, me = self._key, self._pair, self._me
-        if post.more is None:
+        if post.more is None and seq > 1:
             record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
             ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
         else:
-            record, ops = self._rich(effect)
-        if seq == 1:
-            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+            record, ops = self._rows_of(effect)
         ack = Accepted(post.rid, seq, ts)
         recipient = deliver = None
         is_own = False
@@ -233,23 +232,26 @@ class ConversationActor(SequenceActor):
         except MailboxFull as full:
             self._overrun(post, full)
 
-    def _rich(self, effect: Store) -> tuple[bytes, tuple[Op, ...]]:
-        """Return the record that is told, and the rows, of what is more than a text."""
-        seq, ts = effect.seq, effect.ts
-        kept, record, more_ops = written(self._rows, self._key, effect.post, seq, ts)
-        ops = self._rows.message(self._key, seq, kept, effect.key, ts, effect.owes)
-        return record, (*ops, *more_ops)
+    def _rows_of(self, effect: Store) -> tuple[bytes, tuple[Op, ...]]:
+        """Return the record that is told of any message, and its rows."""
+        post, seq, ts, key = effect.post, effect.seq, effect.ts, self._key
+        if post.more is None:
+            kept = told = codec.encode_record(
+                self._names[post.sender], seq, ts, post.cid, post.body
+            )
+            more_ops: tuple[Op, ...] = ()
+        else:
+            kept, told, more_ops = written(self._rows, key, post, seq, ts)
+        ops = (*self._rows.message(key, seq, kept, effect.key, ts, effect.owes), *more_ops)
+        if seq == 1:
+            pair = self._pair
+            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+        return told, ops
 
     def _store_hidden(self, effect: StoreHidden) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
         key, pair, me = self._key, self._pair, self._me
-        if post.more is None:
-            record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
-            ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
-        else:
-            record, ops = self._rich(effect)
-        if seq == 1:
-            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+        record, ops = self._rows_of(effect)
         recipient = deliver = None
         if effect.is_away:  # other devices of the sender
             recipient = self._away
@@ -299,7 +301,8 @@ class ConversationActor(SequenceActor):
             for seq, record in page:
                 is_own = codec.record_sender(record) == effect.user
                 if not is_own and self._machine.hides(effect.user, seq):
-                    continue
+                    if not self._is_heard(effect.user, record):
+                        continue
                 told = self._shown(record, access)
                 deliver = Deliver(self._pair, self._key, self._me, seq, prev, told, is_own, True)
                 try:
@@ -315,6 +318,10 @@ class ConversationActor(SequenceActor):
         # the one before it, or the recipient could not see that these were lost.
         for outcome in self._machine.handle(Redriven(last), self._wall_ms()):
             self._PERFORM[type(outcome)](self, outcome)
+
+    def _is_heard(self, user: str, record: bytes) -> bool:
+        act = codec.decode_record(record).act if rich.is_act(record) else None
+        return act is not None and is_heard(act, self._machine.blocks.get(user, ()))
 
     def _tell_marks(self, effect: TellMarks) -> None:
         with suppress(MailboxFull):  # a hint

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.search import SEARCH
 from actorchat.chat.effect import StartTimer
 from actorchat.chat.erasure import (
     AccountGone,
@@ -23,12 +24,15 @@ from actorchat.chat.erasure import (
     Unfinished,
     WipeHome,
 )
+from actorchat.chat.firehose_event import Granted
 from actorchat.chat.group_event import Changing
+from actorchat.chat.search import Drop
 from actorchat.chat.sighting import Forget
 from actorchat.errors import MailboxFull
 from actorchat.ids import CLIENT_ID_BYTES, direct_pair
 from actorchat.limits import ENTITY_MAILBOX_MAX, ERASURE_ROWS_AT_ONCE
 from actorchat.protocol.ops.group import Leave
+from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -74,6 +78,9 @@ class EraserActor(Actor):
             if context.router.runs(pair):
                 _try(context.router.conversation(pair), gone)
         _try(context.trackers.place(context.trackers.number_of(user)), Forget(user))
+        firehose = self.system.names.whereis("firehose")
+        if firehose is not None:
+            _try(firehose, Granted(user, []))  # nobody waits for a bot that is gone
 
     def _read_groups(self, effect: ReadGroups) -> None:
         context, user = self._context, effect.user
@@ -91,11 +98,17 @@ class EraserActor(Actor):
         _try(place, Changing(user, self._me, effect.rid, cid, Leave()))
 
     def _ask_wipe(self, effect: AskWipe) -> None:
-        _try(self._context.router.user(effect.user), WipeHome(effect.user, self._me))
+        user = effect.user
+        _try(self._context.router.user(user), WipeHome(user, self._me))
+        desk = self.system.names.whereis(SEARCH)
+        if desk is not None:
+            _try(desk, Drop(keys.conversation_key(user, user)))
 
     def _finish(self, effect: Finish) -> None:
         if not self._context.log.is_full:  # else it is done again
-            self._context.log.append((self._context.tombs.finished_row(effect.user),))
+            user, context = effect.user, self._context
+            grant = context.firehose.grant_rows(user, [])
+            context.log.append((context.tombs.finished_row(user), *grant))
 
     def _start_timer(self, effect: StartTimer) -> None:
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))

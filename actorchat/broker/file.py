@@ -53,6 +53,7 @@ class FilesActor(Actor):
             event.ticket, event.base = context.token_source(), context.files_base()
             event.own, event.known = shelf.own(event.user, sha256), shelf.known(sha256)
             event.usage = shelf.usage(event.user)
+            event.is_gone = not context.archive.has_account(event.user)
         elif isinstance(event, Claimed):
             who = self._desk.device_of(event.ticket) if event.ticket else (event.user, event.device)
             if who is not None:
@@ -62,6 +63,7 @@ class FilesActor(Actor):
             user, sha256 = event.pass_.user, event.pass_.sha256
             event.own, event.known = shelf.own(user, sha256), shelf.known(sha256)
             event.usage = shelf.usage(user)
+            event.is_gone = not context.archive.has_account(user)
 
     # -- effects -----------------------------------------------------------------------------------
     def _tell(self, effect: Tell) -> None:

@@ -168,7 +168,8 @@ class FirehoseActor(Actor):
             self._rows.take()  # the beat comes later
 
     def _read(self, effect: Read) -> None:
-        upto, items = self._rows.read(effect.after, effect.upto, effect.limit, effect.kinds)
+        now = self._context.clock.wall_ms()
+        upto, items = self._rows.read(effect.after, effect.upto, effect.limit, effect.kinds, now)
         self.ref.tell(Found(effect.reader, upto, items))
 
     def _post(self, effect: PostItems) -> None:

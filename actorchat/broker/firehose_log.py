@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from actorchat import logs
+from actorchat.broker.reading import Reading
 from actorchat.chat.aside import shown_to
 from actorchat.chat.firehose_event import HookRow, Item, Place
-from actorchat.errors import MalformedFrame, StoreCorrupt
+from actorchat.errors import InvalidOp, MalformedFrame, StoreCorrupt
 from actorchat.ids import other_of
 from actorchat.limits import EVENTS_PAGE_BYTES_MAX, GROUP_PAGE_ITEMS_MAX
-from actorchat.protocol import codec
+from actorchat.protocol import codec, rich
 from actorchat.store import keys, kinds
 
 if TYPE_CHECKING:
@@ -45,13 +46,17 @@ class FirehoseLog:
     says where the record is.
     """
 
-    __slots__ = ("_archive", "_get", "_history", "_is_told", "_scan", "_state", "_tell", "head")
+    __slots__ = (
+        *("_archive", "_get", "_history", "_is_told", "_scan", "_sent", "_state", "_tell"),
+        "head",
+    )
 
     def __init__(self, engine: Engine, archive: Archive) -> None:
         self._archive = archive
         self._get = engine.get
         self._scan = engine.scan
         self._history = engine.family("history")
+        self._sent = engine.family("sent")
         self._state = engine.family("state")
         self._tell: Callable[[], object] = _nobody
         self._is_told = False
@@ -71,13 +76,19 @@ class FirehoseLog:
 
     def tap(self, put: Put) -> Put:
         """Return a `put` that notes each record; the committer's `Tap`."""
-        history, state, key_of = self._history, self._state, keys.event_key
+        history, sent, state, key_of = self._history, self._sent, self._state, keys.event_key
+        record = b""
 
         def tapped(key: bytes, value: bytes, family: object) -> None:
+            nonlocal record
             put(key, value, family)
             if family is history:
+                record = key
+            elif family is sent and record:
+                # What is written anew, by an act or for its time, has no client id behind it.
+                at, record = record, b""
                 self.head = head = self.head + 1
-                put(key_of(head), key, state)
+                put(key_of(head), at, state)
                 if not self._is_told:
                     self._is_told = True
                     self._tell()
@@ -96,8 +107,14 @@ class FirehoseLog:
         rows = self._scan(self._state, *keys.prefix_range(keys.EVENT_PREFIX), 1)
         return keys.parse_event_key(rows[0][0]) if rows else 0
 
-    def read(self, after: int, upto: int, limit: int, kinds: list[str]) -> tuple[int, list[Item]]:
-        """Return events in (after, upto], and up to which position that is all of `kinds`."""
+    def read(
+        self, after: int, upto: int, limit: int, kinds: list[str], now_wall_ms: int = 0
+    ) -> tuple[int, list[Item]]:
+        """Return events in (after, upto], and up to which position that is all of `kinds`.
+
+        They are as they are shown now: what is gone or over comes without its text.
+        """
+        reading = Reading(self._archive, now_wall_ms)
         start, stop = keys.event_key(after + 1), keys.event_key(upto + 1)
         rows = self._scan(self._state, start, stop, _ROWS_AT_ONCE)
         found: list[Item] = []
@@ -109,30 +126,32 @@ class FirehoseLog:
                 after = position
                 continue
             record = keys.unpack_history(value)[1]
-            item = self._item(position, at, record)
+            item = self._item(position, at, record, reading)
             if item is not None and item["kind"] in kinds:
                 bytes_left -= len(record)
                 # As a page of history counts them: whom a change names is an item each.
-                items_left -= 25 if item["kind"] == "message" else 50 + len(record) // 2
+                items_left -= 50 + len(record) // 2 if item["kind"] == "change" else 25
+                items_left -= rich.count_items(record) if rich.is_rich(record) else 0
                 if found and (bytes_left < 0 or items_left < 0 or len(found) >= limit):
                     return after, found
                 found.append(item)
             after = position
         return (after if len(rows) == _ROWS_AT_ONCE else upto), found
 
-    def _item(self, position: int, at: bytes, record: bytes) -> Item | None:
+    def _item(self, position: int, at: bytes, record: bytes, reading: Reading) -> Item | None:
         """Return the event; None for what is no record, on which all readers would be stuck."""
+        conversation, _ = keys.parse_history_key(at)
         try:
-            said: dict[str, Any] = codec.decode(record)
+            said: dict[str, Any] = codec.decode(reading.shown(conversation, record))
             sender = str(said["from"])
-        except (MalformedFrame, KeyError):
+        except (MalformedFrame, InvalidOp, KeyError):
             log.error("event that is no record passed over", position=position)
             return None
-        item: Item = {"id": position, "kind": "change" if "change" in said else "message", **said}
+        kind = next((kind for kind in ("change", "act") if kind in said), "message")
+        item: Item = {"id": position, "kind": kind, **said}
         if "reactions" in said:
             item["reactions"] = shown_to(said["reactions"], "")
         if "conv" not in said:
-            conversation, _ = keys.parse_history_key(at)
             pair = self._archive.members(conversation)
             if pair is None or sender not in pair:
                 log.error("event of an unknown conversation passed over", position=position)
@@ -149,8 +168,10 @@ class FirehoseLog:
         """
         start, stop = keys.prefix_range(keys.EVENT_PREFIX)
         rows = self._scan(self._state, start, stop, _TRIM_ROWS)
-        if rows and self._ts(rows[-1][1]) < before_wall_ms:
-            upto = max(upto, keys.parse_event_key(rows[-1][0]))
+        # The last of them that has a record; what has none says nothing of when it was.
+        last = next(((key, ts) for key, at in reversed(rows) if (ts := self._ts(at))), None)
+        if last is not None and last[1] < before_wall_ms:
+            upto = max(upto, keys.parse_event_key(last[0]))
         end = min(upto, self.last() - 1)
         if not rows or end < keys.parse_event_key(rows[0][0]):
             return None

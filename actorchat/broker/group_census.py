@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from actorchat.broker.archive import Archive
 from actorchat.broker.group_log import GroupLog
+from actorchat.broker.unread import writers
 from actorchat.chat.people import ConversationFacts
 from actorchat.ids import is_group
 from actorchat.limits import UNREAD_COUNTED_MAX
-from actorchat.protocol import codec, rich
+from actorchat.protocol import codec
 from actorchat.store import keys, kinds
 from actorchat.store.engine import Engine
 
@@ -28,7 +29,9 @@ class GroupCensus:
         self._scan = engine.scan
         self._state = engine.family("state")
 
-    def facts(self, user: str, address: str, flags: int) -> ConversationFacts | None:
+    def facts(
+        self, user: str, address: str, flags: int, now_wall_ms: int = 0
+    ) -> ConversationFacts | None:
         """Return what `user` sees of the group; None where they are in it no more."""
         archive, key = self._archive, keys.group_key(address)
         member, profile = self._log.member(key, user), self._log.profile(key)
@@ -43,7 +46,7 @@ class GroupCensus:
             address,
             head,
             record,
-            [codec.record_sender(one) for _, one in unread if _is_message(one)],
+            writers(archive, user, key, unread, now_wall_ms),
             {user: {"delivered": min(delivered, head), "read": min(read, head)}},
             flags,
             False,
@@ -63,7 +66,3 @@ class GroupCensus:
         for _, name in self._scan(self._state, start, stop):
             if is_group(address := name.decode()):
                 yield address
-
-
-def _is_message(record: bytes) -> bool:
-    return not codec.record_is_change(record) and not rich.is_act(record)

@@ -69,6 +69,13 @@ class GroupLog:
         value = self._get(keys.state_key(group, kinds.MEMBER, user.encode()), self._state)
         return None if value is None else _read(value, Member, group)
 
+    def first_readable(self, group: bytes, user: str) -> int:
+        """Return the first seq that a member may read; 0 for who is in the group no more."""
+        member, profile = self.member(group, user), self._row(group)
+        if member is None or profile is None or not member.since:
+            return 0
+        return member.since if profile.history == "since_join" else 1
+
     def is_counted(self, group: bytes) -> bool:
         """Say whether the group is in its members' lists; a store may have been begun without."""
         return self._get(keys.state_key(group, kinds.SIZE), self._state) is not None

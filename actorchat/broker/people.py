@@ -28,7 +28,7 @@ from actorchat.chat.people import (
     flags_shown,
 )
 from actorchat.errors import MailboxFull
-from actorchat.ids import GROUP_MARK
+from actorchat.ids import is_group
 from actorchat.limits import ENTITY_MAILBOX_MAX
 from actorchat.protocol import codec
 from actorchat.protocol.ops.block import Block, Blocks
@@ -81,10 +81,12 @@ class PeopleActor(Actor):
         if isinstance(op, Devices | Rename):
             event.devices = census.devices(user)
         elif isinstance(op, Conversations):
-            event.conversations = census.conversations(user, op.after, op.limit + 1)
+            now = self._context.clock.wall_ms()
+            event.conversations = census.conversations(user, op.after, op.limit + 1, now)
             self._shorten(user, event.conversations)
         elif isinstance(op, Groups):
-            event.conversations = census.groups(user, op.after, op.limit + 1)
+            now = self._context.clock.wall_ms()
+            event.conversations = census.groups(user, op.after, op.limit + 1, now)
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)
         elif isinstance(op, Profile | Describe):
@@ -114,8 +116,7 @@ class PeopleActor(Actor):
         reading = Reading(context.archive, now_wall_ms, owner, access=access)
         for facts in found:
             conv = facts.conv
-            is_group = conv[0] == GROUP_MARK
-            key = keys.group_key(conv) if is_group else keys.conversation_key(user, conv)
+            key = keys.group_key(conv) if is_group(conv) else keys.conversation_key(user, conv)
             facts.record = reading.brief(key, facts.head, facts.record)
 
     # -- effects -----------------------------------------------------------------------------------

@@ -80,12 +80,15 @@ class Reading:
 
     def _edit(self, conversation: bytes, said: Record, ref: int) -> bytes:
         """Return an edit with the text of its message, which alone keeps it."""
-        now = codec.decode_record(self._archive.record(conversation, ref))
+        found = self._archive.find(conversation, ref)
+        now = None if found is None else codec.decode_record(found)  # None: retention let it go
         said.hidden = self._is_hidden(conversation, ref)
-        said.gone = said.hidden or now.gone or is_over(now, self._now_wall_ms)
-        if now.edited is not None and now.edited != said.seq:  # it has a later text
+        is_gone = now is None or now.gone or is_over(now, self._now_wall_ms)
+        said.gone = said.hidden or is_gone
+        if now is not None and now.edited is not None and now.edited != said.seq:
+            # It has a later text.
             said.gone = said.gone or self._access.misses(conversation, now, now.edited)
-        said.body = "" if said.gone else now.body
+        said.body = "" if said.gone or now is None else now.body
         return rich.encode(said)
 
     def page(self, conversation: bytes, found: list[tuple[int, bytes]]) -> list[bytes]:
@@ -117,12 +120,21 @@ class Reading:
         return rich.encode(said)
 
     def update(self, conversation: bytes, seq: int, record: bytes) -> bytes:
-        """Return what is shown of the record of an update, which may be older than history."""
-        if not rich.is_rich(record) and (conversation, seq) not in self.veiled:
+        """Return what is shown of the record of an update, which may be older than history.
+
+        Empty where history has let it go.
+        """
+        is_plain = not rich.is_rich(record) and (conversation, seq) not in self.veiled
+        if is_plain and codec.record_group(record) is None:
             return record
+        now = self._archive.find(conversation, seq)
+        if now is None:
+            return b""
+        if is_plain:
+            # A home is not told what is rewritten of a group that has become big since.
+            return self.shown(conversation, now) if rich.is_rich(now) else record
         is_hidden = self._is_hidden(conversation, seq)
-        record = self._archive.record(conversation, seq)
-        return self.shown(conversation, record, {seq} if is_hidden else _NOTHING)
+        return self.shown(conversation, now, {seq} if is_hidden else _NOTHING)
 
     def _is_hidden(self, conversation: bytes, seq: int) -> bool:
         return bool(self._user) and self._archive.is_hidden(self._user, conversation, seq)

@@ -12,8 +12,8 @@ from actorchat.chat.conversation import SENDER_TAGS
 from actorchat.chat.event import Conv
 from actorchat.chat.group import member_key
 from actorchat.chat.retention import Ledger, Line
-from actorchat.limits import SWEEP_RANGE_ROWS_MIN
-from actorchat.protocol import codec
+from actorchat.limits import SWEEP_RANGE_ROWS_MIN, SWEEP_ROWS
+from actorchat.protocol import codec, rich
 from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine, Op
 
@@ -121,6 +121,17 @@ class RetentionLog:
             found.append((line, record))
         return found
 
+    def strays(self, conversation: bytes, first: int) -> list[Op]:
+        """Return what takes away records right below `first` that were let go of, and are there.
+
+        An act that was under way meanwhile has put its message once more.
+        """
+        if first <= 1:
+            return []
+        start = keys.history_key(conversation, max(1, first - 2 * SWEEP_ROWS))
+        rows = self._scan(self._history, start, keys.history_key(conversation, first))
+        return [(self._history, key, None) for key, _ in rows]
+
     def drop(self, owner: Owner, records: list[tuple[Line, bytes]], ledger: Ledger) -> Drop:
         """Return what lets `records` go with their client ids, and keeps `ledger`.
 
@@ -133,6 +144,13 @@ class RetentionLog:
             (self._sent, conversation + id_key, None)
             for _, record in records
             if (id_key := _id_key(owner.conv, record)) is not None
+        ]
+        ops += [
+            (self._state, keys.expiry_key(conversation, extra.exp, line.position), None)
+            for line, record in records
+            if rich.is_rich(record)
+            and (extra := codec.decode_record(record).extra) is not None
+            and extra.exp is not None
         ]
         start, stop = (keys.history_key(conversation, seq) for seq in (first, last + 1))
         if len(records) >= SWEEP_RANGE_ROWS_MIN:

@@ -5,16 +5,19 @@ Must not know SQLite, or how anything is shown.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat import logs
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.access import UserAccess
+from actorchat.broker.paging import weigh_rich
 from actorchat.broker.reading import Reading
+from actorchat.broker.veil import rewritten
 from actorchat.chat.block import hides
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import Asked
-from actorchat.chat.search import Fed, Feed, Found, Job, Look, Looked, Query, match_of
+from actorchat.chat.search import Drop, Fed, Feed, Found, Job, Look, Looked, Query, match_of
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
     ENTITY_MAILBOX_MAX,
@@ -23,9 +26,12 @@ from actorchat.limits import (
     SEARCH_CONVERSATIONS_MAX,
     SEARCH_FEED_PAGES,
     SEARCH_FEED_ROWS,
+    SEARCH_HITS_MAX,
+    SEARCH_ROUNDS,
 )
 from actorchat.protocol import codec, rich
 from actorchat.store import keys
+from actorchat.store.index import Line
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -49,30 +55,44 @@ class IndexActor(Actor):
         """Do one thing; a file that fails is forgotten, and made anew from the log."""
         what, reply_to = message
         try:
-            reply_to.tell(self._work(what))
+            answer = self._work(what)
         except Exception as error:  # noqa: BLE001 (the index is never the truth)
             log.warning("search index failed", reason=repr(error))
             with contextlib.suppress(Exception):
                 self._index.forget()
-            reply_to.tell(Found(what.job, None))
+            answer = None if isinstance(what, Drop) else Found(what.job, None)
+        if answer is not None:
+            reply_to.tell(answer)
 
     def on_stop(self, reason: object) -> None:
         """Close the file."""
         self._index.close()
 
-    def _work(self, what: Look | Feed | Query) -> object:
+    def _work(self, what: Look | Feed | Query | Drop) -> object:
+        index = self._index
+        if isinstance(what, Drop):
+            index.drop(what.key)
+            return None
         job = what.job
         if isinstance(what, Look):
-            return Looked(job, self._index.upto(job.names))
+            index.drop_over(job.now_wall_ms)
+            for key, first in job.firsts.items():
+                index.drop(key, first)
+            return Looked(job, index.upto(job.names))
         if isinstance(what, Feed):
-            rows = []
-            for seq, packed in what.records:
-                record = codec.decode_record(packed)
-                if record.body:
-                    rows.append((seq, record.ts, record.body))
-            self._index.add(what.key, what.upto, rows)
+            index.add(what.key, what.upto, map(_line, [*what.records, *what.rewritten]))
             return Fed(job)
-        return Found(job, self._index.find([*job.names], job.match, job.before_ts, job.limit))
+        hits = index.find([*job.names], job.match, job.before, what.limit)
+        return Found(job, hits, hits is None or len(hits) < what.limit)
+
+
+def _line(packed: bytes) -> Line:
+    """Return what is found of a record: nothing of acts and changes, nor of what is sealed."""
+    record = codec.decode_record(packed)
+    extra = record.extra
+    is_text = record.act is None and (extra is None or extra.kind != "sealed")
+    until = 0 if extra is None or extra.exp is None else extra.exp
+    return Line(record.seq, record.ts, record.body if is_text else "", until)
 
 
 class SearchActor(Actor):
@@ -98,13 +118,13 @@ class SearchActor(Actor):
         if isinstance(event, Asked):
             self._begin(event)
         elif isinstance(event, Looked):
-            archive = self._context.archive
-            event.job.behind = [
-                (key, upto) for key, upto in event.upto.items() if archive.last_seq(key) > upto
-            ]
+            self._compare(event.job, event.upto)
             self._feed(event.job)
         elif isinstance(event, Fed):
             self._feed(event.job)
+        elif isinstance(event, Drop):
+            if self._index is not None:
+                self._index.tell((event, self.ref))
         else:
             self._answer(event)
 
@@ -121,23 +141,52 @@ class SearchActor(Actor):
         if not names:
             event.session.tell(Answer(op.id, {"hits": [], "partial": False}))
             return
-        before = POSITION_MAX if op.before is None else op.before
+        before = (POSITION_MAX if op.before is None else op.before, 0)
+        now = self._context.clock.wall_ms()
         job = Job(
-            event.session, event.user, op.id, match, names, before, op.limit, SEARCH_FEED_PAGES
+            event.session,
+            event.user,
+            op.id,
+            match,
+            names,
+            before,
+            op.limit,
+            SEARCH_FEED_PAGES,
+            now,
         )
+        first_seq = self._context.archive.first_seq
+        job.firsts = {key: first for key in names if (first := first_seq(key)) > 1}
         self._index.tell((Look(job), self.ref))
 
     def _scope(self, user: str, op: Search) -> dict[bytes, str]:
         """Return the conversations that are searched: those of the user, or the one asked for."""
         context = self._context
         if op.conv is None:
-            found = context.census.conversation_keys(user, SEARCH_CONVERSATIONS_MAX)
-            return dict(found)
-        if op.conv[0] == GROUP_MARK:
-            key = keys.group_key(op.conv)
-            # Nothing of a group is even indexed for who is not in it: how long that takes tells.
-            return {key: op.conv} if context.groups.has_member(key, user) else {}
-        return {keys.conversation_key(user, op.conv): op.conv}
+            found = dict(context.census.conversation_keys(user, SEARCH_CONVERSATIONS_MAX))
+        elif op.conv[0] == GROUP_MARK:
+            found = {keys.group_key(op.conv): op.conv}
+        else:
+            found = {keys.conversation_key(user, op.conv): op.conv}
+        return {key: name for key, name in found.items() if self._first(user, key, name)}
+
+    def _first(self, user: str, key: bytes, name: str) -> int:
+        """Return the first seq of a conversation that the user may see; 0: none of it."""
+        if name[0] == GROUP_MARK:
+            return self._context.groups.first_readable(key, user)
+        pair = self._context.archive.members(key)
+        return int(pair is not None and user in pair)
+
+    def _compare(self, job: Job, upto: dict[bytes, int]) -> None:
+        """See which conversations the index is behind with."""
+        job.behind = []
+        for key in [*upto]:
+            last = self._context.archive.last_seq(key)
+            if upto[key] > last:  # of another store than this
+                self._index.tell((Drop(key), self.ref))
+                upto[key] = 0
+            if last > upto[key]:
+                job.behind.append((key, upto[key]))
+        job.upto = upto
 
     def _feed(self, job: Job) -> None:
         """Have the next records indexed, or search if there are none or it was enough."""
@@ -153,59 +202,66 @@ class SearchActor(Actor):
                 job.behind.pop(0)
                 continue
             job.pages_left -= 1
-            job.behind[0] = (key, records[-1][0])
-            feed = Feed(job, key, records[-1][0], records)
+            last = records[-1][0]
+            job.behind[0], job.upto[key] = (key, last), last
+            packed = [record for _, record in records]
+            feed = Feed(job, key, last, packed, self._rewritten(key, packed))
             context.log.append((), self._index.tell, (feed, self.ref))
             return
-        self._index.tell((Query(job), self.ref))
+        self._index.tell((Query(job, max(job.limit, SEARCH_HITS_MAX)), self.ref))
+
+    def _rewritten(self, key: bytes, records: list[bytes]) -> list[bytes]:
+        """Return the messages that acts among `records` have changed the text of."""
+        refs = {ref for record in records if rich.is_act(record) for ref in rewritten(record)}
+        found = (self._context.archive.find(key, ref) for ref in sorted(refs))
+        return [record for record in found if record is not None]
 
     def _answer(self, event: Found) -> None:
         job = event.job
         if event.hits is None:
             self._refuse(job.session, job.rid, "busy", "the search took too long", "after")
             return
-        shown: list[dict[str, object]] = []
-        budget, firsts = HISTORY_PAGE_BYTES_MAX, self._firsts(job)
-        for key, seq in event.hits:
-            first = firsts.get(key)
-            record = None if first is None or seq < first else self._record(job, key, seq)
-            if record is None:
-                continue
-            budget -= len(record)
-            if budget < 0 and shown:
-                break
-            shown.append({"conv": job.names[key], "record": codec.decode(record)})
-        answer = Answer(job.rid, {"hits": shown, "partial": bool(job.behind)})
+        if not self._show(job, event.hits) and not event.is_all:
+            job.rounds += 1
+            if job.rounds < SEARCH_ROUNDS:
+                job.before = event.hits[-1][2:]
+                self._index.tell((Query(job, SEARCH_HITS_MAX), self.ref))
+                return
+        answer = Answer(job.rid, {"hits": job.shown, "partial": bool(job.behind)})
         self._context.log.append((), job.session.tell, answer)
 
-    def _firsts(self, job: Job) -> dict[bytes, int]:
-        """Return the first seq that the user may see, of each conversation they may see at all."""
-        found = {}
-        for key, name in job.names.items():
-            if name[0] != GROUP_MARK:
-                pair = self._context.archive.members(key)
-                if pair is not None and job.user in pair:
-                    found[key] = 1
+    def _show(self, job: Job, hits: Sequence[tuple[bytes, int, int, int]]) -> bool:
+        """Add what is shown of `hits` to the answer; say whether there is no room for more."""
+        firsts = {key: self._first(job.user, key, name) for key, name in job.names.items()}
+        for key, seq, _, _ in hits:
+            first = firsts[key]
+            record = None if not first or seq < first else self._record(job, key, seq)
+            if record is None:
                 continue
-            roster = self._context.groups.roster(key)
-            if roster is not None and roster.may(job.user, "read"):
-                found[key] = roster.first_readable(job.user)
-        return found
+            job.room -= weigh_rich(record) if rich.is_rich(record) else len(record)
+            if job.room < 0 and job.shown:
+                return True
+            job.shown.append({"conv": job.names[key], "record": codec.decode(record)})
+            if len(job.shown) == job.limit:
+                return True
+        return False
 
     def _record(self, job: Job, key: bytes, seq: int) -> bytes | None:
         """Return a record as who searches is shown it; None where nothing is shown of it."""
         context = self._context
-        found = context.archive.records(key, seq - 1, seq + 1, 1, False)
-        if not found or hides(context.blocks.spans(key, job.user), seq):
+        found = context.archive.find(key, seq)
+        if found is None or hides(context.blocks.spans(key, job.user), seq):
             return None
         access = UserAccess(job.user, context.blocks, context.groups)
         now_wall_ms, owner = context.clock.wall_ms(), keys.user_key(job.user)
         reading = Reading(context.archive, now_wall_ms, owner, access=access)
-        (shown,) = reading.page(key, found)
+        (shown,) = reading.page(key, [(seq, found)])
         if rich.is_rich(shown):
             said = codec.decode_record(shown)
             if said.act is not None or said.gone or said.hidden:
                 return None
+            if said.edited is not None and said.edited > job.upto[key]:
+                return None  # the index has the text of before
         return shown
 
     def _refuse(self, session: Any, rid: int, code: str, reason: str, retry: Any = "never") -> None:

@@ -65,10 +65,12 @@ class SequenceActor(EntityActor):
         self._log.apply()
         archive, key = self._archive, self._key
         reading = self._reading_of(effect.user)
+        first = archive.first_seq(key)
+        effect.after = max(effect.after, first - 1)
         paging = Paging(archive, key, reading, self._weigh, effect)
         records, more, go_on = paging.read()
         head = last_shown(effect.hidden, self._head())
-        place = (archive.first_seq(key), go_on)
+        place = (first, go_on)
         page = Page(effect.rid, records, head, more, self._marks_shown(), place)
         self._log.append((), effect.session.tell, page)
 

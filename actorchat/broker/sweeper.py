@@ -161,6 +161,8 @@ class Sweeper(Actor):
         """Let the first records go that may; say whether no more of them are to be looked at."""
         rows, policy, conversation = self._rows, self._policy, owner.key
         ledger = rows.ledger(conversation)
+        if strays := rows.strays(conversation, ledger.first):
+            self._context.log.append_lazily(strays)
         before = ledger.measured
         is_measured = True
         if policy.history_bytes_max is not None:

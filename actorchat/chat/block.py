@@ -1,6 +1,8 @@
 """Knows what a block hides of a conversation: spans of seqs. Must not know rows or who is asked.
 
-Who blocks somebody can't write to them, so that all of a span is by the one who is blocked.
+Who blocks somebody can't write to them, so that all of a span is by the one who is blocked. Of
+that, one thing is told all the same: that they took back, for all, what had been shown. What else
+they do to what was shown changes nothing.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from actorchat.chat.effect import Effect, Store
 from actorchat.chat.event import Address, Event, Record, Refused
 from actorchat.limits import BLOCK_SPANS_MAX
+from actorchat.protocol.ops import AnyAct, Deleted
 
 Span = tuple[int, int]  # the first and the last seq that is hidden; 0: it goes on
 Spans = tuple[Span, ...]  # ascending; only the last goes on
@@ -120,6 +123,11 @@ def shown_ranges(spans: Spans, after: int, before: int) -> list[Span]:
     if before > after + 1:
         found.append((after, before))
     return found
+
+
+def is_heard(act: AnyAct, spans: Spans) -> bool:
+    """Say whether `spans` hide an act not: it takes back, for all, something that was shown."""
+    return isinstance(act, Deleted) and not all(hides(spans, ref) for ref in act.refs)
 
 
 def refusal(rid: int) -> Refused:

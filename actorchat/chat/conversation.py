@@ -154,7 +154,10 @@ class Conversation:
             return [Refuse(event.session, refused)]
         if event.prior is not None:
             return [self._again(event, event.prior)]
-        pair, more = self.pair, event.more
+        pair, more, blocks = self.pair, event.more, self.blocks
+        if blocks and block.is_open(blocks.get(event.sender, ())):
+            # Before an act is judged, for it is under way then.
+            return [Refuse(event.session, block.refusal(event.rid))]
         if more is None:
             digest = hash(event.body)
         else:
@@ -163,8 +166,8 @@ class Conversation:
             if verdict is not None:
                 refused = Refused(event.rid, verdict.code, verdict.reason)
                 return [Refuse(event.session, refused)]
-        if self.blocks:
-            effects = self._post_past_block(event, now_wall_ms, digest)
+        if blocks:
+            effects = self._post_past_block(event, digest, now_wall_ms)
             if effects is not None:
                 return effects
         self.seq = seq = self.seq + 1
@@ -186,30 +189,27 @@ class Conversation:
 
     def _judge(self, event: Post, now_wall_ms: int) -> Verdict | None:
         more = event.more
-        # First of all: an act that was judged is under way.
-        if self.blocks and block.is_open(self.blocks.get(event.sender, ())):
-            return Verdict("blocked", block.UNBLOCK_FIRST)
         if isinstance(more, Extra):
             return judge_extra(more, event.body, 1, self.seq, self.pair)
         if self.acts is None:
             self.acts = Acts(int(self._edit_window_s * 1_000))
         return self.acts.judge(event, 1, self.seq, False, now_wall_ms)
 
-    def _post_past_block(self, event: Post, now_wall_ms: int, digest: int) -> list[Effect] | None:
-        """Refuse what a user writes to whom they block; hide what the other one writes.
+    def _post_past_block(self, event: Post, digest: int, now_wall_ms: int) -> list[Effect] | None:
+        """Hide what a user writes to who blocks them; the sender is answered as ever.
 
-        Returns None if neither blocks the other. The sender is answered as ever.
+        Returns None if they are not blocked, or take back what the other one was shown.
         """
-        sender, pair = event.sender, self.pair
-        if block.is_open(self.blocks.get(sender, ())):
-            return [Refuse(event.session, block.refusal(event.rid))]
+        sender, pair, more = event.sender, self.pair, event.more
         other = pair[1] if sender == pair[0] else pair[0]
-        if not block.is_open(self.blocks.get(other, ())):
+        spans = self.blocks.get(other, ())
+        if not block.is_open(spans):
+            return None
+        if isinstance(more, Acting) and block.is_heard(more.act, spans):
             return None
         self.seq = seq = self.seq + 1
-        wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest))
-        if event.more is not None:
-            wants = True  # see `Acts`
+        wants = self._window.add(event.key, Prior(seq, now_wall_ms, digest)) or more is not None
+        if more is not None:
             _keep_apart(event)
         if sender == pair[0] or not event.has_company:
             return [StoreHidden(seq, now_wall_ms, event, event.key, False, 0, False, wants)]

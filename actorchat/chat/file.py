@@ -76,6 +76,7 @@ class Asked(msgspec.Struct, gc=False):
     own: FileFacts | None = None
     known: FileFacts | None = None
     usage: Usage = Usage()
+    is_gone: bool = False  # the user's account has ended
 
 
 class Claimed(msgspec.Struct, gc=False):
@@ -97,13 +98,14 @@ class Claimed(msgspec.Struct, gc=False):
 
 
 class Arrived(msgspec.Struct, gc=False):
-    """The file of `pass_` is whole and on disk; own, known, usage as in `Asked`."""
+    """The file of `pass_` is whole and on disk; own, known, usage, is_gone as in `Asked`."""
 
     reply: Address
     pass_: Pass
     own: FileFacts | None = None
     known: FileFacts | None = None
     usage: Usage = Usage()
+    is_gone: bool = False
 
 
 class Abandoned(msgspec.Struct, gc=False):
@@ -175,6 +177,8 @@ class FileDesk:
     # -- sessions ----------------------------------------------------------------------------------
     def _on_asked(self, event: Asked, now_wall_ms: int) -> list[object]:
         op, user, policy = event.op, event.user, self._policy
+        if event.is_gone:
+            return _refuse(event, "unauthenticated", NOT_SIGNED_IN)
         if not event.base:
             return _refuse(event, "unsupported", "this node has no HTTP gateway")
         is_crowded = self._count.get(user, 0) >= policy.tickets_user_max
@@ -266,6 +270,8 @@ class FileDesk:
     def _on_arrived(self, event: Arrived, now_wall_ms: int) -> list[object]:
         found = event.pass_
         self._release(found)
+        if event.is_gone:  # what came with it is on disk, and nobody's
+            return [Tell(event.reply, Refused(0, "unauthenticated", NOT_SIGNED_IN))]
         answer = Answer(0, {"size": found.size, "type": found.type})
         mine = FileFacts(found.size, found.type, now_wall_ms)
         usage = event.usage if event.own is not None else _more(event.usage, found.size)

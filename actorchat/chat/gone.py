@@ -11,6 +11,7 @@ from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import AppendRecord, Effect, Push
 from actorchat.chat.event import Attach, Confirm, Deliver, Ended, FannedOut, Record
 from actorchat.chat.inbox import Inbox
+from actorchat.chat.moved import Moved
 
 
 class GoneHome(Inbox):
@@ -28,7 +29,7 @@ class GoneHome(Inbox):
         self.recorded[event.pair] = event.seq
         return [AppendRecord(event, 0, None, False)]
 
-    def _on_dropped(self, event: Deliver, now_wall_ms: int) -> list[Effect]:
+    def _on_dropped(self, event: Deliver | Moved, now_wall_ms: int) -> list[Effect]:
         return []
 
     def _on_asked(self, event: Confirm, now_wall_ms: int) -> list[Effect]:
@@ -42,6 +43,7 @@ class GoneHome(Inbox):
         Record: _on_last_record,
         HiddenRecord: _on_last_record,
         Deliver: _on_dropped,
+        Moved: _on_dropped,
         Confirm: _on_asked,
         Attach: _on_comer,
     }

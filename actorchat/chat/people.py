@@ -299,7 +299,7 @@ class PeopleDesk:
     def _on_block(self, event: Asked, op: Block) -> list[object]:
         if op.user == event.user:
             refused = Refused(op.id, "bad_request", "nobody can block oneself")
-        elif not event.is_known:
+        elif not event.is_known and (op.on or op.user not in event.blocked):
             refused = Refused(op.id, "no_such_user", NOBODY)
         elif op.on and op.user not in event.blocked and len(event.blocked) >= BLOCKS_MAX:
             reason = f"a user blocks at most {BLOCKS_MAX} others"

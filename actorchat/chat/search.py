@@ -4,10 +4,12 @@ Must not know SQLite, rows or threads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from actorchat.chat.event import Address
-from actorchat.limits import SEARCH_WORDS_MAX
+from actorchat.limits import HISTORY_PAGE_BYTES_MAX, SEARCH_WORDS_MAX
 
 
 class Job(msgspec.Struct):
@@ -18,31 +20,48 @@ class Job(msgspec.Struct):
     rid: int
     match: str
     names: dict[bytes, str]  # by the conversation's key: what the user calls it
-    before_ts: int
+    before: tuple[int, int]  # what is newer, by time and place in the index, was looked at
     limit: int
     pages_left: int
+    now_wall_ms: int
     behind: list[tuple[bytes, int]] = []
+    firsts: dict[bytes, int] = {}  # the first seq that there still is, where it is not 1
+    upto: dict[bytes, int] = {}  # the last seq that is indexed
+    shown: list[dict[str, object]] = []
+    room: int = HISTORY_PAGE_BYTES_MAX  # bytes that the answer may still have
+    rounds: int = 0
 
 
 class Look(msgspec.Struct):
-    """To the index: say how far it is with the conversations of `job`."""
+    """To the index: say how far it is with the conversations of `job`; drop what is no more."""
 
     job: Job
 
 
 class Feed(msgspec.Struct):
-    """To the index: take in `records`, the next of a conversation, up to and with seq `upto`."""
+    """To the index: take in `records`, the next of a conversation, up to and with seq `upto`.
+
+    `rewritten` are earlier ones that acts among them have changed, as they are now.
+    """
 
     job: Job
     key: bytes
     upto: int
-    records: list[tuple[int, bytes]]
+    records: list[bytes]
+    rewritten: list[bytes]
 
 
 class Query(msgspec.Struct):
-    """To the index: search."""
+    """To the index: search, for at most `limit`."""
 
     job: Job
+    limit: int
+
+
+class Drop(msgspec.Struct):
+    """To the desk and its index: forget a conversation, for good."""
+
+    key: bytes
 
 
 class Looked(msgspec.Struct):
@@ -59,10 +78,14 @@ class Fed(msgspec.Struct):
 
 
 class Found(msgspec.Struct):
-    """From the index: (conversation, seq), newest first; None: it took too long, or failed."""
+    """From the index: (conversation, seq, time, place), newest first; None: it failed.
+
+    `is_all` says that there are no more.
+    """
 
     job: Job
-    hits: list[tuple[bytes, int]] | None
+    hits: Sequence[tuple[bytes, int, int, int]] | None
+    is_all: bool = True
 
 
 def match_of(text: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
-from actorchat.client.bot import EventPage, HookInfo
+from actorchat.client.bot import EVERY_KIND, EventPage, HookInfo
 from actorchat.limits import EVENTS_PAGE_MAX
 from actorchat.protocol.ops.firehose import EventKind
 
@@ -32,7 +32,7 @@ class BlockingBotCalls:
         return self._run(self._chat.make_bot(user, device, events))
 
     def add_hook(
-        self, name: str, url: str, secret: str, kinds: Sequence[EventKind] = ("message", "change")
+        self, name: str, url: str, secret: str, kinds: Sequence[EventKind] = EVERY_KIND
     ) -> None:
         """Have events of `kinds` posted to `url`, signed with `secret`; for operators."""
         self._run(self._chat.add_hook(name, url, secret, kinds))

@@ -16,6 +16,7 @@ from actorchat.limits import EVENTS_PAGE_MAX, EVENTS_WAIT_MS_MAX
 from actorchat.protocol import ops
 from actorchat.protocol.ops.firehose import EventKind, HookDeed
 
+EVERY_KIND: tuple[EventKind, ...] = ("message", "change", "act")
 HookState = Literal["active", "paused", "dead"]
 
 
@@ -23,7 +24,8 @@ class StoredEvent(Struct, frozen=True):
     """Something that was stored on the node: `id` is its position among all.
 
     A direct message has `to`, what is in a group has `conv`; a change of a group has `change`, as
-    the wire says it. `ts` in ms since 1970.
+    the wire says it. `extra`, `act` and what follows are as in `ops.Record`, at the time when it
+    was read. `ts` in ms since 1970.
     """
 
     id: int
@@ -36,6 +38,11 @@ class StoredEvent(Struct, frozen=True):
     to: str | None = None
     conv: str | None = None
     change: dict[str, Any] | None = None
+    extra: ops.Extra | None = None
+    act: ops.AnyAct | None = None
+    edited: int | None = None
+    gone: bool = False
+    reactions: dict[str, list[str]] = {}
 
 
 class EventPage(Struct, frozen=True):
@@ -118,7 +125,7 @@ class BotCalls:
         return token
 
     async def add_hook(
-        self, name: str, url: str, secret: str, kinds: Sequence[EventKind] = ("message", "change")
+        self, name: str, url: str, secret: str, kinds: Sequence[EventKind] = EVERY_KIND
     ) -> None:
         """Have events of `kinds` posted to `url`, signed with `secret`; for operators."""
         if not (url and secret and kinds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 
@@ -38,10 +39,13 @@ class ExportCalls:
         """Yield all that is the user's own: facts of plain values, each with its `kind`.
 
         First `profile`, `devices`, `contacts`, `blocks` and `privacy`; then each `conversation`
-        or, with members, `group`, with flags and marks, and behind it each `message`, oldest first;
-        `cid` is hexadecimal. It asks for a page at a time and keeps no more than that. What changes
-        meanwhile may be missing or there.
+        or, with all members, `group`, with flags and marks, and behind it each `message`, oldest
+        first, as history shows it: with its extra, which names files by hash, size and type, with
+        its reactions, or what was done (`act`). Bytes, as `cid`, are hexadecimal. Last, each `file`
+        that such a message of the user's own names. It asks for a page at a time and keeps no more
+        than that, but for the files' hashes. What changes meanwhile may be missing or there.
         """
+        files: dict[str, Fact] = {}
         profile = await self._ask(ops.Profile(0, self._own_name()))
         yield {"kind": "profile", **profile}
         for kind, question in _WHOLE.items():
@@ -50,12 +54,16 @@ class ExportCalls:
             fact: Fact = msgspec.to_builtins(line, builtin_types=(bytes,))
             del fact["last"]
             if is_group(line.conv):
-                info = read(await self._ask(ops.Group(0, line.conv)), GroupInfo)
+                info = await self._info(line.conv)
                 yield {"kind": "group", **fact, **msgspec.to_builtins(info)}
             else:
                 yield {"kind": "conversation", **fact}
             async for message in self._messages(line.conv):
+                if message["from"] == profile["user"]:
+                    files.update(_files_of(message))
                 yield message
+        for file in files.values():
+            yield {"kind": "file", **file}
 
     async def _lines(self) -> AsyncIterator[Line]:
         after: str | None = None
@@ -67,6 +75,13 @@ class ExportCalls:
                 yield line
             more = page.more and bool(page.conversations)
             after = page.conversations[-1].conv if page.conversations else None
+
+    async def _info(self, conv: str) -> GroupInfo:
+        found = page = read(await self._ask(ops.Group(0, conv)), GroupInfo)
+        while page.more and page.members:
+            page = read(await self._ask(ops.Group(0, conv, max(page.members))), GroupInfo)
+            found.members.update(page.members)
+        return msgspec.structs.replace(found, more=False)
 
     async def _messages(self, conv: str) -> AsyncIterator[Fact]:
         after, more = 0, True
@@ -98,6 +113,24 @@ def _message(conv: str, entry: Entry) -> Fact:
         "cid": entry.cid.hex(),
         "text": entry.text,
     }
-    if entry.change is not None:
-        fact["change"] = msgspec.to_builtins(entry.change)
+    for name in ("change", "extra", "act", "edited"):
+        value = getattr(entry, name)
+        if value is not None:
+            fact[name] = _plain(msgspec.to_builtins(value, builtin_types=(bytes,)))
+    for name in ("gone", "hidden", "reactions"):
+        if value := getattr(entry, name):
+            fact[name] = value
     return fact
+
+
+def _files_of(message: Fact) -> dict[str, Fact]:
+    extra: Any = message.get("extra", {})
+    return {file["hash"]: file for file in extra.get("files", ())}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.hex() if isinstance(value, bytes) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from actorchat.client import event
-from actorchat.client.message import Entry
+from actorchat.client.message import Entry, entry_of
 from actorchat.client.people import read
 from actorchat.protocol import ops
 from actorchat.protocol.ops import Record
@@ -44,7 +44,7 @@ class SearchCalls:
         """Return the newest messages that have all words of `text`, the last perhaps only begun.
 
         Args:
-            conv: Only of this user's or group's; else of all direct conversations.
+            conv: Only of this user's or group's; else of all that the user is in.
             before: Only what is older than this time (ms): the `ts` of the last hit goes on.
         Raises:
             Refusal: `unsupported`: the server has no search. InvalidOp: no server would take it.
@@ -54,6 +54,4 @@ class SearchCalls:
 
 
 def _hit(one: HitAnswer) -> Hit:
-    record = one.record
-    entry = Entry(record.sender, record.seq, record.ts, record.cid, record.body, record.change)
-    return Hit(one.conv, entry)
+    return Hit(one.conv, entry_of(one.record))

@@ -11,23 +11,50 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from actorchat.errors import ActorchatError
 
 QUERY_S = 0.5  # a query that takes longer is given up
 _STEPS = 20_000  # of SQLite's machine between two looks at the time
-_FORMAT = 1
+_FORMAT = 2
+_EVER = 2**62
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversation (
     id INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL, upto INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS place (
-    id INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, seq INTEGER NOT NULL, ts INTEGER NOT NULL
+    id INTEGER PRIMARY KEY, number INTEGER NOT NULL, seq INTEGER NOT NULL, ts INTEGER NOT NULL,
+    until INTEGER NOT NULL, conversation TEXT NOT NULL, body TEXT NOT NULL
 );
+CREATE UNIQUE INDEX IF NOT EXISTS place_of ON place (number, seq);
+CREATE INDEX IF NOT EXISTS place_until ON place (until) WHERE until > 0;
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
-    conversation, body, content='', detail=full, tokenize='unicode61 remove_diacritics 2'
+    conversation, body, content='place', content_rowid='id', detail=full,
+    tokenize='unicode61 remove_diacritics 2'
 );
 """
+
+
+class Line(NamedTuple):
+    """A message to be found: `ts` is its time, `until` when that is up, in wall ms; 0: never.
+
+    Without a text there is none to be found.
+    """
+
+    seq: int
+    ts: int
+    text: str
+    until: int = 0
+
+
+class Hit(NamedTuple):
+    """A message that matches; `ts` and `place` say where a search goes on behind it."""
+
+    key: bytes
+    seq: int
+    ts: int
+    place: int
 
 
 class Unsupported(ActorchatError):
@@ -63,36 +90,49 @@ class TextIndex:
             found[key] = 0 if row is None else row[0]
         return found
 
-    def add(self, key: bytes, upto: int, rows: Iterable[tuple[int, int, str]]) -> None:
-        """Add (seq, ts in wall ms, text) of a conversation, which is then indexed up to `upto`.
+    def add(self, key: bytes, upto: int, lines: Iterable[Line]) -> None:
+        """Add messages of a conversation, which is then indexed up to `upto`.
 
-        What was indexed before is passed over, so adding again is safe.
+        One that was there already is replaced, so adding again is safe.
         """
         db = self._opened()
         with db:
             db.execute("INSERT OR IGNORE INTO conversation (key, upto) VALUES (?, 0)", (key,))
             query = "SELECT id, upto FROM conversation WHERE key = ?"
-            number, before = db.execute(query, (key,)).fetchone()
-            for seq, ts, text in rows:
-                if seq <= before:
-                    continue
-                place = db.execute(
-                    "INSERT INTO place (conversation, seq, ts) VALUES (?, ?, ?)", (number, seq, ts)
-                )
-                db.execute(
-                    "INSERT INTO words (rowid, conversation, body) VALUES (?, ?, ?)",
-                    (place.lastrowid, f"c{number}", text),
-                )
+            number, known = db.execute(query, (key,)).fetchone()
+            for line in lines:
+                if line.seq <= known:
+                    _take(db, "number = ? AND seq = ?", (number, line.seq))
+                known = max(known, line.seq)
+                if line.text:
+                    _put(db, number, line)
             db.execute("UPDATE conversation SET upto = max(upto, ?) WHERE id = ?", (upto, number))
 
+    def drop(self, key: bytes, first: int | None = None) -> None:
+        """Take out what a conversation has before seq `first`; None: all of it."""
+        db = self._opened()
+        with db:
+            row = db.execute("SELECT id FROM conversation WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return
+            _take(db, "number = ? AND seq < ?", (row[0], _EVER if first is None else first))
+            if first is None:
+                db.execute("DELETE FROM conversation WHERE id = ?", row)
+
+    def drop_over(self, now_wall_ms: int) -> None:
+        """Take out what had its time."""
+        db = self._opened()
+        with db:
+            _take(db, "until > 0 AND until <= ?", (now_wall_ms,))
+
     def find(
-        self, keys: Sequence[bytes], match: str, before_ts: int, limit: int
-    ) -> list[tuple[bytes, int]] | None:
-        """Return (conversation, seq) of what matches, newest first; None: it took too long.
+        self, keys: Sequence[bytes], match: str, before: tuple[int, int], limit: int
+    ) -> list[Hit] | None:
+        """Return what matches, newest first; None: it took too long.
 
         Args:
             match: A query of FTS5, that can't be misread (`chat.search.match_of`).
-            before_ts: Only what is older than this (wall ms).
+            before: Only what is older than this time (wall ms), or at it and before this place.
         """
         db = self._opened()
         numbers = {}
@@ -107,10 +147,10 @@ class TextIndex:
         db.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
         try:
             rows = db.execute(
-                "SELECT place.conversation, place.seq FROM words JOIN place"
-                " ON place.id = words.rowid WHERE words MATCH ? AND place.ts < ?"
-                " ORDER BY place.ts DESC, place.seq DESC LIMIT ?",
-                (f"conversation : ({scope}) AND body : ({match})", before_ts, limit),
+                "SELECT place.number, place.seq, place.ts, place.id FROM words JOIN place"
+                " ON place.id = words.rowid WHERE words MATCH ? AND (place.ts, place.id) < (?, ?)"
+                " ORDER BY place.ts DESC, place.id DESC LIMIT ?",
+                (f"conversation : ({scope}) AND body : ({match})", *before, limit),
             ).fetchall()
         except sqlite3.OperationalError as error:
             if "interrupted" in str(error):
@@ -118,7 +158,7 @@ class TextIndex:
             raise
         finally:
             db.set_progress_handler(None, 0)
-        return [(numbers[number], seq) for number, seq in rows]
+        return [Hit(numbers[number], *rest) for number, *rest in rows]
 
     def forget(self) -> None:
         """Begin anew, with nothing indexed."""
@@ -148,6 +188,7 @@ class TextIndex:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = OFF")  # a file that is lost is made anew
+            db.execute("PRAGMA secure_delete = ON")  # what is taken out is gone
             if db.execute("PRAGMA user_version").fetchone()[0] not in (0, _FORMAT):
                 raise sqlite3.DatabaseError("of another format")
             db.executescript(_SCHEMA)
@@ -158,6 +199,27 @@ class TextIndex:
             db.close()
             raise
         return db
+
+
+def _put(db: sqlite3.Connection, number: int, line: Line) -> None:
+    scope = f"c{number}"
+    place = db.execute(
+        "INSERT INTO place (number, seq, ts, until, conversation, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (number, line.seq, line.ts, line.until, scope, line.text),
+    )
+    db.execute(
+        "INSERT INTO words (rowid, conversation, body) VALUES (?, ?, ?)",
+        (place.lastrowid, scope, line.text),
+    )
+
+
+def _take(db: sqlite3.Connection, which: str, args: tuple[int, ...]) -> None:
+    rows = db.execute(f"SELECT id, conversation, body FROM place WHERE {which}", args)  # noqa: S608
+    for row in rows.fetchall():
+        db.execute(
+            "INSERT INTO words (words, rowid, conversation, body) VALUES ('delete', ?, ?, ?)", row
+        )
+        db.execute("DELETE FROM place WHERE id = ?", row[:1])
 
 
 def has_fts5() -> bool:

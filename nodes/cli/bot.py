@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from nodes.cli.option import Data, Json, Server, Timeout
+from nodes.cli.said import plain, text_of
 from nodes.cli.terminal import message_line, note, say, say_json
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Kinds = Annotated[
     typer.Option(
         "--events",
         metavar="KIND",
-        help="What it may read of everybody's: message, change; may be given twice.",
+        help="What it may read of everybody's: message, change, act; may be given again.",
     ),
 ]
 
@@ -121,11 +122,17 @@ def events(
 
 
 def _show_json(event: StoredEvent) -> None:
-    fields: dict[str, Any] = msgspec.to_builtins(event, builtin_types=(bytes,))
-    say_json({**fields, "cid": event.cid.hex()})
+    fields: dict[str, Any] = plain(msgspec.to_builtins(event, builtin_types=(bytes,)))
+    say_json(fields)
 
 
 def _show(event: StoredEvent) -> None:
-    text = event.text if event.change is None else f"({event.change.get('kind', 'change')})"
+    from actorchat.client import Entry
+
+    entry = Entry(event.sender, event.seq, event.ts, event.cid, event.text, None, event.extra)
+    said = msgspec.structs.replace(
+        entry, act=event.act, edited=event.edited, gone=event.gone, reactions=event.reactions
+    )
+    text = text_of(said) if event.change is None else f"({event.change.get('kind', 'change')})"
     where = event.to or event.conv
     say(f"{event.id}\t{message_line(event.sender, event.seq, event.ts, text, where)}")

@@ -54,7 +54,7 @@ def add(
     ] = False,
     kinds: Annotated[
         list[str] | None,
-        typer.Option("--events", metavar="KIND", help="message, change (default: both)."),
+        typer.Option("--events", metavar="KIND", help="message, change, act (default: all)."),
     ] = None,
     server: Server = None,
     data: Data = None,
@@ -70,7 +70,7 @@ def add(
         secret = secrets.token_urlsafe(SECRET_BYTES)
     else:
         secret = secret_file.read_text(encoding="utf-8").strip()
-    wanted: Any = kinds or ["message", "change"]
+    wanted: Any = kinds or ["message", "change", "act"]
     _ask(lambda chat: chat.add_hook(name, url, secret, wanted), server, data, timeout)
     if json:
         made = {"name": name, "url": url, "events": wanted}

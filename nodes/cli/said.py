@@ -78,16 +78,17 @@ def fields_of(message: Message | Entry) -> dict[str, Any]:
     for name in ("change", "extra", "act", "edited"):
         value = getattr(message, name)
         if value is not None:
-            fields[name] = _plain(msgspec.to_builtins(value, builtin_types=(bytes,)))
+            fields[name] = plain(msgspec.to_builtins(value, builtin_types=(bytes,)))
     for name in ("gone", "hidden", "reactions"):
         if value := getattr(message, name):
             fields[name] = value
     return fields
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return plain values as JSON has them: bytes are hexadecimal."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value.hex() if isinstance(value, bytes) else value

@@ -243,6 +243,10 @@ _EVENTS: list[dict[str, Any]] = [
         "change": {"kind": "add", "users": ["bob"]},
     },
 ]
+_RICH_EVENTS: list[dict[str, Any]] = [
+    {"id": 43, "kind": "message", **codec.decode(codec.encode(RICH_RECORD)), "to": "bob"},
+    {"id": 44, "kind": "act", **codec.decode(codec.encode(ACT_RECORDS["edit"])), "to": "bob"},
+]
 _HOOKS = [
     {
         "name": "audit",
@@ -417,6 +421,7 @@ SERVER_EXAMPLES = {
     "reply-card-bot": _ok("card", user="robot", title="", about="", bot=True),
     "reply-bot": _ok("bot-made", user="robot", token="t0ken"),
     "reply-events": _ok("event-page", events=_EVENTS, position=42, head=42, missed=True),
+    "reply-events-rich": _ok("event-page", events=_RICH_EVENTS, position=44, head=44),
     "reply-hooks": _ok("hook-list", hooks=_HOOKS),
     "reply-trial": _ok("trial", status=204, reason=""),
     "reply-error": Example(

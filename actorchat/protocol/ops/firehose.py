@@ -17,7 +17,7 @@ from actorchat.limits import (
 )
 from actorchat.protocol.ops.field import NewName, Position, RequestId
 
-EventKind = Literal["message", "change"]
+EventKind = Literal["message", "change", "act"]
 HookDeed = Literal["add", "remove", "pause", "resume", "test"]
 EventKinds = Annotated[list[EventKind], Meta(max_length=8)]
 HookUrl = Annotated[str, Meta(min_length=1, max_length=HOOK_URL_CHARS_MAX)]
@@ -43,9 +43,11 @@ class Bot(Struct, tag_field="op", tag="bot", gc=False):
 class Events(Struct, tag_field="op", tag="events", gc=False, omit_defaults=True):
     """Ask for the events behind position `after`, which says that all up to it are safe.
 
-    For bots that were granted some. Absent, `after` is what the bot said last. Answer: `{events,
-    position, head, missed?}`: go on after `position`; with `missed` some before were too old to be
-    kept. `wait_ms` is how long to wait for the first. Errors: `forbidden`, `bad_request`, `busy`.
+    For bots that were granted some. Each is as it is shown when it is read: of what was deleted, or
+    is over, no text comes any more, and an edit has the text of now. Absent, `after` is what the
+    bot said last. Answer: `{events, position, head, missed?}`: go on after `position`; with
+    `missed` some before were too old to be kept. `wait_ms` is how long to wait for the first.
+    Errors: `forbidden`, `bad_request`, `busy`.
     """
 
     id: RequestId

@@ -16,7 +16,7 @@ HitLimit = Annotated[int, Meta(ge=1, le=SEARCH_HITS_MAX)]
 class Search(Struct, tag_field="op", tag="search", gc=False, omit_defaults=True):
     """Ask for the messages that have all words of `q`, the last perhaps only begun, newest first.
 
-    They are of the user's direct conversations, or of `conv` alone, a user or a group; with
+    They are of the user's conversations and groups, or of `conv` alone, a user or a group; with
     `before` older than that time (ms). Answer: `{hits: [{conv, record}…], partial}`; `partial` says
     that not all was indexed yet: asking again finds more. Errors: `unsupported` where the server
     has no search, `bad_request` without a word, `busy`.

@@ -97,6 +97,17 @@ def test_last_event_is_never_dropped(stage: Stage) -> None:
     assert dropped(stage, 99, float("inf")) is None
 
 
+def test_event_whose_record_is_gone_takes_no_younger_ones_with_it(stage: Stage) -> None:
+    ann = stage.hello("ann")
+    for body in "abc":
+        ann.send("bob", body)
+    history = stage.engine.family("history")
+    key = keys.history_key(keys.conversation_key("ann", "bob"), 3)
+    stage.broker.context.log.append(((history, key, None),))
+    assert dropped(stage, 0, 1.0) is None
+    assert dropped(stage, 0, float("inf")) == 2
+
+
 def test_news_are_told_once_until_they_are_taken(stage: Stage) -> None:
     told: list[int] = []
     log = stage.broker.context.firehose

@@ -8,14 +8,15 @@ from actorchat.broker.retention import Owner, RetentionLog, Totals
 from actorchat.broker.rows import Rows
 from actorchat.chat.account import Account
 from actorchat.chat.conversation import TAG_OF_FIRST
-from actorchat.chat.retention import Ledger
+from actorchat.chat.retention import Ledger, Line
 from actorchat.limits import SWEEP_RANGE_ROWS_MIN
-from actorchat.protocol import codec
+from actorchat.protocol import codec, ops, rich
 from actorchat.store import keys
 from actorchat.store.engine import Op
 from actorchat.store.memory import MemoryEngine
 
 PAIR = ("ann", "bob")
+CID = bytes(16)
 KEY = keys.conversation_key(*PAIR)
 
 
@@ -114,3 +115,15 @@ def test_progress_is_kept_with_its_totals() -> None:
     assert store.log.progress() == (KEY, Totals(1, 2, 3))
     store.write(store.log.progress_row(b"", Totals(1, 2, 3)))
     assert store.log.progress() == (b"", Totals(1, 2, 3))
+
+
+def test_time_of_a_message_goes_with_it_and_strays_below_the_first_are_found() -> None:
+    store = Store()
+    record = ops.Record("ann", 1, 5, CID, "text", extra=ops.Extra(exp=900))
+    packed = rich.encode(record)
+    line = Line(1, 5, len(packed))
+    drop = store.log.drop(Owner(KEY, conv=PAIR), [(line, packed)], Ledger(2, 1, 0))
+    assert any(key == keys.expiry_key(KEY, 900, 1) and value is None for _, key, value in drop.ops)
+    store.post(1, 2, 3)
+    assert store.log.strays(KEY, 1) == []
+    assert [keys.parse_history_key(key)[1] for _, key, _ in store.log.strays(KEY, 3)] == [1, 2]

@@ -154,4 +154,5 @@ def test_hits_are_shown_as_history_shows_them() -> None:
     assert ("ann", 2) not in found(bob, "word")
     assert found(bob, "unseen") == []
     hits = bob.ask(lambda rid: ops.Search(rid, "word"))["ok"]["hits"]
-    assert [hit["record"]["body"] for hit in hits] == ["word 3", "word 2", "other"]
+    assert [hit["record"]["body"] for hit in hits] == ["word 3", "word 2"]
+    assert found(bob, "other") == [("ann", 1)]

@@ -16,6 +16,7 @@ from actorchat.chat.block import (
     closed,
     cut,
     hides,
+    is_heard,
     is_open,
     last_shown,
     opened,
@@ -44,6 +45,7 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.inbox import Inbox
 from actorchat.limits import BLOCK_SPANS_MAX, FAN_OUT_CONFIRM_S
+from actorchat.protocol.ops import Deleted, Edited, Reacted
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import Peer
 
@@ -258,3 +260,11 @@ def test_home_stores_nothing_behind_a_hole() -> None:
     refused, told = inbox.handle(hidden_record(5, is_own=False), 0)
     assert isinstance(refused, Push)
     assert told == Push(BOB, OutOfOrder(3))
+
+
+def test_only_who_takes_back_what_was_shown_is_heard() -> None:
+    spans = ((5, 0),)
+    assert is_heard(Deleted([4, 6]), spans)
+    assert not is_heard(Deleted([5, 6]), spans)
+    assert not is_heard(Edited(4), spans)
+    assert not is_heard(Reacted(4, "x", True), spans)

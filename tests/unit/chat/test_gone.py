@@ -14,6 +14,7 @@ from actorchat.chat.event import (
     Record,
 )
 from actorchat.chat.gone import GoneHome
+from actorchat.chat.moved import Moved
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import Peer
 
@@ -48,3 +49,9 @@ def test_nobody_comes_in() -> None:
         >> Attach("phone", SESSION)
         << Push(SESSION, Ended("revoked", "never"))
     )
+
+
+def test_what_big_groups_tell_is_dropped() -> None:
+    home, group = GoneHome("ann"), "#" + "A" * 22
+    assert home.handle(Moved(group, b"k", CONVERSATION, 1, 7, 0, ()), 0) == []
+    assert home.waiting is None

@@ -13,7 +13,7 @@ from actorchat.errors import InvalidOp, Refusal
 from actorchat.protocol import ops
 from tests.unit.client.playbook import refused
 from tests.unit.client.scripted import Peer, ScriptedServer
-from tests.vectors.example import CID, SERVER_EXAMPLES
+from tests.vectors.example import ACT_RECORDS, CID, RICH_RECORD, SERVER_EXAMPLES
 
 URL, SECRET = "https://h/", "s" * 16
 
@@ -48,6 +48,17 @@ async def test_events_are_values(pair: tuple[Chat, Peer]) -> None:
     assert change.change == {"kind": "add", "users": ["bob"]}
 
 
+async def test_events_have_what_messages_have_beside_their_text(pair: tuple[Chat, Peer]) -> None:
+    chat, peer = pair
+    asking = asyncio.create_task(chat.events(42))
+    op = await peer.heard(ops.Events)
+    peer.say(ops.Reply(re=op.id, ok=answer("reply-events-rich")))
+    message, edit = (await asking).events
+    assert (message.extra, message.act) == (RICH_RECORD.extra, None)
+    assert (message.edited, message.reactions) == (RICH_RECORD.edited, RICH_RECORD.reactions)
+    assert (edit.kind, edit.act) == ("act", ACT_RECORDS["edit"].act)
+
+
 async def test_following_asks_for_what_is_behind_the_last_page(pair: tuple[Chat, Peer]) -> None:
     chat, peer = pair
     following = chat.follow_events()
@@ -76,7 +87,7 @@ async def test_following_asks_for_what_is_behind_the_last_page(pair: tuple[Chat,
         ),
         (
             lambda c: c.add_hook("audit", URL, SECRET),
-            ops.Hook(0, "audit", "add", URL, SECRET, ["message", "change"]),
+            ops.Hook(0, "audit", "add", URL, SECRET, ["message", "change", "act"]),
             {},
             None,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from actorchat.client import blocking, connect
@@ -22,6 +23,10 @@ async def answer(peer: Peer, kind: type, ok: dict[str, Any]) -> Any:
     op: Any = await peer.heard(kind)
     peer.say(ops.Reply(re=op.id, ok=ok))
     return op
+
+
+HASH = bytes(range(32))
+FILE = {"hash": HASH, "size": 7, "type": "image/jpeg", "name": "photo.jpg"}
 
 
 def page(*seqs: int, head: int = 3, more: bool = False) -> dict[str, Any]:
@@ -90,3 +95,45 @@ async def test_blocking_face_does_the_same() -> None:
         using = asyncio.create_task(asyncio.to_thread(use))
         await serve(await server.peer())
         check(await using)
+
+
+async def test_messages_are_whole_and_files_and_all_members_are_named() -> None:
+    async with ScriptedServer() as server:
+
+        async def use() -> list[Fact]:
+            async with connect(server.address, user="ann", device="phone", token="t0") as chat:
+                return [fact async for fact in chat.export()]
+
+        using = asyncio.create_task(use())
+        peer = await server.peer()
+        await peer.welcome()
+        await answer(peer, ops.Profile, {"user": "ann", "title": "", "about": ""})
+        await answer(peer, ops.Devices, {"devices": []})
+        await answer(peer, ops.Contacts, {"contacts": []})
+        await answer(peer, ops.Blocks, {"blocks": []})
+        await answer(peer, ops.Privacy, {"level": "everyone"})
+        flags = {"muted": False, "archived": False, "pinned": False}
+        line = {"conv": GROUP, "head": 4, "last": record(4), "unread": 0, "marks": {}, **flags}
+        await answer(peer, ops.Conversations, {"conversations": [line], "more": False})
+        group = {"conv": GROUP, "name": "g", "description": "", "post": "members", "head": 4}
+        group |= {"add": "admins", "history": "all", "size": 9, "links": []}
+        await answer(peer, ops.Group, {**group, "members": {"ann": "owner"}, "more": True})
+        asked = await answer(peer, ops.Group, {**group, "members": {"bob": "member"}})
+        assert asked.after == "ann"
+        mine = {**record(1), "from": "ann", "edited": 3, "reactions": {"x": ["bob"]}}
+        mine["extra"] = {"kind": "file", "files": [FILE], "re": 1}
+        theirs = {**record(2), "extra": {"kind": "file", "files": [{**FILE, "hash": bytes(32)}]}}
+        act = {**record(3), "from": "ann", "act": {"kind": "edit", "ref": 1}}
+        gone = {**record(4), "body": "", "gone": True, "hidden": True}
+        await answer(peer, ops.History, {**page(head=4), "events": [mine]})
+        await answer(peer, ops.History, {**page(head=4), "events": [theirs, act, gone]})
+        facts = (await using)[5:]
+        assert [fact["kind"] for fact in facts] == ["group", *["message"] * 4, "file"]
+        assert facts[0]["members"] == {"ann": "owner", "bob": "member"}
+        assert (facts[1]["edited"], facts[1]["reactions"]) == (3, {"x": ["bob"]})
+        shown = {**FILE, "hash": HASH.hex()}
+        assert facts[1]["extra"] == {"kind": "file", "files": [shown], "re": 1}
+        assert facts[3]["act"] == {"kind": "edit", "ref": 1}
+        assert (facts[4]["gone"], facts[4]["hidden"]) == (True, True)
+        assert facts[5] == {"kind": "file", **shown}
+        assert json.dumps(facts)
