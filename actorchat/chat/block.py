@@ -1,8 +1,7 @@
 """Knows what a block hides of a conversation: spans of seqs. Must not know rows or who is asked.
 
 Who blocks somebody can't write to them, so that all of a span is by the one who is blocked. Of
-that, one thing is told all the same: that they took back, for all, what had been shown. What else
-they do to what was shown changes nothing.
+that, one thing is told all the same: that they took back, for all, what had been shown.
 """
 
 from __future__ import annotations

@@ -218,10 +218,17 @@ class Rules:
         talk.seq += 1
         message = talk.messages[ref]
         message.is_gone = True
+        # Who blocks is told that what they were shown is taken back.
+        told = (
+            {one for one in talk.users if ref not in talk.hidden[one]}
+            if isinstance(talk, Pair)
+            else set()
+        )
         for canary in message.canaries:
             if canary != message.canaries[1]:  # the client id stays with the tombstone
-                self._gone[canary].update(self._knowing(talk, user))
+                self._gone[canary].update(self._knowing(talk, user), told)
         self._tell(talk, own, user)
+        self._show(own, told)
         self._hide(talk, user)
 
     def hidden_for(self, user: str, talk: Talk, ref: int) -> None:

@@ -220,7 +220,9 @@ def test_who_is_blocked_sends_whole_messages_and_can_tell_nothing(
 
 
 @BOTH
-def test_who_is_blocked_changes_nothing_of_what_was_shown(stage: Stage, ann: str, bob: str) -> None:
+def test_who_is_blocked_can_not_tell_what_came_of_their_acts(
+    stage: Stage, ann: str, bob: str
+) -> None:
     sender, blocker = stage.hello(ann), stage.hello(bob)
     laptop = stage.hello(ann, "laptop")
     say(sender, bob, "shown")
@@ -231,12 +233,16 @@ def test_who_is_blocked_changes_nothing_of_what_was_shown(stage: Stage, ann: str
     assert "ok" in edit(sender, bob, 1, "abuse", cid)
     assert edit(sender, bob, 1, "abuse", cid)["ok"]["dup"]
     assert "ok" in react(sender, bob, 2)
-    assert history(blocker, ann) == before
+    mine = history(sender, bob)
+    assert (mine[0]["body"], mine[1]["reactions"]) == ("abuse", {"x": [ann]})
+    # The text before an edit is not kept, so it is gone for whom the edit is not for.
+    edited, untouched = history(blocker, ann)
+    assert (edited["body"], edited["gone"], untouched) == ("", True, before[1])
     stage.run(1.0)
     assert blocker.bodies == ["shown"]
     assert listed(blocker)[ann]["last"]["seq"] == 2
     blocker.ask(lambda rid: ops.Block(rid, ann, False))
-    assert history(blocker, ann) == before
+    assert history(blocker, ann) == [edited, untouched]
     assert laptop.messages
     assert_sound(stage)
 
