@@ -11,6 +11,7 @@ from actorchat.client.bot import EventPage, HookInfo, StoredEvent
 from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
+from actorchat.client.file import DroppedFile, OwnFile, OwnFiles
 from actorchat.client.flagged import Flagged
 from actorchat.client.message import (
     Entry,
@@ -33,6 +34,7 @@ __all__ = [
     "AckMode",
     "Chat",
     "CurveIdentity",
+    "DroppedFile",
     "Entry",
     "Extra",
     "EventPage",
@@ -45,6 +47,8 @@ __all__ = [
     "GroupLine",
     "Marks",
     "Message",
+    "OwnFile",
+    "OwnFiles",
     "Page",
     "Presence",
     "Conversation",

@@ -23,9 +23,11 @@ from actorchat.protocol.ops import (
     Describe,
     Devices,
     Download,
+    DropFile,
     Edit,
     Events,
     Extra,
+    Files,
     Flag,
     Group,
     Groups,
@@ -70,6 +72,8 @@ Request = (
     | Contacts
     | Upload
     | Download
+    | Files
+    | DropFile
     | Edit
     | Delete
     | React

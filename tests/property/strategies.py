@@ -29,12 +29,14 @@ from actorchat.protocol.ops import (
     Describe,
     Devices,
     Download,
+    DropFile,
     Edit,
     Edited,
     Events,
     Extra,
     Failure,
     FileRef,
+    Files,
     Flag,
     FlagPush,
     Forwarded,
@@ -262,6 +264,8 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         Upload, request_ids, hashes, positions, st.sampled_from(("image/png", "a/b+c.d"))
     ),
     Download: st.builds(Download, request_ids, hashes),
+    Files: st.builds(Files, request_ids, st.none() | hashes, st.integers(1, 100)),
+    DropFile: st.builds(DropFile, request_ids, hashes),
     Edit: st.builds(Edit, request_ids, names, client_ids, places, bodies),
     Delete: st.builds(
         Delete,
