@@ -88,7 +88,8 @@ def rows_of(found: OwnFiles) -> list[tuple[str, str, str, str]]:
 
 def usage_line(found: OwnFiles) -> str:
     """Return what counts against the quota, for people."""
-    return f"{size_text(found.used)} of {size_text(found.quota)} in {found.count} files"
+    files = "1 file" if found.count == 1 else f"{found.count} files"
+    return f"{size_text(found.used)} of {size_text(found.quota)} in {files}"
 
 
 def shown_json(found: OwnFiles) -> dict[str, object]:

@@ -56,6 +56,8 @@ def _with_extra(extra: Extra, text: str) -> str:
         before.append(f"(forwarded{often}{first})")
     if extra.re is not None:
         before.append(f"(to #{extra.re})")
+    if extra.mentions:
+        before.append(f"(for {', '.join(extra.mentions)})")
     if extra.kind == "sealed":
         text = f"{len(text)} characters"
     if extra.kind != "text":

@@ -26,6 +26,7 @@ def entry(text: str = "hi", **more: Any) -> Entry:
         ({"gone": True, "text": ""}, "(deleted)"),
         ({"reactions": {"👍": ["ann", "bob"], "x": ["cid"]}}, "hi  [👍 ann, bob; x cid]"),
         ({"extra": Extra(re=3)}, "(to #3) hi"),
+        ({"extra": Extra(mentions=["bob", "cid"])}, "(for bob, cid) hi"),
         ({"extra": Extra(fwd=Forwarded(1))}, "(forwarded) hi"),
         ({"extra": Extra(fwd=Forwarded(5, "cid"))}, "(forwarded often from cid) hi"),
         ({"extra": Extra(kind="location"), "text": "geo:1,2"}, "[location] geo:1,2"),
