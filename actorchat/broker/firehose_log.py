@@ -128,7 +128,8 @@ class FirehoseLog:
             log.error("event that is no record passed over", position=position)
             return None
         item: Item = {"id": position, "kind": "change" if "change" in said else "message", **said}
-        if "conv" not in said:
+        act = said.get("act")
+        if "conv" not in said and not (isinstance(act, dict) and act.get("between")):
             conversation, _ = keys.parse_history_key(at)
             pair = self._archive.members(conversation)
             if pair is None or sender not in pair:

@@ -31,7 +31,7 @@ class Attempt(msgspec.Struct, gc=False):
 class Provisioning(msgspec.Struct, gc=False):
     """An operator asks for an account, or for a device's token; the rest as in `Attempt`.
 
-    With `bot_kinds` it is a bot's, and says which events it may read.
+    With `bot_kinds` it is a bot's, and says which events it may read, and whether it `moderates`.
     `is_gone`: an account of this name has ended; nobody gets the name again.
     """
 
@@ -44,6 +44,7 @@ class Provisioning(msgspec.Struct, gc=False):
     devices: list[str] = []
     bot_kinds: list[str] | None = None
     is_gone: bool = False
+    moderates: bool = False
 
 
 class Revocation(msgspec.Struct, gc=False):
@@ -143,7 +144,7 @@ class IssueToken(msgspec.Struct, gc=False):
     """Effect: make a token for `device`, keep its digest, and when synced tell the session.
 
     With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too,
-    and so are the `bot_kinds`.
+    and so are the `bot_kinds`, and whether the bot `moderates`.
     """
 
     session: Address
@@ -152,6 +153,7 @@ class IssueToken(msgspec.Struct, gc=False):
     rid: int | None
     account: Account | None
     bot_kinds: list[str] | None = None
+    moderates: bool = False
 
 
 class KeepAccount(msgspec.Struct, gc=False):

@@ -34,6 +34,7 @@ GONE = b"b"
 MOVED = b"V"
 SIZE = b"W"
 LEDGER = b"c"
+MODERATOR = b"j"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -45,6 +46,6 @@ STATE_KINDS = frozenset(
         *(EVENT, EVENT_READER, EVENT_PLACE),
         *(UNSHOWN, BLOCKED, GONE),
         *(MOVED, SIZE),
-        LEDGER,
+        *(LEDGER, MODERATOR),
     )
 )

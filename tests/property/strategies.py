@@ -156,6 +156,7 @@ extras: st.SearchStrategy[Extra] = st.one_of(
 acts: st.SearchStrategy[Struct] = st.one_of(
     st.builds(Edited, places),
     st.builds(Deleted, st.lists(places, min_size=1, max_size=4)),
+    st.builds(Deleted, st.lists(places, min_size=1, max_size=4), st.just(["ann", "bob"])),
     st.builds(Reacted, places, emojis, st.booleans()),
 )
 records = st.builds(
@@ -274,6 +275,15 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         client_ids,
         st.lists(places, min_size=1, max_size=4),
         st.sampled_from(("me", "all")),
+    )
+    | st.builds(
+        Delete,
+        request_ids,
+        st.just("ann"),
+        client_ids,
+        st.lists(places, min_size=1, max_size=4),
+        st.just("moderate"),
+        st.just("bob"),
     ),
     React: st.builds(React, request_ids, names, client_ids, places, emojis, st.booleans()),
     Search: st.builds(

@@ -276,6 +276,8 @@ CLIENT_EXAMPLES = {
     "edit": Example(Edit(3, "bob", CID, 7, "Grüße!"), "edit"),
     "delete": Example(Delete(3, "bob", CID, [6, 7]), "delete"),
     "delete-me": Example(Delete(3, "bob", CID, [7], "me"), "delete"),
+    "delete-moderate": Example(Delete(3, "ann", CID, [7], "moderate", "bob"), "delete"),
+    "delete-moderate-group": Example(Delete(3, GROUP, CID, [7], "moderate"), "delete"),
     "react": Example(React(3, "bob", CID, 7, "👍"), "react"),
     "react-off": Example(React(3, "bob", CID, 7, "👍", on=False), "react"),
     "ack": Example(Ack(300), "ack"),
@@ -339,6 +341,7 @@ CLIENT_EXAMPLES = {
     "conversations-after": Example(Conversations(9, "bob", 50), "conversations"),
     "flag": Example(Flag(9, "bob", muted=True, pinned=False), "flag"),
     "bot": Example(Bot(12, "robot", "main", ["message"]), "bot"),
+    "bot-moderates": Example(Bot(12, "robot", "main", [], True), "bot"),
     "events": Example(Events(12), "events"),
     "events-after": Example(Events(12, 40, 10, 5_000), "events"),
     "hook": Example(

@@ -39,6 +39,7 @@ def entry(text: str = "hi", **more: Any) -> Entry:
         ({"act": Edited(3)}, "* edited #3: hi"),
         ({"act": Edited(3), "gone": True, "text": ""}, "* edited #3: (deleted)"),
         ({"act": Deleted([3, 4])}, "* deleted #3, #4"),
+        ({"act": Deleted([3], ["bob", "cid"])}, "* deleted #3 as a moderator"),
         ({"act": Reacted(3, "👍")}, "* reacted to #3 with 👍"),
         ({"act": Reacted(3, "👍", False)}, "* took 👍 off #3"),
         ({"change": Leave()}, "* left"),
