@@ -17,7 +17,7 @@ from actorchat.limits import (
 )
 from actorchat.protocol import codec
 from actorchat.protocol.framing import frame
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.rocks import RocksEngine
 from actorchat.store.verify import verify
 from tests.fault.node import MIB, Node, Operator, Wire, control_pair, running, send
@@ -300,9 +300,9 @@ def test_the_store_holds_no_more_than_was_acked(tmp_path: Path) -> None:
             name: engine.scan(engine.family(name), b"", b"\xff" * 40)
             for name in ("history", "inbox", "sent", "outbox", "state")
         }
-        kinds = sorted(keys.parse_state_key(key)[1] for key, _ in found.pop("state"))
+        found_kinds = sorted(keys.parse_state_key(key)[1] for key, _ in found.pop("state"))
         assert all(rows == [] for rows in found.values())
-        assert kinds.count(kinds.ACCOUNT) == kinds.count(kinds.DEVICE) == 1
+        assert found_kinds.count(kinds.ACCOUNT) == found_kinds.count(kinds.DEVICE) == 1
         assert not verify(engine).problems
     finally:
         engine.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -174,11 +173,12 @@ def test_an_unknown_user_and_a_wrong_password_look_and_last_the_same(tmp_path: P
 
     with running(tmp_path / "node", settings) as node:
         known_s, unknown_s = asyncio.run(run(node))
-    medians_ms = [statistics.median(times) * 1000 for times in (known_s, unknown_s)]
-    print(f"medians of {len(known_s)}: known {medians_ms[0]:.2f}, unknown {medians_ms[1]:.2f} ms")
+    # The shortest of each: whatever else runs on the machine only makes some of them longer.
+    known_ms, unknown_ms = min(known_s) * 1000, min(unknown_s) * 1000
+    print(f"shortest of {len(known_s)}: known {known_ms:.2f}, unknown {unknown_ms:.2f} ms")
     assert len(known_s) >= 20
-    # A skipped hash would be 20 ms and more; the rest is the machine's noise.
-    assert abs(medians_ms[0] - medians_ms[1]) < max(5.0, 0.25 * medians_ms[0])
+    # A hash that is skipped is nearly all of it; the rest is the machine's noise.
+    assert abs(known_ms - unknown_ms) < 0.5 * max(known_ms, unknown_ms)
 
 
 # -- doors held half open --------------------------------------------------------------------

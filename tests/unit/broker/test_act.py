@@ -446,9 +446,9 @@ def test_what_is_due_is_buried_once(timed: Stage, key: bytes) -> None:
     assert bury(timed, key) == 1
     assert bury(timed, key) == 0
     assert due(timed, key) == 1
-    values = [value for row, value in timed.rows("history") if row.startswith(key)]
-    assert not any(b"secret" in value for value in values)
-    assert any(b"later" in value for value in values)
+    texts = [value for row, value in timed.rows("history") if row.startswith(key)]
+    assert not any(b"secret" in value for value in texts)
+    assert any(b"later" in value for value in texts)
     assert not any(b"secret" in value for _, value in timed.rows("inbox"))
     assert verify(timed.engine).problems == []
     timed.run(60.0)

@@ -10,7 +10,7 @@ from actorchat.errors import StoreFull
 from actorchat.ids import group_address
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Add, Create
-from actorchat.store import keys
+from actorchat.store import keys, kinds
 from actorchat.store.memory import Fault
 from actorchat.store.verify import verify
 from tests.unit.broker.stage import Device, Stage
@@ -150,8 +150,8 @@ def test_list_of_blocks_stays(stage: Stage) -> None:
     assert ann.ask(ops.Blocks)["ok"] == {"blocks": ["bob"]}
     assert block(ann, "nobody")["err"]["code"] == "no_such_user"
     assert block(ann, "ann")["err"]["code"] == "bad_request"
-    kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
-    assert kinds.count(kinds.BLOCKED) == kinds.count(kinds.UNSHOWN) == 1
+    found = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
+    assert found.count(kinds.BLOCKED) == found.count(kinds.UNSHOWN) == 1
 
 
 def test_block_that_could_not_be_written_is_none(stage: Stage) -> None:

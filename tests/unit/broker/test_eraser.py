@@ -51,14 +51,14 @@ def furnish(stage: Stage, ann: Device, bob: Device) -> str:
 
 def rows_of(stage: Stage, user: str) -> set[bytes]:
     owner = keys.user_key(user)
-    kinds = {key[18:19] for key, _ in stage.rows("state") if key.startswith(owner)}
+    found = {key[18:19] for key, _ in stage.rows("state") if key.startswith(owner)}
     if [key for key, _ in stage.rows("inbox") if key.startswith(owner)]:
-        kinds.add(b"inbox")
+        found.add(b"inbox")
     notes = keys.conversation_key(user, user)
     for family in ("history", "sent", "state"):
         if [key for key, _ in stage.rows(family) if key.startswith(notes)]:
-            kinds.add(b"notes in " + family.encode())
-    return kinds
+            found.add(b"notes in " + family.encode())
+    return found
 
 
 def is_all_gone(stage: Stage) -> bool:

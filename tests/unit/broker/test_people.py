@@ -141,8 +141,8 @@ def test_title_stays_until_the_device_is_revoked(stage: Stage) -> None:
     assert set(devices(ann)) == {"phone"}
     err = ann.ask(lambda rid: ops.Rename(rid, "laptop", "x"))["err"]
     assert err["code"] == "no_such_device"
-    kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
-    assert kinds.TITLE not in kinds
+    found = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
+    assert kinds.TITLE not in found
 
 
 def test_profile_and_contacts_stay(stage: Stage) -> None:
@@ -163,8 +163,8 @@ def test_profile_and_contacts_stay(stage: Stage) -> None:
     assert ann.ask(ops.Contacts)["ok"] == {"contacts": ["eve"]}
     assert bob.ask(ops.Contacts)["ok"] == {"contacts": []}
     assert ann.ask(lambda rid: ops.Describe(rid, "", ""))["ok"] == empty
-    kinds = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
-    assert kinds.PROFILE not in kinds
+    found = [keys.parse_state_key(key)[1] for key, _ in stage.rows("state")]
+    assert kinds.PROFILE not in found
 
 
 def act(device: Device, make: Any) -> None:

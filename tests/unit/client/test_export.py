@@ -37,23 +37,33 @@ async def serve(peer: Peer) -> None:
     await answer(peer, ops.Privacy, {"level": "everyone"})
     flags = {"muted": True, "archived": False, "pinned": False}
     line = {"conv": "bob", "head": 3, "last": record(3), "unread": 0, "marks": {}, **flags}
-    await answer(peer, ops.Conversations, {"conversations": [line], "more": False})
+    about = {"title": "friends", "role": "owner", "size": 1}
+    lines = [line, {**line, "conv": GROUP, "head": 1, **about}]
+    await answer(peer, ops.Conversations, {"conversations": lines, "more": False})
     first = await answer(peer, ops.History, page(1))
     assert (first.after, first.before) == (0, 2)
     second = await answer(peer, ops.History, page(2, more=True))
     assert (second.after, second.before) == (1, None)
     third = await answer(peer, ops.History, page(3))
     assert third.after == 2
-    await answer(peer, ops.Groups, {"groups": [], "more": False})
+    info = {"conv": GROUP, "name": "friends", "description": "", "post": "members", "add": "admins"}
+    info |= {"history": "all", "size": 1, "head": 1, "members": {"ann": "owner"}, "links": []}
+    asked = await answer(peer, ops.Group, info)
+    assert asked.conv == GROUP
+    await answer(peer, ops.History, page(1, head=1))
 
 
 def check(facts: list[Fact]) -> None:
     assert [fact["kind"] for fact in facts] == [
         *("profile", "devices", "contacts", "blocks", "privacy"),
         *("conversation", "message", "message", "message"),
+        *("group", "message"),
     ]
     assert facts[5]["muted"] is True
-    assert [fact["text"] for fact in facts[6:]] == ["text 1", "text 2", "text 3"]
+    assert [fact["text"] for fact in facts[6:9]] == ["text 1", "text 2", "text 3"]
+    assert facts[9]["members"] == {"ann": "owner"}
+    assert facts[9]["muted"] is True
+    assert facts[10]["conv"] == GROUP
     assert facts[6]["cid"] == "01" * 16
 
 
