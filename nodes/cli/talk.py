@@ -155,12 +155,12 @@ class Talk:
             if not is_shown(message):
                 self.client.mark_read(conv, message.seq)
                 return
-            line = message_line(
-                message.sender, message.seq, message.ts, text_of(message), message.to
-            )
+            to = message.to if message.own else None
+            line = message_line(message.sender, message.seq, message.ts, text_of(message), to)
             title = self._titles.get(conv)
             is_elsewhere = conv != self.other
-            self.say(f"[{title or conv}] {line}" if is_elsewhere and message.group else line)
+            is_clear = to is not None or message.sender == conv  # the line says where it is
+            self.say(f"[{title or conv}] {line}" if is_elsewhere and not is_clear else line)
             if is_elsewhere and not message.own and conv != self._hinted:
                 self._hinted = conv
                 self.tell(f"  /with #{title} to answer" if title else f"  /with {conv} to answer")

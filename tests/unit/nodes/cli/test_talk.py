@@ -28,7 +28,7 @@ from actorchat.client.feed import Inbox, ProgressBoard
 from actorchat.client.flagged import FlagBoard
 from actorchat.client.presence import Sightings
 from actorchat.errors import InvalidOp, Refusal, TakenOver
-from actorchat.protocol.ops import FileRef, FlagPush
+from actorchat.protocol.ops import Deleted, FileRef, FlagPush
 from actorchat.protocol.ops.group import Alter
 from nodes.cli import talk
 from nodes.cli.talk import Talk
@@ -472,3 +472,20 @@ async def test_more_goes_back_page_by_page() -> None:
     assert shown == [*range(20, 30), *range(15, 20), *range(1, 15)]
     assert scene.saw("nothing is before that")
     assert scene.fake.read == [("bob", 29)]
+
+
+async def test_moderators_deed_is_shown_where_it_was_done() -> None:
+    scene = Scene()
+    task = scene.start()
+    await settle()
+    for seq, to in ((1, "bob"), (2, "cat")):
+        deed = Message("robot", seq, 0, bytes(16), "", seq, scene.fake.acked.append, to=to)
+        deed.act = Deleted([seq], ["ann", to])
+        scene.fake.inbox.put(deed)
+    await settle()
+    await scene.type("/quit")
+    assert await task
+    here, elsewhere = [line for line in scene.said if "as a moderator" in line]
+    assert not here.startswith("[")
+    assert elsewhere.startswith("[cat] ")
+    assert scene.fake.read == [("bob", 1)]
