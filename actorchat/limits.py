@@ -275,4 +275,5 @@ FILE_RATE_BYTES_PER_S_MIN = 8_192  # a transfer may take as long as at this rate
 FILE_GRACE_S = 30.0
 FILE_STALL_S = 15.0  # nothing came, or nothing was taken, for so long
 FILE_CHUNK_BYTES = 262_144  # that a client reads and writes at once
+FILES_PAGE_MAX = 100  # files of one's own in an answer, at 0.2 KiB each
 FILE_TRIES_MAX = 5  # a client brings or fetches a file so often before it gives up

@@ -17,7 +17,7 @@ def acting(
 ) -> Post | Hide:
     """Return what is asked of the conversation, or, of what is for oneself alone, of one's home."""
     user = session.user
-    body = ""
+    body, moderates = "", False
     act: ops.AnyAct
     if isinstance(op, ops.Edit):
         body, act = op.body, ops.Edited(op.seq)
@@ -25,7 +25,15 @@ def acting(
         act = ops.Reacted(op.seq, op.emoji, op.on)
     elif op.scope == "all":
         act = ops.Deleted(op.seqs)
+    elif op.scope == "moderate":
+        act, moderates = ops.Deleted(op.seqs, pair_of(op) or []), True
     else:
         conv = op.conv if is_group(op.conv) else direct_pair(user, op.conv)
         return Hide(conv, op.seqs, address, op.id)
-    return Post(user, address, op.id, op.cid, body, None, b"", session.has_company, Acting(act))
+    more = Acting(act, moderates=moderates)
+    return Post(user, address, op.id, op.cid, body, None, b"", session.has_company, more)
+
+
+def pair_of(op: ops.Delete) -> list[str] | None:
+    """Return the two users of the direct conversation that a moderator names; None: a group."""
+    return None if op.of is None else [*direct_pair(op.conv, op.of)]

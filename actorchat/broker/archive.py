@@ -17,7 +17,7 @@ from actorchat.chat.extra import digest_of, digest_of_record
 from actorchat.chat.visibility import LEVELS
 from actorchat.errors import MalformedFrame, StoreCorrupt
 from actorchat.ids import direct_pair, other_of
-from actorchat.protocol import codec
+from actorchat.protocol import codec, rich
 from actorchat.protocol.ops import Edited, PrivacyLevel, Record
 from actorchat.store import keys, kinds, values
 from actorchat.store.engine import Engine
@@ -332,14 +332,14 @@ class Archive:
         if group is not None:
             return group, row.seq, codec.encode_update(upd, record)
         sender = codec.record_sender(record)
-        if sender != user:
+        if sender != user and not rich.is_act(record):
             return direct_pair(sender, user), row.seq, codec.encode_update(upd, record)
-        # The user wrote it, on another device.
+        # The user wrote it, on another device; or it is an act, perhaps of neither of the two.
         pair = self.members(row.conversation)
         if pair is None:
             raise StoreCorrupt(f"nobody is in {row.conversation.hex()}, which has messages")
         to = other_of(pair, user)
-        if to == user:
+        if to == user or sender != user:
             return pair, row.seq, codec.encode_update(upd, record)
         return pair, row.seq, codec.encode_own_update(upd, to, record)
 

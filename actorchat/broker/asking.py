@@ -19,6 +19,7 @@ from actorchat.chat.event import Answer, Refused, SignInRefused
 from actorchat.chat.file import Asked as FileAsked
 from actorchat.chat.firehose_event import Wanted as EventsWanted
 from actorchat.chat.invitation import InvitationAsked
+from actorchat.chat.own_file import AskedOwn
 from actorchat.chat.people import Asked
 from actorchat.chat.signin_event import (
     Attempt,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from actorchat.chat.session import Session
 
 BUSY = "too much at once; send again a little later"
+OWN_FILE_OPS = (ops.Files, ops.DropFile)
 NO_ACTOR = "no actor has this name or id"
 
 
@@ -76,7 +78,12 @@ class Asking(Actor):
 
     def _ask_files(self, op: Any) -> None:
         machine = self._machine
-        if not self._reach(FILES, FileAsked(self._me, machine.user, machine.device, op)):
+        asked: object = (
+            AskedOwn(self._me, machine.user, op)
+            if type(op) in OWN_FILE_OPS
+            else FileAsked(self._me, machine.user, machine.device, op)
+        )
+        if not self._reach(FILES, asked):
             self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
 
     def _ask_firehose(self, op: Any) -> None:

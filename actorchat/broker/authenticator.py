@@ -190,6 +190,7 @@ class AuthenticatorActor(Actor):
             return
         kinds = sorted(set(effect.bot_kinds))
         changes += context.firehose.grant_rows(user, kinds)
+        changes.append(context.moderators.row(user, effect.moderates))
         granted = Granted(user, kinds)
         context.log.append(changes, self._tell_firehose, granted, effect.session.tell, done)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.invitations import Invitations
     from actorchat.broker.log_writer import LogWriter
+    from actorchat.broker.moderation import Moderators
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
     from actorchat.broker.shelf import Shelf
@@ -72,6 +73,7 @@ class Context:
     swept: tuple[int, int, int] = (0, 0, 0)  # messages, their bytes, updates
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
+    moderators: Moderators = field(init=False)
     files_base: Callable[[], str] = field(init=False, default=str)
     trackers: Trackers = field(init=False)
     veils: VeilLog = field(init=False)

@@ -12,6 +12,7 @@ from actorchat.broker.access import UserAccess
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.moderation import audit
 from actorchat.broker.sequence import SequenceActor
 from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut, is_heard
 from actorchat.chat.conversation import Conversation
@@ -211,6 +212,8 @@ class ConversationActor(SequenceActor):
             recipient = self._away
             is_own = post.sender == pair[0]  # of the user at home
             deliver = Deliver(pair, key, me, seq, effect.prev, record, not is_own)
+            if post.more is not None and post.sender not in pair:
+                deliver.is_own = False  # a moderator's, who is neither of the two
         try:
             self._home.tell(
                 Record(
@@ -231,6 +234,9 @@ class ConversationActor(SequenceActor):
             )
         except MailboxFull as full:
             self._overrun(post, full)
+            return
+        if post.more is not None:
+            audit(post, " ".join(pair), seq)
 
     def _rows_of(self, effect: Store) -> tuple[bytes, tuple[Op, ...]]:
         """Return the record that is told of any message, and its rows."""

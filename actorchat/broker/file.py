@@ -16,7 +16,9 @@ from actorchat.chat.file import (
     KeepFile,
     Tell,
 )
+from actorchat.chat.own_file import AskedOwn, DropRow, decide
 from actorchat.limits import ENTITY_MAILBOX_MAX
+from actorchat.protocol import ops
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -33,6 +35,7 @@ class FilesActor(Actor):
         super().__init__()
         self._context = context
         self._desk = FileDesk(policy)
+        self._quota_bytes = policy.quota_bytes
 
     def on_start(self) -> None:
         """Take the name."""
@@ -42,6 +45,11 @@ class FilesActor(Actor):
         """Look up what the desk must know, feed it, perform its effects."""
         # What was appended a moment ago is seen; answers wait until it is synced.
         self._context.log.apply()
+        if type(event) is AskedOwn:
+            self._look_up_own(event)
+            decided = decide(event, self._quota_bytes)
+            self._PERFORM[type(decided)](self, decided)
+            return
         self._look_up(event)
         for effect in self._desk.handle(event, self._context.clock.wall_ms()):
             self._PERFORM[type(effect)](self, effect)
@@ -65,6 +73,14 @@ class FilesActor(Actor):
             event.usage = shelf.usage(user)
             event.is_gone = not context.archive.has_account(user)
 
+    def _look_up_own(self, event: AskedOwn) -> None:
+        shelf, op = self._context.shelf, event.op
+        event.usage = shelf.usage(event.user)
+        if isinstance(op, ops.Files):
+            event.page = shelf.page(event.user, op.after, op.limit + 1)
+        else:
+            event.own = shelf.own(event.user, op.sha256)
+
     # -- effects -----------------------------------------------------------------------------------
     def _tell(self, effect: Tell) -> None:
         effect.to.tell(effect.event)
@@ -75,7 +91,12 @@ class FilesActor(Actor):
         )
         self._context.log.append(rows, effect.to.tell, effect.answer)
 
+    def _drop(self, effect: DropRow) -> None:
+        rows = self._context.shelf.dropped(effect.user, effect.sha256, effect.usage)
+        self._context.log.append(rows, effect.to.tell, effect.answer)
+
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Tell: _tell,
+        DropRow: _drop,
         KeepFile: _keep,
     }

@@ -1,8 +1,9 @@
 """Knows which files nobody refers to any more, and how they go. Must not know who asks for it.
 
-A file is kept as long as a record in history names it, and for so many days after it came, or came
-again; what is sealed the server can't read, so a file that only sealed messages name is kept by its
-age alone. The store must be this process's own: it is swept while no node runs on it.
+A file is kept as long as a record in history names it, and, as long as some user has it, for so
+many days after it came, or came again; what is sealed the server can't read, so a file that only
+sealed messages name is kept by its age alone. The store must be this process's own: it is swept
+while no node runs on it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Survey:
     """What there is: on disk, in rows, in records.
 
     `owners` has for each file whose it is (owner's key, size, wall ms of its coming). `stray` are
-    files on disk that no row knows: an upload was killed behind the rename.
+    files on disk that no row knows: an upload was killed behind the rename. `dropped` is what every
+    user who had it has dropped.
     """
 
     files: dict[bytes, BlobInfo] = field(default_factory=dict)
@@ -62,12 +64,22 @@ class Survey:
         """Which files are on disk and have no row."""
         return sorted(self.files.keys() - self.known)
 
+    @property
+    def dropped(self) -> list[bytes]:
+        """Which files on disk are known and nobody's any more."""
+        return sorted((self.files.keys() & self.known) - self.owners.keys())
+
     def unreferenced(self, before_wall_ms: int) -> list[bytes]:
-        """Return the files that no record names and that came before then, each time they came."""
+        """Return the files that no record names and that came before then, each time they came.
+
+        What was dropped goes however young it is: nobody will refer to it.
+        """
+        dropped = set(self.dropped)
         return sorted(
             sha256
             for sha256 in self.files
-            if sha256 not in self.referenced and self._came(sha256) < before_wall_ms
+            if sha256 not in self.referenced
+            and (sha256 in dropped or self._came(sha256) < before_wall_ms)
         )
 
     def _came(self, sha256: bytes) -> int:
@@ -82,6 +94,7 @@ def survey(engine: Engine, blobs: Shelves) -> Survey:
         StoreCorrupt: A row can't be read; then no file may go.
     """
     found = Survey(files={info.sha256: info for info in blobs.infos()})
+    of_themselves: set[bytes] = set()  # owners' keys of the rows that files have of their own
     for _, value in _walk(engine, engine.family("history")):
         found.referenced.update(_named_in(keys.unpack_history(value)[1]))
     for key, value in _walk(engine, engine.family("state")):
@@ -91,6 +104,11 @@ def survey(engine: Engine, blobs: Shelves) -> Survey:
             if sha256:
                 found.owners.setdefault(sha256, []).append((owner, size, at_wall_ms))
                 found.known.add(sha256)
+            else:
+                of_themselves.add(owner)
+    for sha256 in (*found.files, *found.referenced):
+        if keys.file_key(sha256) in of_themselves:
+            found.known.add(sha256)
     return found
 
 

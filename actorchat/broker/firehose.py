@@ -137,6 +137,7 @@ class FirehoseActor(Actor):
     def _make_bot(self, event: Wanted, op: Bot) -> None:
         kinds: list[str] = [*op.events]
         asked = Provisioning(event.session, op.id, op.user, None, op.device, bot_kinds=kinds)
+        asked.moderates = op.moderates
         desk = self.system.names.whereis(AUTHENTICATOR)
         try:
             if desk is not None:

@@ -151,7 +151,8 @@ class FirehoseLog:
         item: Item = {"id": position, "kind": kind, **said}
         if "reactions" in said:
             item["reactions"] = shown_to(said["reactions"], "")
-        if "conv" not in said:
+        act = said.get("act")
+        if "conv" not in said and not (isinstance(act, dict) and act.get("between")):
             pair = self._archive.members(conversation)
             if pair is None or sender not in pair:
                 log.error("event of an unknown conversation passed over", position=position)

@@ -12,6 +12,7 @@ from actorchat.broker.access import OUTSIDER
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.moderation import audit
 from actorchat.broker.moved import MOVED_DUE, MovedTeller
 from actorchat.broker.sequence import SequenceActor
 from actorchat.chat.effect import (
@@ -170,6 +171,7 @@ class GroupActor(SequenceActor):
             else:
                 address = self._address
                 kept, record, more_ops = written(self._rows, key, request, seq, ts, address)
+                audit(request, address, seq)
         else:
             encoded = codec.encode(change)
             record = self._record(request.sender, seq, ts, request.cid, "", encoded)

@@ -178,6 +178,8 @@ def _id_key(conv: Conv | None, record: bytes) -> bytes | None:
     sender, cid = codec.record_sender(record), codec.record_cid(record)
     if isinstance(conv, str):
         return member_key(sender, cid)
-    if conv is None or sender not in conv:
+    if conv is None:
         return None
+    if sender not in conv:
+        return member_key(sender, cid)  # of a moderator
     return SENDER_TAGS[conv.index(sender)] + cid

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Mailbox
-from actorchat.broker.acting import acting
+from actorchat.broker.acting import acting, pair_of
 from actorchat.broker.asking import BUSY, Asking
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from actorchat.broker.router import Place
 
 DISCONNECTED = "disconnected"
+NO_MODERATOR = "only a bot that was granted to moderate deletes so"
 NOBODY = "there is no such user"
 NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
@@ -171,7 +172,22 @@ class SessionActor(Asking):
 
     def _act(self, op: Any) -> None:
         event = acting(self._machine, self._me, op)
+        if type(op) is ops.Delete and op.scope == "moderate":
+            self._moderate(op, event)
+            return
         self._ask_group(op, event, self._home if type(event) is Hide else None)
+
+    def _moderate(self, op: ops.Delete, event: object) -> None:
+        if not self._context.moderators.has(self._machine.user):
+            self._refused(Refused(op.id, "forbidden", NO_MODERATOR))
+            return
+        pair = pair_of(op)
+        for name in pair or (op.conv,):
+            if not self._is_there(name):
+                self._refused(_nobody(op.id, name))
+                return
+        where: Any = op.conv if pair is None else tuple(pair)
+        self._ask(self._context.router.conversation(where), event, op.id)
 
     def _describe(self, op: ops.Group) -> None:
         self._ask_group(op, Describe(self._machine.user, self._me, op.id, op.after))

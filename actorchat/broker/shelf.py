@@ -16,10 +16,11 @@ class Shelf:
     What was appended and not yet applied is not seen, as in `Archive`.
     """
 
-    __slots__ = ("_get", "_state")
+    __slots__ = ("_get", "_scan", "_state")
 
     def __init__(self, engine: Engine) -> None:
         self._get = engine.get
+        self._scan = engine.scan
         self._state = engine.family("state")
 
     def known(self, sha256: bytes) -> FileFacts | None:
@@ -42,6 +43,26 @@ class Shelf:
         """Return what counts against the user's quota."""
         value = self._get(keys.state_key(keys.user_key(user), kinds.USAGE), self._state)
         return Usage() if value is None else Usage(*values.unpack_positions(value))
+
+    def page(self, user: str, after: bytes | None, limit: int) -> list[tuple[bytes, FileFacts]]:
+        """Return the first `limit` files of the user behind the one with hash `after`, by hash."""
+        start, end = keys.prefix_range(keys.state_key(keys.user_key(user), kinds.FILE))
+        if after is not None:
+            start = start + after + b"\0"
+        found = []
+        for key, value in self._scan(self._state, start, end, limit):
+            size, at_wall_ms, media_type = values.unpack_file(value)
+            found.append((keys.parse_state_key(key)[2], FileFacts(size, media_type, at_wall_ms)))
+        return found
+
+    def dropped(self, user: str, sha256: bytes, usage: Usage) -> tuple[Op, ...]:
+        """Return the rows by which a file is the user's no more; `usage` is without it."""
+        owner = keys.user_key(user)
+        counted = values.pack_positions(usage.size, usage.files)
+        return (
+            (self._state, keys.state_key(owner, kinds.FILE, sha256), None),
+            (self._state, keys.state_key(owner, kinds.USAGE), counted),
+        )
 
     def rows(
         self, user: str, sha256: bytes, facts: FileFacts, usage: Usage, is_new: bool

@@ -24,6 +24,7 @@ from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.invitations import Invitations
 from actorchat.broker.log_writer import LogWriter
+from actorchat.broker.moderation import Moderators
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.retention import RetentionLog
 from actorchat.broker.router import Router
@@ -175,6 +176,7 @@ class Broker:
         context.veils = VeilLog(parts.engine)
         context.router = Router(self._spawn_user, self._spawn_conversation)
         context.shelf = Shelf(parts.engine)
+        context.moderators = Moderators(parts.engine)
         context.trackers = Trackers(self._spawn_tracker)
         context.firehose = FirehoseLog(parts.engine, archive)
         context.invitations = Invitations(parts.engine)

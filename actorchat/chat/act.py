@@ -62,12 +62,14 @@ class Acts:
 
         Args:
             first, head: The seqs that who acts may see.
-            is_staff: Who acts may delete what others wrote.
+            is_staff: Who acts may delete what others wrote. Who moderates may do that alone.
         """
         acting, seq = post.more, head + 1
         assert isinstance(acting, Acting)
         act = acting.act
         refs = refs_of(act)
+        if acting.moderates and not isinstance(act, Deleted):
+            return Verdict("forbidden", "a moderator deletes, and does nothing else")
         if len(set(refs)) < len(refs):
             return Verdict("bad_request", "a message is named twice")
         rewrites = []

@@ -11,9 +11,11 @@ class Acting(msgspec.Struct, gc=False):
     """An act that is asked for.
 
     The shell fills `targets`, the messages that it is about, as far as there are such; the machine
-    `rewrites`, what they are afterwards.
+    `rewrites`, what they are afterwards. `moderates`: who asks need not be a member, and was
+    granted to delete what others wrote.
     """
 
     act: AnyAct
     targets: dict[int, Record] = {}
     rewrites: tuple[Record, ...] = ()
+    moderates: bool = False

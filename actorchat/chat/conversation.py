@@ -46,7 +46,9 @@ from actorchat.chat.event import (
     Refused,
 )
 from actorchat.chat.extra import digest_of, judge_extra
+from actorchat.chat.group import member_key
 from actorchat.chat.history import bounds
+from actorchat.chat.moderation import is_moderating
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import Verdict
 from actorchat.chat.window import Window
@@ -133,6 +135,8 @@ class Conversation:
             event.key = key = TAG_OF_FIRST + event.cid
         elif sender == pair[1]:
             event.key = key = TAG_OF_SECOND + event.cid
+        elif is_moderating(event):
+            event.key = key = member_key(sender, event.cid)
         else:
             return None
         known = self._window.get(key)
@@ -166,7 +170,7 @@ class Conversation:
             if verdict is not None:
                 refused = Refused(event.rid, verdict.code, verdict.reason)
                 return [Refuse(event.session, refused)]
-        if blocks:
+        if blocks and event.sender in pair:
             effects = self._post_past_block(event, digest, now_wall_ms)
             if effects is not None:
                 return effects
@@ -193,7 +197,7 @@ class Conversation:
             return judge_extra(more, event.body, 1, self.seq, self.pair)
         if self.acts is None:
             self.acts = Acts(int(self._edit_window_s * 1_000))
-        return self.acts.judge(event, 1, self.seq, False, now_wall_ms)
+        return self.acts.judge(event, 1, self.seq, is_moderating(event), now_wall_ms)
 
     def _post_past_block(self, event: Post, digest: int, now_wall_ms: int) -> list[Effect] | None:
         """Hide what a user writes to who blocks them; the sender is answered as ever.

@@ -40,6 +40,7 @@ from actorchat.chat.fan_out import FanOut
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import Changing
 from actorchat.chat.group_question import GroupQuestions
+from actorchat.chat.moderation import is_moderating
 from actorchat.chat.moved import MovedDue, SliceDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import FORBIDDEN, NO_GROUP, Deed, Roster, Touched, Verdict, found
@@ -168,7 +169,7 @@ class Group(GroupQuestions):
         more = event.more
         is_mild = type(more) is Acting and type(more.act) is not Edited
         deed: Deed = "read" if is_mild else "post"
-        if roster is None or not roster.may(event.sender, deed):
+        if roster is None or not (roster.may(event.sender, deed) or is_moderating(event)):
             return [self._refuse(event, event.sender)]
         if event.more is not None:
             verdict = self._judge_post(event, roster, now_wall_ms)
@@ -178,12 +179,12 @@ class Group(GroupQuestions):
 
     def _judge_post(self, event: Post, roster: Roster, now_wall_ms: int) -> Verdict | None:
         sender, more = event.sender, event.more
-        first = roster.first_readable(sender)
+        first = 1 if is_moderating(event) else roster.first_readable(sender)
         if isinstance(more, Extra):
             return judge_extra(more, event.body, first, self.seq, roster.members)
         if self.acts is None:
             self.acts = Acts(int(self._edit_window_s * 1_000))
-        is_staff = roster.may(sender, "remove")
+        is_staff = roster.may(sender, "remove") or is_moderating(event)
         return self.acts.judge(event, first, self.seq, is_staff, now_wall_ms)
 
     def _on_changing(self, event: Changing, now_wall_ms: int) -> list[Effect]:

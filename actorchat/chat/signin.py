@@ -302,7 +302,8 @@ class SignInDesk:
             return [Tell(event.session, Refused(event.rid, "too_many_devices", TOO_MANY))]
         if event.device is not None:
             user, kinds = event.user, event.bot_kinds
-            return [IssueToken(event.session, user, event.device, event.rid, fresh, kinds)]
+            to = (event.session, user, event.device, event.rid)
+            return [IssueToken(*to, fresh, kinds, moderates=event.moderates)]
         if fresh is not None:
             return [KeepAccount(event.session, event.rid, fresh)]
         return [Tell(event.session, Answer(event.rid, {"user": event.user}))]

@@ -32,7 +32,7 @@ class Attempt(msgspec.Struct, gc=False):
 class Provisioning(msgspec.Struct, gc=False):
     """An operator asks for an account, or for a device's token; the rest as in `Attempt`.
 
-    With `bot_kinds` it is a bot's, and says which events it may read.
+    With `bot_kinds` it is a bot's, and says which events it may read, and whether it `moderates`.
     `is_gone`: an account of this name has ended; nobody gets the name again.
     """
 
@@ -45,6 +45,7 @@ class Provisioning(msgspec.Struct, gc=False):
     devices: list[str] = []
     bot_kinds: list[str] | None = None
     is_gone: bool = False
+    moderates: bool = False
 
 
 class Enrolment(msgspec.Struct, gc=False):
@@ -173,7 +174,8 @@ class IssueToken(msgspec.Struct, gc=False):
     """Effect: make a token for `device`, keep its digest, and when synced tell the session.
 
     With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too,
-    and so are the `bot_kinds`, and what is left of the `invitation` that was used for it.
+    and so are the `bot_kinds`, whether the bot `moderates`, and what is left of the `invitation`
+    that was used for it.
     """
 
     session: Address
@@ -183,6 +185,7 @@ class IssueToken(msgspec.Struct, gc=False):
     account: Account | None
     bot_kinds: list[str] | None = None
     invitation: Invitation | None = None
+    moderates: bool = False
 
 
 class KeepDevice(msgspec.Struct, gc=False):
@@ -201,6 +204,7 @@ class RenewToken(msgspec.Struct, gc=False):
     rid: int
     user: str
     device: Device
+    moderates: bool = False
 
 
 class KeepAccount(msgspec.Struct, gc=False):

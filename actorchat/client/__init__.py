@@ -11,6 +11,7 @@ from actorchat.client.bot import EventPage, HookInfo, StoredEvent
 from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
+from actorchat.client.file import DroppedFile, OwnFile, OwnFiles
 from actorchat.client.flagged import Flagged
 from actorchat.client.invitation import InvitationInfo, Invited
 from actorchat.client.message import (
@@ -35,6 +36,7 @@ __all__ = [
     "AckMode",
     "Chat",
     "CurveIdentity",
+    "DroppedFile",
     "Entry",
     "Extra",
     "EventPage",
@@ -49,6 +51,8 @@ __all__ = [
     "Invited",
     "Marks",
     "Message",
+    "OwnFile",
+    "OwnFiles",
     "Page",
     "Presence",
     "Conversation",

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from actorchat.client import aio
 from actorchat.client.bot import EVERY_KIND, EventPage, HookInfo
+from actorchat.client.message import Sent
 from actorchat.limits import EVENTS_PAGE_MAX
 from actorchat.protocol.ops.firehose import EventKind
 
@@ -27,9 +28,22 @@ class BlockingBotCalls:
         """Return what was stored behind position `after`, as the asyncio face does."""
         return self._run(self._chat.events(after, limit=limit, wait_s=wait_s))
 
-    def make_bot(self, user: str, device: str, events: Sequence[EventKind] = ()) -> str:
-        """Make a bot, or grant it other `events`; return a new token of `device`; for operators."""
-        return self._run(self._chat.make_bot(user, device, events))
+    def make_bot(
+        self,
+        user: str,
+        device: str,
+        events: Sequence[EventKind] = (),
+        *,
+        moderates: bool = False,
+    ) -> str:
+        """Make a bot, or grant it other things; return a new token of `device`; for operators."""
+        return self._run(self._chat.make_bot(user, device, events, moderates=moderates))
+
+    def moderate(
+        self, conv: str, *seqs: int, of: str | None = None, cid: bytes | None = None
+    ) -> Sent:
+        """Delete messages of others for everybody, as a bot that was granted to moderate."""
+        return self._run(self._chat.moderate(conv, *seqs, of=of, cid=cid))
 
     def add_hook(
         self, name: str, url: str, secret: str, kinds: Sequence[EventKind] = EVERY_KIND

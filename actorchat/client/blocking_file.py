@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from actorchat.client import aio
+from actorchat.client.file import DroppedFile, OwnFiles
 from actorchat.client.message import Sent
 from actorchat.client.transfer import Progress
 from actorchat.protocol.ops import FileRef
@@ -50,3 +51,11 @@ class BlockingFileCalls:
     ) -> int:
         """Fetch `file`, as a message refers to it, to `path`; return its size in bytes."""
         return self._run(self._chat.download(file, path, on_progress=on_progress))
+
+    def files(self) -> OwnFiles:
+        """Return all files that are the user's, and what counts against the quota."""
+        return self._run(self._chat.files())
+
+    def drop_file(self, sha256: bytes) -> DroppedFile:
+        """Have a file be the user's no more; doing so again changes nothing."""
+        return self._run(self._chat.drop_file(sha256))

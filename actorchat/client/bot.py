@@ -10,7 +10,9 @@ from typing import Any, Literal, cast
 from msgspec import Struct, field
 
 from actorchat.client import event
+from actorchat.client.message import Sent
 from actorchat.client.people import read
+from actorchat.client.post import new_cid
 from actorchat.errors import InvalidOp
 from actorchat.limits import EVENTS_PAGE_MAX, EVENTS_WAIT_MS_MAX
 from actorchat.protocol import ops
@@ -116,13 +118,43 @@ class BotCalls:
                 yield one
             after = page.position
 
-    async def make_bot(self, user: str, device: str, events: Sequence[EventKind] = ()) -> str:
-        """Make a bot, or grant it other `events`; return a new token of `device`; for operators."""
-        answer = await self._ask(ops.Bot(0, user, device, list(events)))
+    async def make_bot(
+        self,
+        user: str,
+        device: str,
+        events: Sequence[EventKind] = (),
+        *,
+        moderates: bool = False,
+    ) -> str:
+        """Make a bot, or grant it other things; return a new token of `device`; for operators.
+
+        Args:
+            events: What it may read of everybody's.
+            moderates: It may delete messages of others, in any conversation (`moderate`).
+        """
+        answer = await self._ask(ops.Bot(0, user, device, list(events), moderates))
         token = answer.get("token")
         if not isinstance(token, str):
             raise InvalidOp("the server's answer makes no sense: no token")
         return token
+
+    async def moderate(
+        self, conv: str, *seqs: int, of: str | None = None, cid: bytes | None = None
+    ) -> Sent:
+        """Delete messages of others for everybody, as a bot that was granted to moderate.
+
+        Args:
+            conv: A group; or a user, where `of` is the other user of their conversation.
+            cid: As of `send`: repeating it is safe.
+        Raises:
+            Refusal: `forbidden`: this user was not granted it; else as `Chat.delete`.
+            InvalidOp: `of` with a group, or a user without it.
+        """
+        try:
+            asked = ops.Delete(0, conv, cid or new_cid(), list(seqs), "moderate", of)
+        except ValueError as error:
+            raise InvalidOp(str(error)) from None
+        return read(await self._ask(asked), Sent)
 
     async def add_hook(
         self, name: str, url: str, secret: str, kinds: Sequence[EventKind] = EVERY_KIND

@@ -23,9 +23,11 @@ from actorchat.protocol.ops import (
     Describe,
     Devices,
     Download,
+    DropFile,
     Edit,
     Events,
     Extra,
+    Files,
     Flag,
     Group,
     Groups,
@@ -73,6 +75,8 @@ Request = (
     | Contacts
     | Upload
     | Download
+    | Files
+    | DropFile
     | Edit
     | Delete
     | React

@@ -7,6 +7,8 @@ import mimetypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from msgspec import Struct, structs
+
 from actorchat.client import event
 from actorchat.client.message import Sent
 from actorchat.client.people import read
@@ -24,6 +26,33 @@ from actorchat.errors import ConnectionLost, Refusal
 from actorchat.limits import FILE_TRIES_MAX, RECONNECT_BASE_S
 from actorchat.protocol import ops
 from actorchat.protocol.ops import Extra, FileRef
+
+
+class OwnFile(Struct, frozen=True):
+    """A file that is the user's: its SHA-256, bytes, media type, and since when (ms)."""
+
+    sha256: bytes
+    size: int
+    type: str
+    created: int
+
+
+class OwnFiles(Struct, frozen=True):
+    """The user's files, by hash; `used` bytes of `count` files count against `quota`."""
+
+    files: list[OwnFile]
+    used: int
+    count: int
+    quota: int
+    more: bool = False  # of a page of it: files follow
+
+
+class DroppedFile(Struct, frozen=True):
+    """Whether the file was the user's, and what counts against the quota now."""
+
+    dropped: bool
+    used: int
+    count: int
 
 
 class FileCalls:
@@ -120,6 +149,28 @@ class FileCalls:
 
         await _persist(once)
         return size
+
+    async def files(self) -> OwnFiles:
+        """Return all files that are the user's, and what counts against the quota.
+
+        Raises:
+            Refusal: `busy`.
+        """
+        page = found = read(await self._ask(ops.Files(0)), OwnFiles)
+        while page.more and page.files:
+            page = read(await self._ask(ops.Files(0, page.files[-1].sha256)), OwnFiles)
+            found.files.extend(page.files)
+        return structs.replace(page, files=found.files, more=False)
+
+    async def drop_file(self, sha256: bytes) -> DroppedFile:
+        """Have a file be the user's no more; doing so again changes nothing.
+
+        Messages that refer to it do so still.
+
+        Raises:
+            Refusal: `store_full`, `busy`.
+        """
+        return read(await self._ask(ops.DropFile(0, sha256)), DroppedFile)
 
 
 async def _persist(once: Callable[[], Awaitable[None]]) -> None:

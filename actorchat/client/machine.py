@@ -172,7 +172,9 @@ class Machine(Life):
             self._drop(now, "an update before the welcome")
             return
         own = own_cid(op, self.identity.user)
-        verdict = self.incoming.accept(op.upd, conversation_of(op), op.msg.seq, now, own)
+        verdict = self.incoming.accept(
+            op.upd, conversation_of(op, self.identity.user), op.msg.seq, now, own
+        )
         if verdict is Verdict.NEW:
             self._out.append(op)
         elif verdict is Verdict.GAP:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from actorchat.protocol.ops import AnyAct, AnyChange, Extra, Msg, Record
+from actorchat.protocol.ops import AnyAct, AnyChange, Deleted, Extra, Msg, Record
 
 
 class Sent(Struct, frozen=True):
@@ -45,8 +45,9 @@ class Message(Struct):
 
     `group` is the address of the group that it is in, if any. A `change` of a group, which has no
     text, comes as a message too: what `sender` did to whom. `to` is the other user where the user
-    wrote it, on another device. `extra`, `act` and what follows are as in `ops.Record`; the text of
-    an edit is what the message `act.ref` says now.
+    wrote it, on another device, or where a moderator deleted messages, who is neither of the two.
+    `extra`, `act` and what follows are as in `ops.Record`; the text of an edit is what the message
+    `act.ref` says now.
     `own`: the user wrote it, or did it, on another device.
     """
 
@@ -196,9 +197,21 @@ class GroupsAnswer(Struct):
     more: bool
 
 
-def conversation_of(op: Msg) -> str:
-    """Return the group that an update is in, or the other user."""
-    return op.msg.conv or op.to or op.msg.sender
+def conversation_of(op: Msg, user: str) -> str:
+    """Return the group that an update of `user` is in, or the other user."""
+    return op.msg.conv or peer_of(op, user) or op.msg.sender
+
+
+def peer_of(op: Msg, user: str) -> str | None:
+    """Return the other user of a direct conversation, where that is not who wrote the update.
+
+    `user` wrote it on another device, or a moderator did who is neither of the two.
+    """
+    act = op.msg.act
+    if type(act) is Deleted and len(act.between) == 2:
+        first, second = act.between
+        return second if user == first else first
+    return op.to
 
 
 def own_cid(op: Msg, user: str) -> bytes:

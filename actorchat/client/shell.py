@@ -18,7 +18,7 @@ from actorchat.client.flagged import FlagBoard
 from actorchat.client.life import Options
 from actorchat.client.link import Address, Link
 from actorchat.client.machine import Machine
-from actorchat.client.message import Message, Progress, Sent
+from actorchat.client.message import Message, Progress, Sent, peer_of
 from actorchat.client.presence import Sightings, watched_states
 from actorchat.client.renewal import OnToken, Renewer
 from actorchat.client.signin import Identity, Welcome
@@ -253,7 +253,7 @@ class Shell:
                 self._take,
                 record.conv,
                 record.change,
-                op.to,
+                peer_of(op, self.machine.identity.user),
                 record.extra,
                 record.act,
                 record.edited,

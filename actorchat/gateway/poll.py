@@ -57,8 +57,8 @@ class PollGateway(Listener):
     """Listens for `http://`, or `https://` when it has a TLS context.
 
     The bodies of polls together are the byte stream that a TCP connection would be, and are treated
-    by the same endpoint. `health` and `scrape` are what `/readyz` and `/metrics` show, and
-    `depot` who takes and gives files.
+    by the same endpoint. `health` and `scrape` are what `/readyz` and `/metrics` show to who has
+    `watch_token`, if they are shown here at all; and `depot` is who takes and gives files.
     """
 
     schemes = ("http", "https")
@@ -75,6 +75,8 @@ class PollGateway(Listener):
         health: Health = str,
         scrape: Scrape | None = None,
         depot: Depot | None = None,
+        watch_token: str = "",
+        is_watched_here: bool = True,
         token_source: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES),
     ) -> None:
         super().__init__(open_session, host, port, ssl_context, bounds, rng)
@@ -83,8 +85,9 @@ class PollGateway(Listener):
         self._token_source = token_source
         self._lines: dict[str, _Line] = {}
         self._http: HttpServer | None = None
+        pages = Pages(self._why_not_ready, scrape, watch_token)
         self._routes = {
-            **Pages(self._why_not_ready, scrape).routes(),
+            **(pages.routes() if is_watched_here else pages.live_routes()),
             **(FilePages(depot).routes() if depot is not None else {}),
             "/v1/session": {"POST": self._open_line, "DELETE": self._close_line},
             "/v1/poll": {"POST": self._poll},

@@ -32,7 +32,7 @@ _write = msgspec.json.Encoder().encode
 
 
 def decode(text: bytes) -> dict[str, Any]:
-    """Return the one map that `text` is, with its `cid` and `sha256` as bytes.
+    """Return the one map that `text` is, with its `cid`, `sha256` and the like as bytes.
 
     Strict (RFC 8259, and I-JSON's rules of RFC 7493): UTF-8 without a mark, no duplicate key, no
     lone surrogate, no NaN, bounded in depth and in items like CBOR.
@@ -108,6 +108,8 @@ def _restore(message: dict[str, Any]) -> None:
     _restore_cid(message)
     if type(sha256 := message.get("sha256")) is str:
         message["sha256"] = _bytes_of(sha256)
+    if message.get("op") == "files" and type(after := message.get("after")) is str:
+        message["after"] = _bytes_of(after)
     _restore_cid(message.get("msg"))
     answer = message.get("ok")
     if type(answer) is dict and type(events := answer.get("events")) is list:
@@ -121,6 +123,10 @@ def _restore(message: dict[str, Any]) -> None:
         for hit in hits:
             if type(hit) is dict:
                 _restore_cid(hit.get("record"))
+    if type(answer) is dict and type(files := answer.get("files")) is list:
+        for file in files:
+            if type(file) is dict and type(content := file.get("sha256")) is str:
+                file["sha256"] = _bytes_of(content)
 
 
 def _restore_cid(holder: object) -> None:

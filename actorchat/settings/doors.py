@@ -69,6 +69,20 @@ class HttpSettings(Section, frozen=True):
         Seconds,
         Meta(description="Seconds after which a poll is answered though there is nothing to say."),
     ] = limits.POLL_WAIT_S
+    metrics_listen: Annotated[
+        str,
+        Meta(
+            description="Address of its own for /metrics and /readyz, as host:port; empty: they "
+            "are where clients come. TLS as theirs."
+        ),
+    ] = ""
+    metrics_token_file: Annotated[
+        str,
+        Meta(
+            description="File with the bearer token, of 16 characters at least, that /metrics and "
+            "/readyz want; read at the start. Empty: whoever reaches them reads them."
+        ),
+    ] = ""
     tls_cert: Annotated[
         str,
         Meta(description="PEM file of the certificate chain; empty for no TLS."),

@@ -36,6 +36,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         first, second = (f"gateway.{gateway}.{file}" for file in files)
         if bool(values[first]) != bool(values[second]):
             yield f"{first} and {second}: give both or neither"
+    yield from _metrics_contradictions(values)
     for origin in values["gateway.ws.origins"].split():
         if _ORIGIN.fullmatch(origin) is None:
             yield f"gateway.ws.origins: expected * or scheme://host[:port], got {origin!r}"
@@ -59,6 +60,17 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         yield "auth.argon2_memory_kib: must be at least 8 times auth.argon2_parallelism"
     if values["store.write_buffer_total_bytes"] < values["store.write_buffer_bytes"]:
         yield "store.write_buffer_total_bytes: must not be less than store.write_buffer_bytes"
+
+
+def _metrics_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    listen = values["gateway.http.metrics_listen"]
+    try:
+        if listen:
+            _, port = parse_address(listen)
+            if port and listen == values["gateway.http.listen"]:
+                yield "gateway.http.metrics_listen: the same as gateway.http.listen; leave it empty"
+    except ValueError as error:
+        yield f"gateway.http.metrics_listen: {error}"
 
 
 def _jwt_contradictions(values: Mapping[str, Any]) -> Iterator[str]:

@@ -35,6 +35,7 @@ MOVED = b"V"
 SIZE = b"W"
 LEDGER = b"c"
 INVITATION = b"h"
+MODERATOR = b"j"
 META = b"#"
 STATE_KINDS = frozenset(
     (
@@ -46,7 +47,6 @@ STATE_KINDS = frozenset(
         *(EVENT, EVENT_READER, EVENT_PLACE),
         *(UNSHOWN, BLOCKED, GONE),
         *(MOVED, SIZE),
-        LEDGER,
-        INVITATION,
+        *(LEDGER, INVITATION, MODERATOR),
     )
 )

@@ -91,7 +91,7 @@ class Credentials:
                 Exit.USAGE, "which_user", f"signed in here are {names}", "choose one with --as NAME"
             )
         if chosen is None or chosen not in self.logins:
-            who = f"{chosen} is" if chosen else "nobody is"
+            who = f"{chosen} is not" if chosen else "nobody is"
             hint = f"actorchat login {chosen or 'NAME'}, or as operator: actorchat user add NAME"
             raise CommandFailed(
                 Exit.REFUSED, "not_signed_in", f"{who} signed in at {self.server}", hint

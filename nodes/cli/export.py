@@ -7,13 +7,16 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from nodes.cli.option import As, Data, Server, Timeout
 from nodes.cli.people import TIMEOUT_S
 from nodes.cli.terminal import note
+
+if TYPE_CHECKING:
+    from actorchat.client import Chat
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Where to; - is standard output.")]
 
@@ -36,17 +39,32 @@ def export(
     is_stdout = str(file) == "-"
 
     async def fetch() -> int:
-        count = 0
         _, chat = as_user(server, data, as_, ack="manual", timeout_s=timeout)
         async with chat:
             opened = nullcontext(sys.stdout) if is_stdout else _private(file)
             with opened as out:
-                async for fact in chat.export():
-                    out.write(json.dumps(fact, ensure_ascii=False) + "\n")
-                    count += 1
-        return count
+                return await write_facts(chat, out)
 
     note(f"{run_async(fetch())} lines{'' if is_stdout else f' in {file}'}")
+
+
+async def write_facts(chat: Chat, out: TextIO) -> int:
+    """Write all that is the user's, a fact a line; return how many there are."""
+    count = 0
+    async for fact in chat.export():
+        out.write(json.dumps(fact, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def new_private(file: Path) -> TextIO:
+    """Open a new file for writing, for nobody else to read.
+
+    Raises:
+        OSError: There is one already, or it can't be made.
+    """
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def _private(file: Path) -> TextIO:

@@ -209,13 +209,19 @@ def chat(
     timeout: Timeout = TIMEOUT_S,
 ) -> None:
     """Talk with somebody, a line a message; ✓ is stored, ✓✓ delivered or read."""
+    from nodes.cli.credential import Credentials
+    from nodes.cli.place import server_address
     from nodes.cli.talk import Talk, lines_of_stdin
     from nodes.cli.wire import as_user, run_async
 
     async def talk() -> bool:
         user, client = as_user(server, data, as_, listens=True, ack="manual", timeout_s=timeout)
+        credentials = Credentials(server_address(server, data))
+        mine = credentials.choose(user)[1]
+        kept = (mine.device, mine.errand_device)
         async with client:
-            return await Talk(client, user, say).run(with_, lines_of_stdin())
+            talking = Talk(client, user, say, kept, lambda: credentials.forget(user))
+            return await talking.run(with_, lines_of_stdin())
 
     if not run_async(talk()):
         raise typer.Exit(Exit.FAILED)

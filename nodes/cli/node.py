@@ -87,7 +87,8 @@ def _tell_ready(info: NodeInfo, *, json: bool) -> None:
         say_json(described)
         return
     where = "" if info.data == data_dir() else f" --data {info.data}"
-    listens = " and ".join((info.tcp, *info.also.values()))
+    doors = [address for name, address in info.also.items() if name != "metrics"]
+    listens = " and ".join((info.tcp, *doors))
     lines = [
         f"actorchat listens at {listens}, data in {info.data} (process {info.pid})",
         "Try in another terminal:",

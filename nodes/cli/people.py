@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from actorchat.client import Chat, Conversation, Profile
+    from actorchat.client import Chat, Conversation, Flags, Profile
 
     Result = TypeVar("Result")
 
@@ -56,8 +56,8 @@ def devices(
             "*" if one.current else " ",
             one.device,
             one.title,
-            _when(one.created),
-            _when(one.seen),
+            when(one.created),
+            when(one.seen),
             "-" if one.cursor is None else one.cursor,
         )
         for one in found
@@ -155,8 +155,8 @@ def conversations(
             if one.title is None
             else f"{one.title} {one.conv}",
             one.unread or "",
-            _when(one.last.ts),
-            f"{one.last.sender}: {_short(text_of(one.last))}",
+            when(one.last.ts),
+            f"{one.last.sender}: {short(text_of(one.last))}",
             " ".join(name for name in one.flags.__struct_fields__ if getattr(one.flags, name)),
         )
         for one in found
@@ -203,18 +203,26 @@ def ask_server(
     return run_errand(ask, as_, server, data, timeout_s, ack="manual")
 
 
-def _when(ts_wall_ms: int) -> str:
+def when(ts_wall_ms: int) -> str:
+    """Return a time as people read it; 0 is none."""
     if not ts_wall_ms:
         return "-"
     return datetime.fromtimestamp(ts_wall_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return the beginning of a text, in one line."""
     line = " ".join(text.split())
     return line if len(line) <= TEXT_SHOWN else line[: TEXT_SHOWN - 1] + "…"
 
 
-def _called(one: Conversation) -> str:
+def called(one: Conversation) -> str:
+    """Return what a conversation is called in a list."""
     if one.gone:
         return f"{one.conv} (deleted account)"
     return one.conv if one.title is None else f"{one.title} {one.conv}"
+
+
+def flags_of(flags: Flags) -> str:
+    """Return which flags are set, for people."""
+    return " ".join(name for name in flags.__struct_fields__ if getattr(flags, name))

@@ -42,7 +42,8 @@ def _deed(act: AnyAct, message: Message | Entry) -> str:
     if isinstance(act, Edited):
         return f"edited #{act.ref}: {GONE if message.gone else message.text}"
     if isinstance(act, Deleted):
-        return f"deleted {', '.join(f'#{ref}' for ref in act.refs)}"
+        moderated = " as a moderator" if act.between else ""
+        return f"deleted {', '.join(f'#{ref}' for ref in act.refs)}{moderated}"
     if act.on:
         return f"reacted to #{act.ref} with {act.emoji}"
     return f"took {act.emoji} off #{act.ref}"
@@ -56,6 +57,8 @@ def _with_extra(extra: Extra, text: str) -> str:
         before.append(f"(forwarded{often}{first})")
     if extra.re is not None:
         before.append(f"(to #{extra.re})")
+    if extra.mentions:
+        before.append(f"(for {', '.join(extra.mentions)})")
     if extra.kind == "sealed":
         text = f"{len(text)} characters"
     if extra.kind != "text":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from actorchat.errors import ActorchatError
+from actorchat.ids import is_group
 from nodes.cli.terminal import visible
 
 if TYPE_CHECKING:
@@ -29,30 +30,53 @@ def presence_line(sight: Presence) -> str:
 
 
 class Sight:
-    """The presence of the one whom somebody talks with; `say` prints a line."""
+    """The presence of the one whom somebody talks with, and of others; `say` prints a line."""
 
     def __init__(self, client: Chat, say: Callable[[str], None]) -> None:
         self._client = client
         self._say = say
         self._other: str | None = None
+        self._also: set[str] = set()
         self._typing_shown_s = 0.0
 
     async def turn_to(self, other: str) -> None:
-        """Look at `other` and nobody else; a server that does not tell is no failure."""
-        if self._other is not None and self._other != other:
-            self._client.unwatch(self._other)
-        self._other = other
+        """Look at `other`, a user, and not at the last one any more.
+
+        A server that does not tell is no failure; at a group there is nothing to be seen.
+        """
+        before = self._other
+        if before is not None and before != other and before not in self._also:
+            self._client.unwatch(before)
+        self._other = None if is_group(other) else other
         self._typing_shown_s = 0.0
+        if self._other is None:
+            return
         try:
             for sight in await self._client.watch(other):
                 self._say(f"  {presence_line(sight)}")
         except ActorchatError:
             self._other = None
 
+    async def see(self, names: Sequence[str]) -> None:
+        """Look at others too, whomever one turns to.
+
+        Raises:
+            ActorchatError: The server does not tell.
+        """
+        for sight in await self._client.watch(*names):
+            self._say(f"  {presence_line(sight)}")
+        self._also.update(names)
+
+    def unsee(self, names: Sequence[str]) -> None:
+        """Look at others no more, unless one talks with them."""
+        self._also.difference_update(names)
+        if away := [name for name in names if name != self._other]:
+            self._client.unwatch(*away)
+
     async def watch(self) -> None:
         """Show what changes, until the session ends."""
         async for sight in self._client.presence():
-            if sight.user == self._other:
+            if sight.user == self._other or sight.user in self._also:
                 self._say(f"  {presence_line(sight)}")
 
     async def listen(self) -> None:

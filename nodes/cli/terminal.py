@@ -5,9 +5,10 @@ What was asked for goes to standard output, all else to standard error.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import typer
@@ -16,6 +17,25 @@ import typer
 def is_terminal() -> bool:
     """Say whether standard output is looked at by people."""
     return sys.stdout.isatty()
+
+
+@contextlib.contextmanager
+def unseen() -> Iterator[None]:
+    """Have what is typed not shown meanwhile, where standard input is a terminal."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    import termios
+
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    hidden = [*before]
+    hidden[3] = before[3] & ~termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, hidden)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def say(text: str) -> None:

@@ -18,10 +18,11 @@ from actorchat.gateway.tls import tls_context
 from actorchat.gateway.ws import WsGateway
 from actorchat.protocol.upgrade import ANY_ORIGIN, parse_origin
 from actorchat.settings import Settings, parse_address
-from actorchat.settings.doors import ZmqSettings
+from actorchat.settings.doors import HttpSettings, ZmqSettings
 
 if TYPE_CHECKING:
     from actorchat.gateway.files import Depot
+    from actorchat.gateway.watched import WatchedAddress
 
 log = logs.logger(__name__)
 
@@ -45,10 +46,11 @@ def make_gateways(
         depot: Who takes and gives files over HTTP.
 
     Raises:
-        SettingsError: A certificate, a key or a list of keys can't be used.
+        SettingsError: A certificate, a key, a list of keys or a token can't be used.
     """
     bounds = _bounds(settings)
     tcp, ws, http = settings.gateway.tcp, settings.gateway.ws, settings.gateway.http
+    watch_token = _watch_token(http)
     host, port = parse_address(tcp.listen)
     context = _context(tcp.tls_cert, tcp.tls_key)
     gateways: dict[str, Gateway] = {"tcp": TcpGateway(open_session, host, port, context, bounds)}
@@ -72,10 +74,39 @@ def make_gateways(
             health=why_not_ready,
             scrape=scrape,
             depot=depot,
+            watch_token=watch_token,
+            is_watched_here=not http.metrics_listen,
         )
     if settings.gateway.zmq.listen:
         gateways["zmq"] = _make_zmq(settings.gateway.zmq, open_session, bounds)
     return gateways
+
+
+def make_watched(
+    settings: Settings, why_not_ready: Callable[[], str], scrape: Callable[[], bytes]
+) -> WatchedAddress | None:
+    """Return the address of its own at which the node is watched, if there is to be one.
+
+    Raises:
+        SettingsError: A certificate, a key or the token can't be used.
+    """
+    http = settings.gateway.http
+    if not http.metrics_listen:
+        return None
+    from actorchat.gateway.pages import Pages
+    from actorchat.gateway.watched import WatchedAddress
+
+    host, port = parse_address(http.metrics_listen)
+    pages = Pages(why_not_ready, scrape, _watch_token(http))
+    return WatchedAddress(pages, host, port, _context(http.tls_cert, http.tls_key))
+
+
+def _watch_token(http: HttpSettings) -> str:
+    if not http.metrics_token_file:
+        return ""
+    from actorchat.gateway.pages import read_token
+
+    return read_token(http.metrics_token_file)
 
 
 def _make_zmq(zmq: ZmqSettings, open_session: OpenSession, bounds: Bounds) -> Gateway:

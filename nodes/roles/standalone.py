@@ -30,7 +30,7 @@ from actorchat.store.index import TextIndex, Unsupported
 from actorchat.store.rocks import RocksEngine
 from nodes.roles.courier import make_courier
 from nodes.roles.files import FileRoom, file_policy_of
-from nodes.roles.gateways import make_gateways
+from nodes.roles.gateways import make_gateways, make_watched
 from nodes.roles.issuer import make_token_reader
 from nodes.roles.numbers import expose_node
 
@@ -110,7 +110,7 @@ class Standalone:
             )
         )
         self._broker.context.report = self.report
-        self._is_listening = False
+        self._is_listening = self._is_leaving = False
         self._files = FileRoom(settings, data, self._broker.context)
         self._make_gateways(settings)
 
@@ -124,6 +124,7 @@ class Standalone:
             self._numbers.text,
             self._files.depot,
         )
+        self._watched = make_watched(settings, self.why_not_ready, self._numbers.text)
         self._metrics = Exposition()
         for name, gateway in self._gateways.items():
             self._metrics.add(name, gateway.counters)
@@ -137,8 +138,12 @@ class Standalone:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Where each gateway listens, by its name, as `scheme://host:port`."""
-        return {name: gateway.address for name, gateway in self._gateways.items()}
+        """Where each gateway listens, by its name, as `scheme://host:port`.
+
+        `metrics` is where the node is watched, if that has an address of its own.
+        """
+        watched = {} if self._watched is None else {"metrics": self._watched.address}
+        return {name: gateway.address for name, gateway in self._gateways.items()} | watched
 
     async def start(self) -> None:
         """Start the actors, then listen."""
@@ -148,6 +153,8 @@ class Standalone:
         await self._broker.start().started()
         for gateway in self._gateways.values():
             await gateway.start()
+        if self._watched is not None:
+            await self._watched.start()
         self._is_listening = True
 
     def why_not_ready(self) -> str:
@@ -157,16 +164,21 @@ class Standalone:
             return "the store is broken"
         if not self._is_listening:
             return "not listening"
+        if self._is_leaving:
+            return "draining"
         return "the store is full" if committer.is_full else ""
 
     async def stop(self) -> None:
         """Send clients away, let what is under way be stored, close the store."""
+        self._is_leaving = True
         if self.failure is None:
             await asyncio.gather(*(gateway.drain() for gateway in self._gateways.values()))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._settle(), DRAIN_ANSWER_S)
         else:
             await asyncio.gather(*(gateway.stop() for gateway in self._gateways.values()))
+        if self._watched is not None:
+            await self._watched.stop()
         await self._files.close()
         await self._courier.close()
         if self._keyset is not None:

@@ -29,12 +29,14 @@ from actorchat.protocol.ops import (
     Describe,
     Devices,
     Download,
+    DropFile,
     Edit,
     Edited,
     Events,
     Extra,
     Failure,
     FileRef,
+    Files,
     Flag,
     FlagPush,
     Forwarded,
@@ -159,6 +161,7 @@ extras: st.SearchStrategy[Extra] = st.one_of(
 acts: st.SearchStrategy[Struct] = st.one_of(
     st.builds(Edited, places),
     st.builds(Deleted, st.lists(places, min_size=1, max_size=4)),
+    st.builds(Deleted, st.lists(places, min_size=1, max_size=4), st.just(["ann", "bob"])),
     st.builds(Reacted, places, emojis, st.booleans()),
 )
 records = st.builds(
@@ -286,6 +289,8 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         Upload, request_ids, hashes, positions, st.sampled_from(("image/png", "a/b+c.d"))
     ),
     Download: st.builds(Download, request_ids, hashes),
+    Files: st.builds(Files, request_ids, st.none() | hashes, st.integers(1, 100)),
+    DropFile: st.builds(DropFile, request_ids, hashes),
     Edit: st.builds(Edit, request_ids, names, client_ids, places, bodies),
     Delete: st.builds(
         Delete,
@@ -294,6 +299,15 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
         client_ids,
         st.lists(places, min_size=1, max_size=4),
         st.sampled_from(("me", "all")),
+    )
+    | st.builds(
+        Delete,
+        request_ids,
+        st.just("ann"),
+        client_ids,
+        st.lists(places, min_size=1, max_size=4),
+        st.just("moderate"),
+        st.just("bob"),
     ),
     React: st.builds(React, request_ids, names, client_ids, places, emojis, st.booleans()),
     Search: st.builds(

@@ -11,7 +11,7 @@ from actorchat.protocol.ops.account import DeleteAccount
 from actorchat.protocol.ops.act import AnyAct, Delete, Deleted, Edit, Edited, React, Reacted
 from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
-from actorchat.protocol.ops.file import FILE_OPS, Download, Upload
+from actorchat.protocol.ops.file import FILE_OPS, Download, DropFile, Files, Upload
 from actorchat.protocol.ops.firehose import FIREHOSE_OPS, Bot, Events, Hook, Hooks
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Groups, Receipts
 from actorchat.protocol.ops.message import History, Msg, Record, Send
@@ -92,6 +92,8 @@ ClientOp = (
     | Flag
     | Upload
     | Download
+    | Files
+    | DropFile
     | Edit
     | Delete
     | React
@@ -141,6 +143,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "flag": Flag,
     "upload": Upload,
     "download": Download,
+    "files": Files,
+    "drop_file": DropFile,
     "edit": Edit,
     "delete": Delete,
     "react": React,
@@ -196,12 +200,14 @@ __all__ = [
     "Describe",
     "Devices",
     "Download",
+    "DropFile",
     "Edit",
     "Edited",
     "Extra",
     "Events",
     "Failure",
     "FileRef",
+    "Files",
     "Flag",
     "Forwarded",
     "FlagPush",

@@ -8,13 +8,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from actorchat.ids import GROUP_MARK
 from actorchat.limits import DELETED_AT_ONCE_MAX, EMOJI_CHARS_MAX
 from actorchat.protocol.ops.extra import Place
 from actorchat.protocol.ops.field import Body, ClientId, Name, RequestId
 
 Places = Annotated[list[Place], Meta(min_length=1, max_length=DELETED_AT_ONCE_MAX)]
 Emoji = Annotated[str, Meta(min_length=1, max_length=EMOJI_CHARS_MAX)]
-Scope = Literal["me", "all"]
+Scope = Literal["me", "all", "moderate"]
+Two = Annotated[list[Name], Meta(max_length=2)]
 
 
 class Edited(Struct, tag_field="kind", tag="edit", gc=False, frozen=True):
@@ -23,10 +25,15 @@ class Edited(Struct, tag_field="kind", tag="edit", gc=False, frozen=True):
     ref: Place
 
 
-class Deleted(Struct, tag_field="kind", tag="delete", gc=False, frozen=True):
-    """The messages `refs` are gone, for everybody."""
+class Deleted(Struct, tag_field="kind", tag="delete", gc=False, frozen=True, omit_defaults=True):
+    """The messages `refs` are gone, for everybody.
+
+    `between` is there where a moderator did it who is no part of a direct conversation: the two
+    whose it is, by whom its readers know it, for who wrote this is neither.
+    """
 
     refs: Places
+    between: Two = []
 
 
 class Reacted(Struct, tag_field="kind", tag="react", gc=False, frozen=True, omit_defaults=True):
@@ -58,7 +65,9 @@ class Edit(Struct, tag_field="op", tag="edit", gc=False):
 class Delete(Struct, tag_field="op", tag="delete", gc=False, omit_defaults=True):
     """Ask for messages to be gone: for `all`, which is a record of its own, or for `me`.
 
-    Answer: for `all` as of `send`; for `me` `{}`, for what is hidden already, too. All `seqs` are
+    With `moderate`, which only a bot may that was granted it, they are gone for all in a group, or
+    in the direct conversation of `conv` and `of`, whoever wrote them; the bot need be in neither.
+    Answer: for `me` `{}`, for what is hidden already, too; else as of `send`. All `seqs` are
     deleted or none. Errors: as of `edit`, but `too_late`.
     """
 
@@ -67,6 +76,14 @@ class Delete(Struct, tag_field="op", tag="delete", gc=False, omit_defaults=True)
     cid: ClientId
     seqs: Places
     scope: Scope = "all"
+    of: Name | None = None
+
+    def __post_init__(self) -> None:
+        is_of_two = self.scope == "moderate" and self.conv[:1] != GROUP_MARK
+        if (self.of is not None) is not is_of_two:
+            raise ValueError("`of` goes with `moderate` and a user, and such with `of`")
+        if is_of_two and (self.of == self.conv or str(self.of)[:1] == GROUP_MARK):
+            raise ValueError("`conv` and `of` are two users")
 
 
 class React(Struct, tag_field="op", tag="react", gc=False, omit_defaults=True):

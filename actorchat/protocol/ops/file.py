@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from actorchat.limits import FILE_TYPE_CHARS_MAX
+from actorchat.limits import FILE_TYPE_CHARS_MAX, FILES_PAGE_MAX
 from actorchat.protocol.ops.extra import FileHash, FileSize
 from actorchat.protocol.ops.field import RequestId
 
@@ -19,6 +19,8 @@ MediaType = Annotated[
         max_length=FILE_TYPE_CHARS_MAX,
     ),
 ]
+
+FilesLimit = Annotated[int, Meta(ge=1, le=FILES_PAGE_MAX)]
 
 
 class Upload(Struct, tag_field="op", tag="upload", gc=False):
@@ -48,4 +50,29 @@ class Download(Struct, tag_field="op", tag="download", gc=False):
     sha256: FileHash
 
 
-FILE_OPS = (Upload, Download)
+class Files(Struct, tag_field="op", tag="files", gc=False, omit_defaults=True):
+    """Ask for a page of the files that are the user's, those behind the one with hash `after`.
+
+    Answer: `{files: [{sha256, size, type, created}…], more, used, count, quota}`, by hash: when
+    each became the user's (ms since 1970), and how many bytes of how many files count against the
+    quota. Error: `busy`.
+    """
+
+    id: RequestId
+    after: FileHash | None = None
+    limit: FilesLimit = FILES_PAGE_MAX
+
+
+class DropFile(Struct, tag_field="op", tag="drop_file", gc=False):
+    """Ask for the file with hash `sha256` to be the user's no more, and not to count as theirs.
+
+    Messages that refer to it do so still: its bytes go when no user has it and no message names it.
+    Answer: `{dropped, used, count}`, when that is durable; `dropped` is false where it was not the
+    user's. Errors: `store_full`, `unavailable`, `busy`.
+    """
+
+    id: RequestId
+    sha256: FileHash
+
+
+FILE_OPS = (Upload, Download, Files, DropFile)

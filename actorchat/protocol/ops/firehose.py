@@ -26,18 +26,20 @@ EventLimit = Annotated[int, Meta(ge=1, le=EVENTS_PAGE_MAX)]
 EventWait = Annotated[int, Meta(ge=0, le=EVENTS_WAIT_MS_MAX)]
 
 
-class Bot(Struct, tag_field="op", tag="bot", gc=False):
+class Bot(Struct, tag_field="op", tag="bot", gc=False, omit_defaults=True):
     """Ask for a bot, a token for its `device`, and `events`: what it may read of everybody's.
 
-    For operators only. A bot that is there gets another token, and this grant in place of the one
-    before. Answer: `{user, token}`. Errors: `exists` where a person has the name, `forbidden`,
-    `too_many_devices`, `busy`.
+    With `moderates` it may delete messages of others, in any conversation (`delete`). For operators
+    only. A bot that is there gets another token, and these grants in place of those before. Answer:
+    `{user, token}`. Errors: `exists` where a person has the name, `forbidden`, `too_many_devices`,
+    `busy`.
     """
 
     id: RequestId
     user: NewName
     device: NewName
     events: EventKinds
+    moderates: bool = False
 
 
 class Events(Struct, tag_field="op", tag="events", gc=False, omit_defaults=True):

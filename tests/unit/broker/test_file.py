@@ -9,10 +9,12 @@ from actorchat.chat.file import FileFacts, Usage
 from actorchat.errors import StoreFull
 from actorchat.protocol import ops
 from actorchat.store.memory import Fault
+from actorchat.store.verify import verify
 from tests.unit.broker.stage import Device, Stage
 
 HASH = bytes(range(32))
 FACTS = FileFacts(80, "image/png", 1)
+GIB = 2**30
 FULL = Fault("write", StoreFull("full"))
 
 
@@ -122,3 +124,65 @@ def test_files_are_looked_for_where_a_message_has_some_alone(stage: Stage) -> No
     assert "ok" in ann.ask(lambda rid: ops.Send(rid, "bob", cid, "x"))
     other, extra = stage.new_cid(), ops.Extra(mentions=["bob"])
     assert "ok" in ann.ask(lambda rid: ops.Send(rid, "bob", other, "x", extra))
+
+
+def test_own_files_are_told_a_page_at_a_time_and_dropped_for_good(stage: Stage) -> None:
+    context, ann, bob = stage.broker.context, stage.hello("ann"), stage.hello("bob")
+    hashes = [bytes([number]) * 32 for number in range(5)]
+    for number, sha256 in enumerate(hashes, 1):
+        rows = context.shelf.rows("ann", sha256, FACTS, Usage(80 * number, number), True)
+        context.log.append(rows)
+    stage.run()
+    page = ann.ask(lambda rid: ops.Files(rid, None, 3))["ok"]
+    assert [one["sha256"] for one in page["files"]] == hashes[:3]  # type: ignore[index,union-attr]
+    assert page["files"][0] == {  # type: ignore[index]
+        "sha256": hashes[0],
+        "size": 80,
+        "type": "image/png",
+        "created": 1,
+    }
+    assert (page["more"], page["used"], page["count"]) == (True, 400, 5)  # type: ignore[index]
+    page = ann.ask(lambda rid: ops.Files(rid, hashes[2], 3))["ok"]
+    assert [one["sha256"] for one in page["files"]] == hashes[3:]  # type: ignore[index,union-attr]
+    assert page["more"] is False  # type: ignore[index]
+    assert bob.ask(ops.Files)["ok"]["files"] == []  # type: ignore[index]
+
+    told = ann.ask(lambda rid: ops.DropFile(rid, hashes[1]))["ok"]
+    assert told == {"dropped": True, "used": 320, "count": 4}
+    stage.crash()
+    offer(stage)
+    shelf = stage.broker.context.shelf
+    assert shelf.usage("ann") == Usage(320, 4)
+    assert (shelf.own("ann", hashes[1]), shelf.known(hashes[1])) == (None, FACTS)
+    again = stage.hello("ann").ask(lambda rid: ops.DropFile(rid, hashes[1]))["ok"]
+    assert again == {"dropped": False, "used": 320, "count": 4}
+    assert verify(stage.engine).is_sound
+
+
+def test_nobody_drops_a_file_of_somebody_else(stage: Stage) -> None:
+    store(stage, "ann")
+    told = stage.hello("bob").ask(lambda rid: ops.DropFile(rid, HASH))["ok"]
+    assert told == {"dropped": False, "used": 0, "count": 0}
+    assert stage.broker.context.shelf.own("ann", HASH) == FACTS
+
+
+def test_quota_is_free_again_when_a_file_is_dropped(stage: Stage) -> None:
+    store(stage, "ann")
+    context, other = stage.broker.context, bytes(32)
+    full = Usage(GIB, 2)
+    context.log.append(context.shelf.rows("ann", other, FileFacts(GIB - 80, "a/b", 1), full, True))
+    stage.run()
+    ann, third = stage.hello("ann"), b"3" * 32
+    refused = ann.ask(lambda rid: ops.Upload(rid, third, 80, "a/b"))
+    assert refused["err"]["code"] == "quota_exceeded"  # type: ignore[index]
+    ann.ask(lambda rid: ops.DropFile(rid, HASH))
+    assert "ok" in ann.ask(lambda rid: ops.Upload(rid, third, 80, "a/b"))
+
+
+def test_full_store_drops_nothing(stage: Stage) -> None:
+    store(stage, "ann")
+    ann = stage.hello("ann")
+    stage.engine.inject(FULL)
+    told = ann.ask(lambda rid: ops.DropFile(rid, HASH))
+    assert told["err"]["code"] == "store_full"  # type: ignore[index]
+    assert stage.broker.context.shelf.own("ann", HASH) == FACTS

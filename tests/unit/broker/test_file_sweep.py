@@ -180,3 +180,38 @@ def make_group(device: Device) -> str:
     address = group_address(bytes(16))
     assert "ok" in device.ask(lambda rid: ops.Change(rid, address, bytes(16), change))
     return address
+
+
+def test_file_that_all_have_dropped_goes_at_once_unless_a_record_names_it(place: Place) -> None:
+    named, other = place.file(b"named", "ann", at_ms=NOW), place.file(b"o", "ann", "bob", at_ms=NOW)
+    place.message(1, named)
+    for user, sha256, usage in (
+        ("ann", named, Usage(1, 1)),
+        ("ann", other, Usage()),
+    ):
+        drop(place, user, sha256, usage)
+    found = survey(place.engine, place.blobs)
+    assert (found.dropped, found.unreferenced(0)) == ([named], [])  # bob has the other
+    drop(place, "bob", other, Usage())
+    found = survey(place.engine, place.blobs)
+    assert (found.stray, found.missing, found.unreferenced(0)) == ([], [], [other])
+    sweep(place.engine, place.blobs, found, [other])
+    assert not place.blobs.path(other).exists()
+    assert place.shelf.known(other) is None
+    assert place.blobs.is_sound(named)
+    assert verify(place.engine).is_sound
+
+
+def test_file_that_a_record_names_and_nobody_has_may_be_missing(place: Place) -> None:
+    sha256 = place.file(b"x", "ann")
+    place.message(1, sha256)
+    drop(place, "ann", sha256, Usage())
+    place.blobs.remove(sha256)
+    assert survey(place.engine, place.blobs).missing == [sha256]
+
+
+def drop(place: Place, user: str, sha256: bytes, usage: Usage) -> None:
+    batch = place.engine.batch()
+    for family, key, value in place.shelf.dropped(user, sha256, usage):
+        batch.delete(key, family) if value is None else batch.put(key, value, family)
+    place.engine.write(batch)

@@ -64,3 +64,18 @@ def test_row_that_is_none_is_found(engine: MemoryEngine) -> None:
     write(engine, (state, keys.state_key(keys.file_key(HASH), kinds.FILE), b"short"))
     (problem,) = verify(engine).problems
     assert "bad file" in problem.text
+
+
+def test_files_of_a_user_are_paged_and_dropped(engine: MemoryEngine) -> None:
+    shelf = Shelf(engine)
+    others = [bytes([number]) * 32 for number in (0, 1, 0xFF)]
+    for number, sha256 in enumerate(others, 1):
+        write(engine, *shelf.rows("ann", sha256, FACTS, Usage(80 * number, number), True))
+    write(engine, *shelf.rows("bob", HASH, FACTS, Usage(80, 1), True))
+    assert shelf.page("ann", None, 2) == [(others[0], FACTS), (others[1], FACTS)]
+    assert shelf.page("ann", others[1], 2) == [(others[2], FACTS)]
+    assert shelf.page("ann", others[2], 2) == []
+    write(engine, *shelf.dropped("ann", others[1], Usage(160, 2)))
+    assert [sha256 for sha256, _ in shelf.page("ann", None, 9)] == [others[0], others[2]]
+    assert shelf.known(others[1]) == FACTS
+    assert verify(engine).is_sound

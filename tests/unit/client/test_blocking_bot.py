@@ -18,6 +18,7 @@ async def test_blocking_face_does_what_the_other_does() -> None:
             with blocking.connect(server.address, user="ann", device="phone", token="t0") as chat:
                 return [
                     chat.make_bot("robot", "main", ["change"]),
+                    chat.moderate("ann", 7, of="bob").seq,
                     chat.add_hook("audit", URL, SECRET),
                     chat.change_hook("audit", "resume"),
                     chat.test_hook("audit"),
@@ -30,6 +31,7 @@ async def test_blocking_face_does_what_the_other_does() -> None:
         await peer.welcome()
         answers: list[dict[str, Any]] = [
             {"user": "robot", "token": "t1"},
+            {"seq": 9, "ts": 5},
             {},
             {},
             {"status": 0, "reason": "refused"},
@@ -38,8 +40,8 @@ async def test_blocking_face_does_what_the_other_does() -> None:
         ]
         heard = []
         for ok in answers:
-            op: Any = await peer.heard(ops.Bot | ops.Hook | ops.Hooks | ops.Events)
+            op: Any = await peer.heard(ops.Bot | ops.Delete | ops.Hook | ops.Hooks | ops.Events)
             heard.append(type(op))
             peer.say(ops.Reply(re=op.id, ok=ok))
-        assert await using == ["t1", None, None, (0, "refused"), "audit", 42]
-        assert heard == [ops.Bot, ops.Hook, ops.Hook, ops.Hook, ops.Hooks, ops.Events]
+        assert await using == ["t1", 9, None, None, (0, "refused"), "audit", 42]
+        assert heard == [ops.Bot, ops.Delete, *3 * [ops.Hook], ops.Hooks, ops.Events]

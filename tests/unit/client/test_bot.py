@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from actorchat.client import Chat, EventPage, connect
+from actorchat.client.message import Sent
 from actorchat.errors import InvalidOp, Refusal
 from actorchat.protocol import ops
 from tests.unit.client.playbook import refused
@@ -86,6 +87,18 @@ async def test_following_asks_for_what_is_behind_the_last_page(pair: tuple[Chat,
             "t1",
         ),
         (
+            lambda c: c.make_bot("robot", "main", moderates=True),
+            ops.Bot(0, "robot", "main", [], True),
+            {"user": "robot", "token": "t1"},
+            "t1",
+        ),
+        (
+            lambda c: c.moderate("ann", 7, 8, of="bob", cid=bytes(16)),
+            ops.Delete(0, "ann", bytes(16), [7, 8], "moderate", "bob"),
+            {"seq": 9, "ts": 5},
+            Sent(9, 5),
+        ),
+        (
             lambda c: c.add_hook("audit", URL, SECRET),
             ops.Hook(0, "audit", "add", URL, SECRET, ["message", "change", "act"]),
             {},
@@ -146,3 +159,15 @@ async def test_bot_without_a_token_makes_no_sense(pair: tuple[Chat, Peer]) -> No
 
 def test_page_without_a_gap_says_nothing_of_it() -> None:
     assert not EventPage([], 0, 0).missed
+
+
+@pytest.mark.parametrize(
+    ("conv", "of"),
+    [("ann", None), ("#AAECAwQFBgcICQoLDA0ODw", "bob"), ("ann", "ann"), ("ann", "#x")],
+)
+async def test_moderated_conversation_is_a_group_or_of_two(
+    pair: tuple[Chat, Peer], conv: str, of: str | None
+) -> None:
+    chat, _ = pair
+    with pytest.raises(InvalidOp):
+        await chat.moderate(conv, 7, of=of)

@@ -10,7 +10,7 @@ import pytest
 
 from actorchat.client import event
 from actorchat.client import file as module
-from actorchat.client.file import FileCalls
+from actorchat.client.file import DroppedFile, FileCalls
 from actorchat.client.link import Address
 from actorchat.client.message import Sent
 from actorchat.client.transfer import Broken, Door, Grant
@@ -144,3 +144,32 @@ async def test_message_refers_to_the_file_once_it_is_there(
 async def test_file_that_is_not_there_is_the_systems_word(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await Client().upload(tmp_path / "none")
+
+
+async def test_own_files_are_gathered_from_all_pages() -> None:
+    counts = {"used": 160, "count": 2, "quota": 1_000}
+    client = Client()
+    pages: list[dict[str, object]] = [
+        {"files": [own(b"1" * 32)], "more": True, **counts},
+        {"files": [own(b"2" * 32)], "more": False, **counts},
+    ]
+
+    async def ask(request: event.Request) -> dict[str, object]:
+        client.asked.append(request)
+        return pages[len(client.asked) - 1]
+
+    client._ask = ask  # type: ignore[method-assign]
+    found = await client.files()
+    assert [one.sha256 for one in found.files] == [b"1" * 32, b"2" * 32]
+    assert (found.used, found.count, found.quota, found.more) == (160, 2, 1_000, False)
+    assert client.asked == [ops.Files(0), ops.Files(0, b"1" * 32)]
+
+
+async def test_file_is_dropped_by_its_hash() -> None:
+    client = Client(dropped=True, used=0, count=0)
+    assert await client.drop_file(HASH) == DroppedFile(True, 0, 0)
+    assert client.asked == [ops.DropFile(0, HASH)]
+
+
+def own(sha256: bytes) -> dict[str, object]:
+    return {"sha256": sha256, "size": 80, "type": "a/b", "created": 1}

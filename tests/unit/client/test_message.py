@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.client.message import Message, conversation_of, own_cid
+from actorchat.client.message import Message, conversation_of, own_cid, peer_of
 from actorchat.ids import group_address
-from actorchat.protocol.ops import Msg, Record
+from actorchat.protocol.ops import Deleted, Msg, Record
 from tests.unit.client.playbook import CID
 
 GROUP = group_address(CID)
@@ -33,8 +33,18 @@ def grouped(sender: str) -> Msg:
 def test_update_belongs_to_a_conversation_and_may_be_the_users_own(
     op: Msg, conversation: str, cid: bytes
 ) -> None:
-    assert conversation_of(op) == conversation
+    assert conversation_of(op, "ann") == conversation
     assert own_cid(op, "ann") == cid
     record = op.msg
     message = Message(record.sender, 1, 5, CID, "x", 1, print, record.conv, None, op.to)
     assert message.conversation == conversation
+
+
+@pytest.mark.parametrize(("user", "other"), [("ann", "bob"), ("bob", "ann")])
+def test_moderators_deed_is_in_the_conversation_of_the_two(user: str, other: str) -> None:
+    record = Record("robot", 9, 1, CID, "", act=Deleted([7], ["ann", "bob"]))
+    op = Msg(1, record)
+    assert (conversation_of(op, user), peer_of(op, user)) == (other, other)
+    assert own_cid(op, user) == b""
+    in_group = Msg(1, Record("robot", 9, 1, CID, "", "#g", act=Deleted([7])))
+    assert (conversation_of(in_group, user), peer_of(in_group, user)) == ("#g", None)

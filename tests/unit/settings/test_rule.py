@@ -46,6 +46,14 @@ def test_what_is_no_port_is_refused(port: str) -> None:
         ({"gateway.zmq.listen": "7702"}, "gateway.zmq.listen: expected host:port"),
         ({"gateway.zmq.secret_key_file": "s"}, "give both or neither"),
         ({"gateway.zmq.clients_file": "c"}, "give both or neither"),
+        (
+            {"gateway.http.metrics_listen": "7790"},
+            "gateway.http.metrics_listen: expected host:port",
+        ),
+        (
+            {"gateway.http.listen": "h:1", "gateway.http.metrics_listen": "h:1"},
+            "the same as gateway.http.listen",
+        ),
         ({"gateway.http.poll_wait_s": 80}, "must not exceed limits.idle_timeout_s"),
         ({"auth.jwt.algorithms": "RS256 HS256"}, "asymmetric ones of the list, got HS256"),
         ({"auth.jwt.algorithms": "none"}, "got none"),

@@ -34,7 +34,7 @@ def test_acts_from_the_shell_are_seen_by_both(shell: Any) -> None:
         assert told[3]["act"] == {"kind": "edit", "ref": 1}
     plain = shell.run("history", "act-ann", *as_bob).stdout
     assert "see you at nine (edited)  [👍 act-bob]" in plain
-    assert "(to #1) [location] geo:52.5,13.4 (for a while)" in plain
+    assert "(to #1) (for act-bob) [location] geo:52.5,13.4 (for a while)" in plain
     assert "* deleted #3" in plain
 
     assert shell.run("forward", "act-ann", "1", "act-cid", *as_bob).stdout == "1\n"

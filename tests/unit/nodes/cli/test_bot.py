@@ -42,3 +42,27 @@ def test_a_person_is_no_bot_and_kinds_are_known(shell: Any) -> None:
     unknown = shell.run("bot", "add", "bot-x", "--events", "everything")
     assert unknown.returncode != Exit.OK
     assert "Traceback" not in unknown.stderr
+
+
+def test_a_bot_that_may_deletes_what_others_wrote(shell: Any) -> None:
+    for user in ("mod-ann", "mod-bob"):
+        shell.json("user", "add", user, "--generate")
+    shell.json("send", "mod-bob", "something vile", "--as", "mod-ann")
+    (made,) = shell.json("bot", "add", "mod-robot")
+    assert (made["events"], made["moderates"]) == ([], False)
+    token = shell.data.parent / "moderator.token"
+    token.write_text(made["token"], encoding="utf-8")
+    delete = ("bot", "delete", "mod-robot", "mod-ann", "1")
+    named = ("--of", "mod-bob", "--token-file", str(token))
+    refused = shell.run(*delete, *named)
+    assert (refused.returncode, "forbidden" in refused.stderr) == (Exit.REFUSED, True)
+    (made,) = shell.json("bot", "add", "mod-robot", "--moderate")
+    assert made["moderates"] is True
+    token.write_text(made["token"], encoding="utf-8")
+    assert shell.run(*delete, "--token-file", str(token)).returncode == Exit.USAGE
+    (done,) = shell.json(*delete, *named)
+    assert done["seq"] == 2
+    told = shell.run("history", "mod-ann", "--as", "mod-bob").stdout
+    assert "(deleted)" in told
+    assert "mod-robot: * deleted #1 as a moderator" in told
+    assert "vile" not in told

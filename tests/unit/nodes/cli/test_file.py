@@ -68,6 +68,14 @@ def test_file_is_sent_and_fetched_and_swept(
     assert talked.returncode == Exit.FAILED  # there is no file `none`
     assert "✓ #3" in talked.stdout
 
+    (listed,) = shell.json("files", "--as", "ann")
+    assert [(one["sha256"], one["size"]) for one in listed["files"]] == [(sha256, len(BODY))]
+    assert shell.run("files", "--drop", "nothing", "--as", "ann").returncode == Exit.USAGE
+    (listed,) = shell.json("files", "--drop", sha256[:8], "--as", "ann")
+    assert (listed["files"], listed["used"]) == ([], 0)
+    assert shell.run("files", "--drop", sha256, "--as", "ann").returncode == Exit.REFUSED
+    assert shell.run("download", sha256, *to).returncode == Exit.OK  # bob's message has it
+
     assert shell.run("store", "files").returncode == Exit.BUSY
     assert child.stop() == Exit.OK
     (counts,) = shell.json("store", "files", "--check", "--older-than", "0")

@@ -116,6 +116,7 @@ def test_chat_talks_through_pipes(shell: Any) -> None:
     shell.json("send", "msg-hal", "are you there?", "--as", "msg-gus")
     with shell.start("chat", "msg-gus", "--as", "msg-hal") as hal:
         try:
+            assert "with msg-gus" in hal.stdout.readline()
             assert "are you there?" in hal.stdout.readline()
             assert "msg-gus is online" in hal.stdout.readline()  # wrote a moment ago
             hal.stdin.write("yes, here\n")

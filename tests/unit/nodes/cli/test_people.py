@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nodes.cli.failure import Exit
-from nodes.cli.people import _short
+from nodes.cli.people import short
 
 pytestmark = pytest.mark.slow
 
@@ -48,5 +48,5 @@ def test_profile_and_contacts(shell: Any) -> None:
 
 
 def test_long_message_is_cut_to_one_line() -> None:
-    assert _short("a\n b") == "a b"
-    assert len(_short("x" * 100)) == 40
+    assert short("a\n b") == "a b"
+    assert len(short("x" * 100)) == 40

@@ -21,13 +21,13 @@ class FakeChat:
         self.presence = lambda: self.sightings.presence
         self.signals = lambda: self.sightings.signals
 
-    async def watch(self, user: str) -> list[Presence]:
-        if user not in self.there:
+    async def watch(self, *users: str) -> list[Presence]:
+        if not self.there.keys() >= set(users):
             raise Refusal("too_many", "no")
-        return [self.there[user]]
+        return [self.there[user] for user in users]
 
-    def unwatch(self, user: str) -> None:
-        self.unwatched.append(user)
+    def unwatch(self, *users: str) -> None:
+        self.unwatched += users
 
 
 @pytest.fixture
@@ -89,3 +89,30 @@ async def test_typing_is_shown_once_in_a_while(
     fake.sightings.signals.put(Signal("bob", "typing", now_s + 60))
     fake.sightings.close(None)
     await sight.listen()
+
+
+async def test_others_are_shown_too_until_one_looks_away(
+    fake: FakeChat, said: list[str], sight: Sight
+) -> None:
+    await sight.see(["bob", "cat"])
+    await sight.turn_to("bob")
+    await sight.turn_to("cat")
+    assert fake.unwatched == []  # bob is still looked at
+    fake.sightings.presence.put(Presence("bob", False))
+    fake.sightings.presence.put(Presence("dan", True))
+    sight.unsee(["bob", "cat"])
+    assert fake.unwatched == ["bob"]  # cat is talked with
+    fake.sightings.presence.put(Presence("cat", True))
+    fake.sightings.close(None)
+    await sight.watch()
+    assert said[-1] == "  cat is online"
+    assert "  dan is online" not in said
+
+
+async def test_at_a_group_there_is_nothing_to_be_seen(
+    fake: FakeChat, said: list[str], sight: Sight
+) -> None:
+    await sight.turn_to("bob")
+    await sight.turn_to("#AAAAAAAAAAAAAAAAAAAAAA")
+    assert said == ["  bob is online"]
+    assert fake.unwatched == ["bob"]

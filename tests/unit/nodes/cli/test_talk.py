@@ -28,9 +28,12 @@ from actorchat.client.feed import Inbox, ProgressBoard
 from actorchat.client.flagged import FlagBoard
 from actorchat.client.presence import Sightings
 from actorchat.errors import InvalidOp, Refusal, TakenOver
-from actorchat.protocol.ops import FileRef, FlagPush
+from actorchat.protocol.ops import Deleted, FileRef, FlagPush
+from actorchat.protocol.ops.group import Alter
 from nodes.cli import talk
 from nodes.cli.talk import Talk
+
+GROUP = "#AAAAAAAAAAAAAAAAAAAAAA"
 
 
 class FakeChat:
@@ -51,6 +54,10 @@ class FakeChat:
         self.flushed = False
         self.extras: list[Extra | None] = []
         self.acts: list[tuple[object, ...]] = []
+        self.lines = [
+            GroupLine("#g", "friends", "owner", 3, 9, 2),
+            GroupLine("#h", "all", "reader", 9, 4, 0),
+        ]
 
     def messages(self) -> Inbox:
         return self.inbox
@@ -62,10 +69,7 @@ class FakeChat:
         return self.flags
 
     async def groups(self) -> list[GroupLine]:
-        return [
-            GroupLine("#g", "friends", "owner", 3, 9, 2),
-            GroupLine("#h", "all", "reader", 9, 4, 0),
-        ]
+        return self.lines
 
     def presence(self) -> Feed[Presence]:
         return self.sightings.presence
@@ -186,10 +190,10 @@ async def test_flags_that_another_device_set_are_told() -> None:
 
 async def test_own_message_of_a_group_is_shown_and_not_marked_as_read() -> None:
     scene = Scene()
-    scene.fake.stored["#g"] = []
-    task = scene.start("#g")
+    scene.fake.stored[GROUP] = []
+    task = scene.start(GROUP)
     await settle()
-    own = Message("ann", 3, 0, bytes(16), "mine", 1, scene.fake.acked.append, "#g", own=True)
+    own = Message("ann", 3, 0, bytes(16), "mine", 1, scene.fake.acked.append, GROUP, own=True)
     scene.fake.inbox.put(own)
     await settle()
     await scene.type("/quit")
@@ -324,7 +328,7 @@ async def test_file_is_sent_beside_the_talk_and_ticked(
     assert await task
     assert sent == [("bob", tmp_path / "a cat.png")]
     assert scene.saw("✓ #7")
-    assert scene.saw("something is missing")
+    assert scene.saw("/file PATH: send a file")
     for bad in ("none", "gone"):
         task = Scene.start(scene := Scene())
         monkeypatch.setattr(scene.fake, "send_file", send_file, raising=False)
@@ -365,7 +369,8 @@ async def test_messages_are_answered_edited_and_reacted_to_by_their_number(
     assert [entry.text for entry in scene.fake.stored["bob"]] == ["hi", "yes"]
     assert scene.fake.acts == [("edit", "bob", 1, "ho"), ("react", "bob", 1, "x", False)]
     assert scene.saw("edited, as #9")
-    assert scene.saw("/reply N TEXT")
+    assert scene.saw("'yes' is no message's number")
+    assert scene.saw("/edit N TEXT: change your message N")
     assert capsys.readouterr().err.startswith("no_such_message")
 
 
@@ -380,3 +385,107 @@ async def test_what_one_has_hidden_is_not_shown() -> None:
     assert await task
     assert not scene.saw("deleted")
     assert ("bob", 2) in scene.fake.read
+
+
+async def test_group_is_turned_to_by_the_beginning_of_its_name() -> None:
+    scene = Scene()
+    scene.fake.lines = [GroupLine(GROUP, "friends", "owner", 3, 9, 2)]
+    scene.fake.stored[GROUP] = []
+    task = scene.start("#fri")
+    await scene.type("hi all", "/with #none", "/with No!", "/quit")
+    assert await task
+    assert scene.saw(f"in friends {GROUP}")
+    assert [entry.text for entry in scene.fake.stored[GROUP]] == ["hi all"]
+    assert scene.saw("in no group #none")
+    assert scene.saw("'No!' is no name")
+
+
+async def test_nobody_is_talked_with_at_first_if_the_name_is_none() -> None:
+    with pytest.raises(InvalidOp, match="is no name"):
+        await Scene().start("No!")
+
+
+async def test_what_comes_from_a_group_elsewhere_says_which_and_once_how_to_answer() -> None:
+    scene = Scene()
+    scene.fake.lines = [GroupLine(GROUP, "friends", "owner", 3, 9, 2)]
+    task = scene.start()
+    await settle()
+    for seq in (1, 2):
+        scene.fake.inbox.put(
+            Message("cat", seq, 0, bytes(16), f"t{seq}", seq, scene.fake.acked.append, GROUP)
+        )
+    await settle()
+    scene.fake.lines = [GroupLine(GROUP, "old friends", "owner", 3, 9, 2)]
+    change = Alter(name="old friends")
+    scene.fake.inbox.put(
+        Message("cat", 3, 0, bytes(16), "", 3, scene.fake.acked.append, GROUP, change)
+    )
+    await settle()
+    await scene.type("/quit")
+    assert await task
+    assert scene.fake.acked == [1, 2, 3]
+    assert [line.startswith("[friends] ") for line in scene.said if "cat" in line][:2] == [True] * 2
+    assert sum("to answer" in line for line in scene.said) == 1
+    assert scene.saw("[old friends] ")
+
+
+async def test_answer_to_a_question_is_the_next_line() -> None:
+    scene = Scene()
+    asked: list[tuple[str, ...]] = []
+
+    async def change_password(old: str, new: str, **more: object) -> None:
+        asked.append((old, new))
+
+    scene.fake.change_password = change_password  # type: ignore[attr-defined]
+    task = scene.start()
+    await scene.type("/password", "old", "new one", "new one", "hello", "/password", "old", None)
+    assert await task
+    assert asked == [("old", "new one")]
+    assert [entry.text for entry in scene.fake.stored["bob"]] == ["hello"]
+    assert scene.saw("Nothing was done")  # the input ended
+
+
+async def test_account_that_has_ended_is_forgotten_and_no_failure() -> None:
+    scene, forgotten = Scene(), []
+
+    async def delete_account(password: str) -> None:
+        scene.fake.inbox.close(TakenOver("revoked", "the account has ended"))
+        await settle()
+
+    scene.fake.delete_account = delete_account  # type: ignore[attr-defined]
+    scene.talk._forget = lambda: forgotten.append(True)
+    task = scene.start()
+    await scene.type("/delete-account", "ann", "secret")
+    assert await task
+    assert forgotten == [True]
+    assert scene.saw("the account has ended")
+    assert not scene.fake.flushed  # nobody is there to answer
+
+
+async def test_more_goes_back_page_by_page() -> None:
+    scene = Scene()
+    scene.fake.stored["bob"] = [Entry("bob", n, 0, bytes(16), f"old {n}.") for n in range(1, 30)]
+    task = scene.start()
+    await scene.type("/more 5", "/more 30", "/more", "/quit")
+    assert await task
+    shown = [int(line.rpartition("old ")[2].rstrip(".")) for line in scene.said if "old " in line]
+    assert shown == [*range(20, 30), *range(15, 20), *range(1, 15)]
+    assert scene.saw("nothing is before that")
+    assert scene.fake.read == [("bob", 29)]
+
+
+async def test_moderators_deed_is_shown_where_it_was_done() -> None:
+    scene = Scene()
+    task = scene.start()
+    await settle()
+    for seq, to in ((1, "bob"), (2, "cat")):
+        deed = Message("robot", seq, 0, bytes(16), "", seq, scene.fake.acked.append, to=to)
+        deed.act = Deleted([seq], ["ann", to])
+        scene.fake.inbox.put(deed)
+    await settle()
+    await scene.type("/quit")
+    assert await task
+    here, elsewhere = [line for line in scene.said if "as a moderator" in line]
+    assert not here.startswith("[")
+    assert elsewhere.startswith("[cat] ")
+    assert scene.fake.read == [("bob", 1)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import termios
 
 import pytest
 
@@ -52,3 +55,26 @@ def test_rows_are_a_table_for_people(
     out = capsys.readouterr().out
     assert "name" in out
     assert "[bold]ann" in out
+
+
+def test_what_is_typed_unseen_is_seen_again_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours), os.fdopen(theirs) as stdin:
+        monkeypatch.setattr(terminal.sys, "stdin", stdin)
+
+        def is_seen() -> bool:
+            return bool(termios.tcgetattr(theirs)[3] & termios.ECHO)
+
+        assert is_seen()
+        with pytest.raises(KeyboardInterrupt), terminal.unseen():
+            assert not is_seen()
+            raise KeyboardInterrupt
+        assert is_seen()
+
+
+def test_without_a_terminal_there_is_nothing_to_hide(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(ours) as stdin, os.fdopen(theirs):
+        monkeypatch.setattr(terminal.sys, "stdin", stdin)
+        with terminal.unseen():
+            assert not os.isatty(ours)

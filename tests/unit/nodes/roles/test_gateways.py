@@ -13,7 +13,7 @@ import pytest
 from actorchat.errors import SettingsError
 from actorchat.gateway.curve import write_secret_key
 from actorchat.settings import load
-from nodes.roles.gateways import make_gateways, room_for
+from nodes.roles.gateways import make_gateways, make_watched, room_for
 
 
 def made(**overrides: object) -> dict[str, Any]:
@@ -89,3 +89,25 @@ def test_gateways_of_a_node_share_its_room() -> None:
     gateways = made(http__listen="127.0.0.1:0", ws__listen="127.0.0.1:0")
     rooms = {id(gateway.bounds.room) for gateway in gateways.values()}
     assert len(gateways) == 3 and len(rooms) == 1
+
+
+def test_numbers_move_to_an_address_of_their_own() -> None:
+    with_them = made(http__listen="127.0.0.1:0")["http"]
+    without = made(http__listen="127.0.0.1:0", http__metrics_listen="127.0.0.1:0")["http"]
+    assert with_them._routes.keys() - without._routes.keys() == {"/readyz", "/metrics"}
+    assert make_watched(load(None, {}, {}), str, bytes) is None
+    named = {"gateway.http.metrics_listen": "127.0.0.1:0"}
+    watched = make_watched(load(None, {}, named), str, bytes)
+    assert watched is not None
+    assert watched._routes.keys() == {"/livez", "/readyz", "/metrics"}
+
+
+def test_token_that_is_not_there_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"metrics token /nowhere: No such file"):
+        made(http__metrics_token_file="/nowhere")
+    named = {
+        "gateway.http.metrics_listen": "127.0.0.1:0",
+        "gateway.http.metrics_token_file": "/nowhere",
+    }
+    with pytest.raises(SettingsError, match=r"metrics token /nowhere: No such file"):
+        make_watched(load(None, {}, named), str, bytes)
