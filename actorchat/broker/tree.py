@@ -54,7 +54,6 @@ from actorchat.limits import (
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
     from actorchat.broker.outlet import Connection
-    from actorchat.broker.reach import Reach
     from actorchat.clock import Clock
     from actorchat.store.committer import Syncer
     from actorchat.store.engine import Engine
@@ -141,7 +140,6 @@ class Parts:
     chores: list[Chore] = field(default_factory=list)
     index: TextIndex | None = None
     index_dispatcher: Dispatcher | None = None
-    reach: Reach | None = None
     on_fatal: Callable[[Exception], None]
 
 
