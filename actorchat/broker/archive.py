@@ -314,13 +314,19 @@ class Archive:
         if sender != user:
             return direct_pair(sender, user), row.seq, codec.encode_update(upd, record)
         # The user wrote it, on another device.
-        pair = self.members(row.conversation)
+        pair = self.members(row.conversation) or self._listed(user, row.conversation)
         if pair is None:
             raise StoreCorrupt(f"nobody is in {row.conversation.hex()}, which has messages")
         to = other_of(pair, user)
         if to == user:
             return pair, row.seq, codec.encode_update(upd, record)
         return pair, row.seq, codec.encode_own_update(upd, to, record)
+
+    def _listed(self, user: str, conversation: bytes) -> Pair | None:
+        """Return the users of a conversation that is led elsewhere, from one's own list."""
+        key = keys.state_key(keys.user_key(user), kinds.INDEX, conversation)
+        other = self._get(key, self._state)
+        return None if other is None else direct_pair(user, other.decode())
 
     # -- presence ----------------------------------------------------------------------------------
     def presence(self, user: str) -> tuple[int, PrivacyLevel]:

@@ -21,7 +21,7 @@ from actorchat.chat.firehose_event import Wanted as EventsWanted
 from actorchat.chat.people import Asked
 from actorchat.chat.signin_event import Attempt, PasswordChange, Provisioning, Revocation
 from actorchat.chat.source import source_of
-from actorchat.errors import MailboxFull
+from actorchat.errors import LinkFull, MailboxFull, Unavailable
 from actorchat.protocol import ops
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 BUSY = "too much at once; send again a little later"
 NO_ACTOR = "no actor has this name or id"
+NOT_YET = "this is not possible yet where the server has several nodes"
+# What the people desk of a user's home can answer for itself.
+AFAR_OPS: tuple[type, ...] = (ops.Devices, ops.Rename, ops.Describe, ops.Contacts)
 
 
 class Asking(Actor):
@@ -43,6 +46,7 @@ class Asking(Actor):
     _connection: Connection
     _machine: Session
     _me: Any
+    _nodes: frozenset[str] = frozenset()  # those other nodes that were told anything
 
     def _refused(self, event: Refused) -> None:
         raise NotImplementedError
@@ -62,22 +66,23 @@ class Asking(Actor):
 
     def _ask_people(self, op: Any) -> None:
         machine = self._machine
+        if not isinstance(op, AFAR_OPS) and self._is_not_yet(op):
+            return
         desk = SEARCH if type(op) is ops.Search else PEOPLE
-        if not self._reach(desk, Asked(self.ref, machine.user, machine.device, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+        self._ask_desk(desk, Asked(self.ref, machine.user, machine.device, op), op.id)
 
     def _ask_files(self, op: Any) -> None:
         machine = self._machine
-        if not self._reach(FILES, FileAsked(self._me, machine.user, machine.device, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+        if not self._is_not_yet(op):
+            self._ask_desk(FILES, FileAsked(self._me, machine.user, machine.device, op), op.id)
 
     def _ask_firehose(self, op: Any) -> None:
-        if not self._reach(FIREHOSE, EventsWanted(self.ref, self._machine.user, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+        if not self._is_not_yet(op):
+            self._ask_desk(FIREHOSE, EventsWanted(self.ref, self._machine.user, op), op.id)
 
     def _provision(self, op: ops.Provision) -> None:
         asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
-        self._tell_authenticator(asked, op.id)
+        self._ask_desk(AUTHENTICATOR, asked, op.id, op.user)
 
     def _status(self, op: ops.Status) -> None:
         self._answer(Answer(op.id, dict(self._context.report())))
@@ -92,24 +97,47 @@ class Asking(Actor):
     def _check_secret(self, effect: CheckSecret) -> None:
         attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
         attempt.source = source_of(self._connection.source)
-        if not self._reach_authenticator(attempt):
-            self.ref.tell(SignInRefused("busy", BUSY, "after", 1_000))
+        # Every node knows the operator's key.
+        error = self._tell_desk(
+            AUTHENTICATOR, attempt, "" if effect.mech == "operator" else effect.user
+        )
+        if error is not None:
+            self.ref.tell(SignInRefused(error.code, why(error), "after", 1_000))
 
     def _tell_authenticator(self, event: object, rid: int) -> None:
-        if not self._reach_authenticator(event):
-            self._refused(Refused(rid, "busy", BUSY, "after", "none", 1_000))
+        self._ask_desk(AUTHENTICATOR, event, rid)
 
-    def _reach_authenticator(self, event: object) -> bool:
-        return self._reach(AUTHENTICATOR, event)
+    def _ask_desk(self, name: str, event: object, rid: int, whose: str = "") -> None:
+        """Ask a desk at the home of `whose`, or of this session's user."""
+        error = self._tell_desk(name, event, whose or self._machine.user)
+        if error is not None:
+            self._refused(Refused(rid, error.code, why(error), "after", "none", 1_000))
 
-    def _reach(self, name: str, event: object) -> bool:
-        desk = self._context.system.names.whereis(name)
-        if desk is None:
-            return False
+    def _tell_desk(self, name: str, event: object, whose: str) -> Unavailable | None:
+        reach = self._context.reach
         try:
+            if reach is None or not whose:
+                desk: Any = self._context.system.names.whereis(name)
+            else:
+                desk = reach.desk(whose, name)
+                self._uses(reach.home(whose))
+            if desk is None:
+                return MailboxFull()
             desk.tell(event)
-        except MailboxFull:
+        except Unavailable as error:
+            return error
+        return None
+
+    def _uses(self, node: str) -> None:
+        """Take note of a node that was told something: with its link this session ends."""
+        if node not in self._nodes:
+            self._nodes = self._nodes | {node}
+
+    def _is_not_yet(self, op: Any) -> bool:
+        """Refuse what is not possible on several nodes; say whether it was."""
+        if self._context.reach is None:
             return False
+        self._refused(Refused(op.id, Unavailable.code, NOT_YET))
         return True
 
     ASKED: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
@@ -123,3 +151,8 @@ class Asking(Actor):
         ops.Actors: _actors,
         CheckSecret: _check_secret,
     }
+
+
+def why(error: Unavailable) -> str:
+    """Return what a user is told of why something could not be asked."""
+    return BUSY if isinstance(error, MailboxFull | LinkFull) else str(error)

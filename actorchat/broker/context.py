@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from actorchat.broker.firehose_log import FirehoseLog
     from actorchat.broker.group_log import GroupLog
     from actorchat.broker.log_writer import LogWriter
+    from actorchat.broker.reach import Reach
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
     from actorchat.broker.shelf import Shelf
     from actorchat.broker.tombs import Tombs
     from actorchat.broker.tracker import Trackers
     from actorchat.broker.veil import VeilLog
+    from actorchat.chat.event import Conv
     from actorchat.clock import Clock
 
 
@@ -69,6 +71,7 @@ class Context:
     group_inline_max: int = GROUP_INLINE_MEMBERS_MAX
     sweeps: int = 0  # passes of the sweeper, and what it has let go since the store was made:
     swept: tuple[int, int, int] = (0, 0, 0)  # messages, their bytes, updates
+    reach: Reach | None = None  # None: every slot is led here
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
     files_base: Callable[[], str] = field(init=False, default=str)
@@ -76,3 +79,12 @@ class Context:
     veils: VeilLog = field(init=False)
     firehose: FirehoseLog = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)
+
+    def is_here(self, conv: Conv) -> bool:
+        """Say whether a conversation, or a group by its address, runs on this node."""
+        reach = self.reach
+        return reach is None or reach.is_here(conv if isinstance(conv, str) else conv[0])
+
+    def has(self, user: str) -> bool:
+        """Say whether a user is at home on this node."""
+        return self.reach is None or self.reach.is_here(user)

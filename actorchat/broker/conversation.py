@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.meeting import Meeting
 from actorchat.broker.sequence import SequenceActor
+from actorchat.chat.afar import AnswerDue, Known
 from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import (
@@ -54,17 +56,15 @@ if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
 
-class ConversationActor(SequenceActor):
+class ConversationActor(Meeting):
     """One direct conversation, in the slot of the first user of its pair."""
 
     def __init__(self, context: Context, pair: Pair) -> None:
         super().__init__(context, context.router.conversation(pair), keys.conversation_key(*pair))
-        self._pair = pair
+        self._meet_as(pair)
         self._home = context.router.user(pair[0])
-        self._away = context.router.user(pair[1])
-        self._census = context.census
+        self._away = context.router.user(pair[1], is_quiet=True)
         self._names = {user: codec.encode(user) for user in pair}
-        self._has_members = False
         self._held: list[Any] | None = None  # what came before the log may be read
         self._released: list[Any] = []
         self._machine: Conversation
@@ -81,6 +81,9 @@ class ConversationActor(SequenceActor):
         machine = self._machine
         if type(event) is Post and not self._may_post(event, machine):
             return
+        if self._is_far and isinstance(event, Known | AnswerDue):
+            self._meet(event)
+            return
         perform = self._PERFORM
         for effect in machine.handle(event, self._wall_ms()):
             perform[type(effect)](self, effect)
@@ -93,7 +96,7 @@ class ConversationActor(SequenceActor):
     def on_stop(self, reason: object) -> None:
         """Give up the place in the router."""
         self._context.router.forget_conversation(self._pair, self.ref)
-        for event in [*self._released, *(self._held or ())]:
+        for event in [*self._strangers, *self._released, *(self._held or ())]:
             self.discarded(event)
 
     # -- the machine -------------------------------------------------------------------------------
@@ -158,18 +161,25 @@ class ConversationActor(SequenceActor):
                 self._log.append_lazily((blocks.spans_row(key, user, kept),))
         if self._has_members and not self._census.is_listed(key, self._pair):
             # The store was begun without the index.
-            self._log.append_lazily(self._census.index_rows(key, self._pair))
+            self._log.append_lazily(self._index_rows())
+        if seq:
+            self._list_afar()
         for effect in machine.start():
             self._PERFORM[type(effect)](self, effect)
 
     def _is_settled(self) -> bool:
-        return self._held is None and self._machine.is_settled
+        return self._held is None and self._machine.is_settled and not self._strangers
 
     def _may_post(self, post: Post, machine: Conversation) -> bool:
         """Look up what the machine may need; say whether it may be asked at all."""
         if not self._has_members:
             self._has_members = self._are_here()
-            if not (self._has_members or self._is_known(post, machine)):
+            if self._has_members or self._is_known(post, machine):
+                pass
+            elif self._is_far and self._archive.has_account(self._pair[0]):
+                self._ask_for(post)
+                return False
+            else:
                 refused = Refused(post.rid, "no_such_user", "there is no such user")
                 post.session.tell(refused)
                 self._passivate()  # names that somebody tries must not fill the memory
@@ -183,9 +193,6 @@ class ConversationActor(SequenceActor):
             post.session.tell(store_full(post.rid))
             return False
         return True
-
-    def _are_here(self) -> bool:
-        return all(map(self._archive.has_account, self._pair))
 
     def _is_known(self, post: Post, machine: Conversation) -> bool:
         """Say whether `post` was stored before its recipient's account ended."""
@@ -204,7 +211,7 @@ class ConversationActor(SequenceActor):
             ops = self._rows.message(key, seq, kept, effect.key, ts, effect.owes)
             ops = (*ops, *more_ops)
         if seq == 1:
-            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+            ops = (*ops, self._rows.members(key, pair), *self._index_rows())
         ack = Accepted(post.rid, seq, ts)
         recipient = deliver = None
         is_own = False
@@ -232,6 +239,8 @@ class ConversationActor(SequenceActor):
             )
         except MailboxFull as full:
             self._overrun(post, full)
+        if seq == 1:
+            self._list_afar()
 
     def _store_hidden(self, effect: StoreHidden) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
@@ -239,7 +248,7 @@ class ConversationActor(SequenceActor):
         record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
         ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
         if seq == 1:
-            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+            ops = (*ops, self._rows.members(key, pair), *self._index_rows())
         recipient = deliver = None
         if effect.is_away:  # other devices of the sender
             recipient = self._away
@@ -252,6 +261,8 @@ class ConversationActor(SequenceActor):
             self._home.tell(HiddenRecord(pair, key, me, seq, record, ops, *to, *rest))
         except MailboxFull as full:
             self._overrun(post, full)
+        if seq == 1:
+            self._list_afar()
 
     def _keep_block(self, effect: KeepBlock) -> None:
         blocks, user, other = self._context.blocks, effect.user, effect.other

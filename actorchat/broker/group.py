@@ -45,7 +45,7 @@ from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
-    from actorchat.broker.router import Place
+    from actorchat.broker.place import Place
 
 _BYTES_AN_ITEM = HISTORY_PAGE_BYTES_MAX // GROUP_PAGE_ITEMS_MAX
 

@@ -15,7 +15,8 @@ from actorchat.errors import MailboxFull
 from actorchat.limits import GROUP_SLICE_HOMES
 
 if TYPE_CHECKING:
-    from actorchat.broker.router import Place, Router
+    from actorchat.broker.place import Place
+    from actorchat.broker.router import Router
 
 MOVED_DUE = MovedDue()
 SLICE_DUE = SliceDue()

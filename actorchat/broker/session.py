@@ -5,13 +5,15 @@ Must not know transports.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Mailbox
 from actorchat.broker.acting import acting
-from actorchat.broker.asking import BUSY, Asking
+from actorchat.broker.asking import Asking, why
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
+from actorchat.chat.afar import NodeLost
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -30,19 +32,21 @@ from actorchat.chat.event import (
     Aware,
     Detach,
     Disconnected,
+    Ended,
     Fetch,
     Marked,
     Page,
     Post,
     Reached,
     Refused,
+    SignInRefused,
     Update,
 )
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.history import Wanted
 from actorchat.chat.roster import NO_GROUP
-from actorchat.chat.session import PRESENCE_EVENTS, Session
-from actorchat.errors import MailboxFull
+from actorchat.chat.session import PRESENCE_EVENTS, Session, State
+from actorchat.errors import Unavailable
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
     BODY_CHARS_MAX,
@@ -55,11 +59,12 @@ from actorchat.protocol import codec, ops
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
     from actorchat.broker.outlet import Connection
-    from actorchat.broker.router import Place
+    from actorchat.broker.place import Place
 
 DISCONNECTED = "disconnected"
 NOBODY = "there is no such user"
 NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
+NODE_LOST = "a part of the server is gone; sign in again"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
 
 
@@ -110,11 +115,15 @@ class SessionActor(Asking):
                 places.clear()
             router = self._context.router
             place = places[peer] = router.conversation_with(self._machine.user, peer)
+            if self._context.reach is not None:
+                self._uses(place.node)
         return place
 
     def _is_there(self, peer: str) -> bool:
         if peer[0] == GROUP_MARK:
             return self._context.groups.has(peer)
+        if not self._context.has(peer):
+            return True  # its conversation asks
         return self._context.archive.has_account(peer) or self._context.tombs.has(peer)
 
     # -- requests ----------------------------------------------------------------------------------
@@ -124,6 +133,8 @@ class SessionActor(Asking):
             self._refused(_nobody(op.id, op.to))
             return
         rid = op.id
+        if op.extra is not None and self._is_not_yet(op):
+            return
         if op.extra is not None and op.extra.files and not self._context.shelf.has(op.extra.files):
             self._refused(Refused(rid, "no_such_file", NO_SUCH_FILE))
             return
@@ -131,17 +142,17 @@ class SessionActor(Asking):
             machine = self._machine
             user, company = machine.user, machine.has_company
             place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company, op.extra))
-        except MailboxFull as error:
-            self._busy(rid, error)
+        except Unavailable as error:
+            self._untold(rid, error)
 
     def _ask(self, place: Place, event: object, rid: int) -> None:
         try:
             place.tell(event)
-        except MailboxFull as error:
-            self._busy(rid, error)
+        except Unavailable as error:
+            self._untold(rid, error)
 
-    def _busy(self, rid: int, error: MailboxFull) -> None:
-        self._refused(Refused(rid, error.code, BUSY, error.retry, "none", 1_000))
+    def _untold(self, rid: int, error: Unavailable) -> None:
+        self._refused(Refused(rid, error.code, why(error), error.retry, "none", 1_000))
 
     def _ack(self, op: ops.Ack) -> None:
         assert self._home is not None
@@ -150,7 +161,8 @@ class SessionActor(Asking):
     def _mark(self, op: ops.Mark) -> None:
         place = self._conversation(op.conv)
         if place is not None:
-            place.tell(Reached(self._machine.user, 0, op.read))
+            with suppress(Unavailable):  # a hint
+                place.tell(Reached(self._machine.user, 0, op.read))
 
     def _history(self, op: ops.History) -> None:
         place = self._conversation(op.conv)
@@ -163,6 +175,8 @@ class SessionActor(Asking):
         self._ask(place, fetch, op.id)
 
     def _change(self, op: ops.Change) -> None:
+        if self._is_not_yet(op):
+            return
         # Whether there is such a group is looked up there: it may be about to be made.
         place = self._context.router.conversation(op.conv)
         event = Changing(self._machine.user, self._me, op.id, op.cid, op.change)
@@ -180,6 +194,8 @@ class SessionActor(Asking):
         self._ask_group(op, asked)
 
     def _ask_group(self, op: Any, event: object, place: Place | None = None) -> None:
+        if self._is_not_yet(op):
+            return
         place = place or self._conversation(op.conv)
         if place is None:
             self._refused(_nobody(op.id, op.conv))
@@ -188,9 +204,18 @@ class SessionActor(Asking):
 
     # -- home --------------------------------------------------------------------------------------
     def _attach_home(self, effect: AttachHome) -> None:
+        context = self._context
         if self._home is None:
-            self._home = self._context.router.user(effect.user)
-        self._home.tell(Attach(effect.device, self.ref, effect.resume))
+            self._home = context.router.user(effect.user, is_quiet=True)
+        attach = Attach(effect.device, self.ref, effect.resume)
+        if context.reach is None:
+            self._home.tell(attach)
+            return
+        try:
+            self._uses(self._home.node)
+            self._home.ref().tell(attach)
+        except Unavailable:
+            self._me.tell(Ended("drain", "after"))
 
     def _confirm_company(self, effect: ConfirmCompany) -> None:
         if self._home is not None:
@@ -203,6 +228,17 @@ class SessionActor(Asking):
     def _on_presence(self, event: object) -> None:
         if self._watching is not None:
             self._watching.handle(event)
+        elif getattr(event, "id", None) is not None:
+            self._is_not_yet(event)
+
+    def _on_node_lost(self, event: NodeLost) -> None:
+        """End, if anything was told that node: nobody knows what of it has arrived."""
+        if event.node not in self._nodes:
+            return
+        if self._machine.state is State.CHECKING:
+            self.on_receive(SignInRefused(Unavailable.code, NODE_LOST, "after", 1_000))
+        else:
+            self.on_receive(Ended("drain", "now"))
 
     # -- what the client is told -------------------------------------------------------------------
     def _accepted(self, event: Accepted) -> None:
@@ -256,7 +292,7 @@ class SessionActor(Asking):
         if effect.is_too_old:
             ok["too_old"] = True
         self._connection.reply(codec.encode_reply(effect.rid, ok))
-        if effect.user:
+        if effect.user and self._context.reach is None:
             later = self.send_after
             self._watching = Watching(self._context, self._connection, effect.user, self._me, later)
 
@@ -287,6 +323,7 @@ class SessionActor(Asking):
         ops.Group: _describe,
         ops.Receipts: _receipts,
         **dict.fromkeys(PRESENCE_EVENTS, _on_presence),
+        NodeLost: _on_node_lost,
         Accepted: _accepted,
         Refused: _refused,
         Update: _update,

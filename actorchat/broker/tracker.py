@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.log_writer import store_full
-from actorchat.broker.router import Place
+from actorchat.broker.place import Place
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.presence import Presence
 from actorchat.chat.sighting import (

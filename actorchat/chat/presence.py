@@ -287,7 +287,7 @@ class Presence:
             watcher = entry.watchers.get(event.watcher)
             if watcher is None:
                 continue
-            watcher.sessions = tuple(one for one in watcher.sessions if one is not event.session)
+            watcher.sessions = tuple(one for one in watcher.sessions if one != event.session)
             if not watcher.sessions:
                 del entry.watchers[event.watcher]
                 self._apart.note(user, event.watcher, ())

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from actorchat.chat.afar import NodeLost
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -226,6 +227,7 @@ class Session:
             SignedIn: _on_signed_in,
             SignedInOperator: _on_operator,
             SignInRefused: _on_sign_in_refused,
+            NodeLost: _pass,
             Invalid: _on_invalid,
             Ping: _on_ping,
             Disconnected: _on_disconnected,
@@ -233,6 +235,7 @@ class Session:
         State.ATTACHING: {
             Attached: _on_attached,
             HomeLost: _on_home_lost,
+            NodeLost: _pass,
             Invalid: _on_invalid,
             Ping: _on_ping,
             Ended: _on_ended,
@@ -267,6 +270,7 @@ class Session:
             Attached: _on_attached_again,
             Company: _on_company,
             HomeLost: _on_home_lost,
+            NodeLost: _pass,
             Ended: _on_ended,
             Disconnected: _on_disconnected,
         },
@@ -279,6 +283,7 @@ class Session:
             Invalid: _on_invalid,
             Answer: _pass,
             Refused: _pass,
+            NodeLost: _pass,
             Ended: _on_ended,
             Disconnected: _on_disconnected,
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actorchat.chat.afar import NodeLost
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -276,7 +277,7 @@ def test_invalid_op_is_refused_for_its_own_reason(state: State, rid: int | None)
 @pytest.mark.parametrize("state", State)
 def test_what_is_said_to_pass_is_what_is_only_returned(state: State) -> None:
     machine = at(state).machine
-    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES]
+    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES, NodeLost("b")]
     returned = {type(e) for e in known if at(state).machine.handle(e, 0) == [e]}
     assert machine.passed == returned
 
@@ -285,6 +286,12 @@ def test_every_op_of_the_protocol_is_accepted_somewhere() -> None:
     accepted = {kind for table in Session.ACCEPTS.values() for kind in table}
     assert set(CLIENT_OPS.values()) <= accepted
     assert set(Session.ACCEPTS) == set(State)
+
+
+def test_loss_of_a_node_is_passed_on_from_the_sign_in_on() -> None:
+    lost = NodeLost("b")
+    passing = {state for state in State if at(state).machine.handle(lost, 0) == [lost]}
+    assert passing == {State.CHECKING, State.ATTACHING, State.OPEN, State.OPERATOR}
 
 
 # -- events ------------------------------------------------------------------------------------

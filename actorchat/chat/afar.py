@@ -1,0 +1,38 @@
+"""Knows what actors tell each other only where there are several nodes.
+Must not know nodes beyond their names, or links.
+"""
+
+from __future__ import annotations
+
+from actorchat.chat.event import Address, Event, Pair
+
+
+class WhoIs(Event):
+    """A conversation asks whether there is a user, before the first of its messages."""
+
+    user: str
+    asker: Address
+
+
+class Known(Event):
+    """Whether there is an account of `user`, synced."""
+
+    user: str
+    is_here: bool
+
+
+class AnswerDue(Event):
+    """Time to give up waiting for a `Known`."""
+
+
+class Listed(Event):
+    """The conversation `key` has messages: to be listed at the home of the second of its users."""
+
+    pair: Pair
+    key: bytes
+
+
+class NodeLost(Event):
+    """The link to `node` ended: what was told there since it was up may not have arrived."""
+
+    node: str

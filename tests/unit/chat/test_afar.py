@@ -1,0 +1,22 @@
+"""What nodes tell each other is plain: values that the collector does not see."""
+
+from __future__ import annotations
+
+import gc
+
+from actorchat.chat.afar import AnswerDue, Known, Listed, NodeLost, WhoIs
+from tests.unit.chat.cast import Peer
+
+
+def test_events_are_values_that_the_collector_does_not_see() -> None:
+    pair = ("ann", "bob")
+    events = [
+        WhoIs("bob", Peer("s")),
+        Known("bob", True),
+        AnswerDue(),
+        Listed(pair, b"key"),
+        NodeLost("b"),
+    ]
+    assert not any(map(gc.is_tracked, events))
+    assert Known("bob", True) == Known("bob", True) != Known("bob", False)
+    assert Listed(pair, b"key") == Listed(pair, b"key")
