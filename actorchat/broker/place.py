@@ -6,11 +6,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from actorchat.broker.reach import NODE_DOWN
 from actorchat.errors import Unavailable
 from actorchat.ids import slot_of
+from actorchat.limits import UNAVAILABLE_AFTER_MS
 
 if TYPE_CHECKING:
     from actorchat.broker.reach import Reach
+
+SHUT_SHARE = 0.9  # of the time after which the refused come again, the oldest first
 
 
 class Place:
@@ -50,13 +54,16 @@ class Place:
 class FarPlace(Place):
     """The lasting address of an entity, wherever it is.
 
+    Who was refused because its node can't be reached is refused for a while, or what was sent
+    before and comes again would be overtaken by what was sent behind it and is on its way.
+
     Args:
         whose: The name whose slot decides where it is.
         name: What it is called on the node that leads that slot.
         activate: Starts its actor, here, for `id`.
     """
 
-    __slots__ = ("_name", "_reach", "_slot", "_turn")
+    __slots__ = ("_name", "_reach", "_shut_until_s", "_slot", "_turn")
 
     def __init__(
         self, reach: Reach, whose: str, name: str, activate: Callable[[Any], Any], id: Any
@@ -66,6 +73,7 @@ class FarPlace(Place):
         self._slot = slot_of(whose)
         self._name = name
         self._turn = -1
+        self._shut_until_s = 0.0
 
     @property
     def node(self) -> str:
@@ -84,9 +92,19 @@ class FarPlace(Place):
             if reach.leader(self._slot) == reach.node:
                 ref = self._activate(self._id)
             else:
-                ref = reach.find(self._slot, self._name)
+                ref = self._find()
             self._ref, self._turn = ref, reach.turn
         return ref
+
+    def _find(self) -> Any:
+        now_s = self._reach.now_s()
+        if now_s < self._shut_until_s:
+            raise Unavailable(NODE_DOWN)
+        try:
+            return self._reach.find(self._slot, self._name)
+        except Unavailable:
+            self._shut_until_s = now_s + UNAVAILABLE_AFTER_MS * SHUT_SHARE / 1000
+            raise
 
     def tell(self, event: object) -> None:
         """Tell the entity `event`.
@@ -107,3 +125,6 @@ class QuietPlace(FarPlace):
         """Tell the entity `event` if that can be done now."""
         with suppress(Unavailable):
             self.ref().tell(event)
+
+    def _find(self) -> Any:
+        return self._reach.find(self._slot, self._name)  # nobody is refused who would come again

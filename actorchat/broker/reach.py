@@ -59,6 +59,10 @@ class Reach:
         peer = self._mesh.peers.get(node)
         return peer is not None and peer.machine.takes
 
+    def now_s(self) -> float:
+        """Return the loop's time."""
+        return self._mesh.system.dispatcher.now_s()
+
     def nodes(self) -> list[str]:
         """Return the nodes that lead a slot, in order."""
         return sorted({self.leader(slot) for slot in range(SLOTS)} - {""})

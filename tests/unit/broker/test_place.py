@@ -9,6 +9,7 @@ import pytest
 from actorchat.broker.place import FarPlace, Place, QuietPlace
 from actorchat.chat.event import Acked, Reached
 from actorchat.errors import Unavailable
+from actorchat.limits import UNAVAILABLE_AFTER_MS
 from tests.unit.broker.city import DOWN_S, City, table_of
 
 
@@ -53,6 +54,22 @@ def test_place_of_a_node_that_is_down_says_so_unless_it_is_quiet(city: City) -> 
     quiet.tell(Acked("phone", 1))
     city.run()
     assert spawned(city, "b")["users"] == 1
+
+
+def test_who_was_refused_is_not_overtaken_by_what_is_under_way(city: City) -> None:
+    place = city["a"].broker.context.router.user("bob")
+    city["b"].power_off()
+    city.run(DOWN_S)
+    city["b"].start()
+    while not city["a"].broker.context.reach.is_up("b"):  # type: ignore[union-attr]
+        with pytest.raises(Unavailable):
+            place.tell(Acked("phone", 1))
+        city.run(0.05)
+    with pytest.raises(Unavailable):  # the link is up, but what was refused last comes later
+        place.tell(Acked("phone", 2))
+    assert city["a"].broker.context.router.user("bob").ref() is not None
+    city.run(UNAVAILABLE_AFTER_MS / 1000)
+    place.tell(Acked("phone", 1))
 
 
 def test_place_follows_the_table(city: City) -> None:

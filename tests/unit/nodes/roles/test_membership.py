@@ -122,7 +122,7 @@ async def test_slots_of_a_node_that_left_wait_for_it_and_status_says_so(tmp_path
         assert one.report["cluster_waits_for"] == "n2"
         again = Node(tmp_path, store, "n2", **{"node.data_dir": "again"})
         async with running(again):
-            assert one.report["cluster_slots_waiting"] == 0
+            await until(lambda: one.report["cluster_slots_waiting"] == 0)
             assert again.report["cluster_slots_led"] == 512
     finally:
         await one.node.stop()
