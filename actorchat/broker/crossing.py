@@ -171,6 +171,7 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     21: (event.Aware, None),
     22: (event.Marked, None),
     23: (afar.Listed, None),
+    31: (afar.Where, None),
     # to a session
     32: (event.Accepted, None),
     33: (event.Refused, None),

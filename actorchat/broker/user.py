@@ -11,7 +11,8 @@ from actorchat.broker.hiding import Hiding, conversation_key_of
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS
-from actorchat.chat.afar import Listed
+from actorchat.broker.whereabouts import tell_where
+from actorchat.chat.afar import Listed, Where
 from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
@@ -196,6 +197,15 @@ class UserActor(Hiding):
                 self.on_receive(Detach(device, event.ref))
         return False
 
+    def _tell_where(self, event: Where) -> bool:
+        devices = {
+            device: delivery.session
+            for device, delivery in self._machine.devices.items()
+            if delivery.session is not None
+        }
+        tell_where(self._context, self._user, event, devices)
+        return False
+
     def _before_confirm(self, event: Confirm) -> bool:
         self._machine.is_full = self._committer.is_full
         return self._know_received(event)
@@ -227,6 +237,7 @@ class UserActor(Hiding):
         Confirm: _before_confirm,
         Listed: _before_listed,
         Down: _session_down,
+        Where: _tell_where,
         NumberDue: _before_number,
     }
 

@@ -29,6 +29,7 @@ from nodes.cli import (
     replay,
     search,
     store,
+    whereis,
 )
 from nodes.cli import registry as registry_commands
 from nodes.cli.failure import EXPLAINED, Exit, explain
@@ -99,6 +100,7 @@ for _part in (
     erase,
     export,
     search,
+    whereis,
 ):
     _part.register(app)
 

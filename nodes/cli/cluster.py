@@ -136,6 +136,7 @@ def _tell_ready(town: Any, *, json: bool) -> None:
         f"  actorchat user add bob --generate --data {last}",
         f"  actorchat send bob hello --as ann --data {first}",
         f"  actorchat chat ann --as bob --data {last}",
+        f"  actorchat whereis bob --data {first}",
         f"  actorchat cluster status --data {folder}   # also: kill 2, pause 2, resume 2, stop",
         "Ctrl-C stops it.",
     ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from actorchat import ids, logs
@@ -34,6 +34,7 @@ from actorchat.cluster.table_cache import TableCache
 from actorchat.errors import SettingsError
 from actorchat.limits import MEMBER_ENTER_S
 from actorchat.settings.cluster import IPC, ClusterSection, MemberSettings
+from actorchat.settings.networks import parse_regions, region_of
 from nodes.roles.registry import read_key
 
 log = logs.logger(__name__)
@@ -76,6 +77,7 @@ class Membership:
         )
         self.neighbours = Neighbours(self.registry, self._is_needed, self._on_neighbours)
         self.loads: dict[str, Load] = {}
+        self._regions = parse_regions(cluster.regions)
         self._clients = ""
         self._sessions: Callable[[], int] = int
         self._root: LocalRef | None = None
@@ -147,7 +149,7 @@ class Membership:
 
     def open(self, addresses: Mapping[str, str], sessions: Callable[[], int]) -> None:
         """Tell the others where clients reach this node, and how many have."""
-        self._clients = self._settings.cluster.clients or " ".join(addresses.values())
+        self._clients = self._settings.cluster.clients or clients_of(addresses.values())
         self._sessions = sessions
 
     async def _hear(self) -> None:
@@ -223,6 +225,15 @@ class Membership:
         """Return the node that a client is best sent to; None if none takes any."""
         return choose([*self.loads.values(), self._load()], region, self.home(user)[1], user)
 
+    def locate(self, user: str, region: str, source: str) -> dict[str, object]:
+        """Answer a client that asks which node to go to; `source` is where it comes from."""
+        wanted = region or region_of(source, self._regions) or self._settings.node.region
+        best, (_, home, _) = self.best(user, wanted), self.home(user)
+        if best is None:
+            return {"node": "", "region": "", "home": home, "addresses": []}
+        addresses = best.clients.split()
+        return {"node": best.node, "region": best.region, "home": home, "addresses": addresses}
+
     def _load(self) -> Load:
         return Load(
             self._name,
@@ -253,6 +264,17 @@ class Membership:
 
     def _is_needed(self, name: str) -> bool:
         return name in self.mesh.nodes() or name in self.leading.names()
+
+
+def clients_of(addresses: Iterable[str]) -> str:
+    """Return the addresses that a client elsewhere can use: where a gateway listens, as a rule."""
+    found = []
+    for address in addresses:
+        if "://0.0.0.0:" in address or "://[::]:" in address:
+            log.warning("clients are not sent here: set cluster.clients", address=address)
+        else:
+            found.append(address)
+    return " ".join(found)
 
 
 class Candidate(ControllerActor):

@@ -112,6 +112,8 @@ class Standalone:
             )
         )
         self._broker.context.report = self.report
+        if member is not None:
+            self._broker.context.locate = member.locate
         self._is_listening = False
         self._files = FileRoom(settings, data, self._broker.context)
         self._make_gateways(settings)

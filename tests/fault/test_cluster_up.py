@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -41,6 +42,14 @@ class Cluster:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def run(self, *arguments: str) -> list[Any]:
+        """Run another command; return what it prints."""
+        environment = {**os.environ, "ACTORCHAT_CONFIG_DIR": str(self.words.with_suffix(".conf"))}
+        command = [sys.executable, "-m", "nodes.cli", *arguments, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def status(self) -> dict[str, dict[str, Any]]:
         return {row["name"]: row for row in json.loads(self.ask("status", "--json"))["processes"]}
 
@@ -77,14 +86,25 @@ def test_cluster_comes_back_whole_after_the_death_of_anybody(tmp_path: Path) -> 
         assert set(found.described["nodes"]) == {"n1", "n2"}
         rows = found.status()
         assert is_whole(rows), rows
+        for user in ("ann", "bob", "cid", "dan"):
+            found.run("user", "add", user, "--generate", "--data", str(tmp_path / "c" / "n1"))
+            where = found.run("whereis", user, "--data", str(tmp_path / "c" / "n2"))
+            assert where[0]["home"] in {"n1", "n2"} and where[0]["account"], where
+        for region, node in (("eu", "n1"), ("us", "n2")):
+            (best,) = found.run(
+                "locate", "ann", "--region", region, "--data", str(tmp_path / "c" / "n1")
+            )
+            assert best["node"] == node
+            assert best["addresses"] == [rows[node]["tcp"]]
         assert [rows[name]["leads"] for name in ("n1", "n2")] == [512, 512]
         assert rows["n2"]["region"] == "us"
         found.ask("kill", "2")
         found.until(lambda rows: rows["n1"]["waits for"] == "n2")
         found.until(lambda rows: is_whole(rows) and rows["n2"]["starts"] == 2)
-        found.ask("kill", "registry")
+        found.ask("pause", "registry")
         found.until(lambda rows: "suspended" in rows["n1"]["registry"])
-        assert rows["n1"]["links"] == "n2"
+        assert found.status()["n1"]["links"] == "n2"
+        found.ask("kill", "registry")
         found.until(lambda rows: is_whole(rows) and rows["registry"]["starts"] == 2)
         assert [row["leads"] for row in found.status().values()][1:] == [512, 512]
         assert "stopped" in found.ask("stop")

@@ -58,6 +58,7 @@ EXAMPLES: list[Any] = [
     event.Aware(S),
     event.Marked("bob", "bob", 3, 2),
     afar.Listed(PAIR, KEY),
+    afar.Where(S, 7),
     event.Accepted(7, 5, 1_700_000_000_000, True),
     event.Refused(7, "busy", "why", "after", "none", 1_000),
     event.Update(b"payload"),

@@ -16,7 +16,7 @@ from actorchat.cluster.memory_registry import MemoryRegistry, MemoryStore
 from actorchat.errors import SettingsError
 from actorchat.settings.cluster import ClusterSection, MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
-from nodes.roles.membership import Membership, make_registry
+from nodes.roles.membership import Membership, clients_of, make_registry
 from nodes.roles.numbers import MEMBER
 from nodes.roles.standalone import Standalone
 
@@ -85,12 +85,39 @@ async def test_two_nodes_share_the_slots_and_know_each_other(tmp_path: Path) -> 
         await until(lambda: one.member.loads.keys() == {"n2"} and one.member.loads["n2"].is_open)
         (name,) = one.member.loads
         assert one.member.loads[name].clients == other.node.tcp_address
+        located = one.member.locate("ann", "", "127.0.0.1")
+        assert located["node"] in {"n1", "n2"} and located["home"] == one.member.home("ann")[1]
+        assert located["node"] == located["home"]  # both are as good; home is better
+        assert other.member.locate("ann", "", "127.0.0.1") == located
         text = one.node._numbers.text().decode()
         for metric in MEMBER:
             assert f"\nactorchat_cluster_{metric.name}" in text
         assert "\nactorchat_cluster_slots_led 512.0" in text
     assert one.ended == other.ended == []
     assert one.registry.state == "closed"
+
+
+async def test_clients_are_sent_to_their_region(tmp_path: Path) -> None:
+    store = MemoryStore()
+    regions = {"cluster.regions": "us=192.0.2.0/24 eu=198.51.100.0/24"}
+    one = Node(tmp_path, store, "n1", **regions, **{"node.region": "eu"})
+    other = Node(tmp_path, store, "n2", **regions, **{"node.region": "us"})
+    async with running(one, other):
+        await until(lambda: one.member.loads.keys() == {"n2"} and one.member.loads["n2"].is_open)
+        at = [
+            one.member.locate("ann", region, source)["node"]
+            for region, source in (("eu", ""), ("us", ""), ("", "192.0.2.7"), ("", "203.0.113.1"))
+        ]
+        assert at == ["n1", "n2", "n2", "n1"]
+        assert one.member.locate("ann", "us", "198.51.100.1")["addresses"] == [
+            other.node.tcp_address
+        ]
+
+
+def test_address_of_every_interface_is_no_clients_address() -> None:
+    assert clients_of(["tcp://0.0.0.0:1", "ws://[::]:2", "tcp://192.0.2.1:3"]) == (
+        "tcp://192.0.2.1:3"
+    )
 
 
 async def test_they_go_on_while_the_registry_is_away_or_the_session_lost(tmp_path: Path) -> None:
