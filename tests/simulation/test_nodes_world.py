@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from actorchat.broker import lookout
 from actorchat.broker.place import QuietPlace
 from actorchat.broker.user import UserActor
-from actorchat.chat.afar import NodeLost
 from actorchat.chat.effect import AppendRecord
 from actorchat.chat.event import Deliver
 from actorchat.chat.inbox import Inbox
@@ -80,10 +78,9 @@ def test_world_sees_messages_that_are_shown_twice(monkeypatch: pytest.MonkeyPatc
     assert any("came twice" in text for text in broken())
 
 
-def test_sessions_end_with_nodes_or_their_clients_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    calm = NodesWorld(1)
-    calm.kinds = ["power"]
-    assert calm.run() == []
-    assert not calm.counts["unanswered"]
-    monkeypatch.setattr(lookout, "NodeLost", lambda _node: NodeLost("nobody"))
-    assert any("lacks" in text for text in broken("power"))
+def test_no_client_waits_for_a_node_that_is_gone() -> None:
+    world = NodesWorld(1)
+    world.kinds = ["power"]
+    assert world.run() == []
+    assert world.counts["power"]
+    assert not world.counts["unanswered"]
