@@ -31,6 +31,7 @@ class CitySyncer(SteppedSyncer):
     """What is left of a node's log when the power goes never runs."""
 
     is_over = False
+    sync_s = SYNC_S
 
     def start(self, done: Callable[[Exception | None], object]) -> None:
         def finish() -> None:
@@ -41,7 +42,7 @@ class CitySyncer(SteppedSyncer):
         if self.is_held:
             self._waiting.append(finish)
         else:
-            self._dispatcher.call_later(SYNC_S, finish)
+            self._dispatcher.call_later(self.sync_s, finish)
 
     def call_soon(self, fn: Callable[[], None]) -> None:
         self._dispatcher.call_soon(lambda: None if self.is_over else fn())
@@ -56,6 +57,7 @@ class Quarter(Stage):
         self.incarnation = 0
         self.table: list[Slot] = list(city.table)
         self.is_on = False
+        self.syncer: CitySyncer
         self._options = options
         super().__init__(seed, idle_s=options.get("idle_s", 120.0))
 
@@ -74,6 +76,7 @@ class Quarter(Stage):
         )
         self.reach = Reach(self.mesh, lambda slot: self.table[slot])
         self.syncer = CitySyncer(self.dispatcher, self.engine)
+        self.syncer.sync_s = self._options.get("sync_s", SYNC_S)
         self.broker = Broker(self.parts())
         self.top = self.broker.start()
         self.mesh.start()
