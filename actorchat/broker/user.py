@@ -197,15 +197,6 @@ class UserActor(Hiding):
                 self.on_receive(Detach(device, event.ref))
         return False
 
-    def _tell_where(self, event: Where) -> bool:
-        devices = {
-            device: delivery.session
-            for device, delivery in self._machine.devices.items()
-            if delivery.session is not None
-        }
-        tell_where(self._context, self._user, event, devices)
-        return False
-
     def _before_confirm(self, event: Confirm) -> bool:
         self._machine.is_full = self._committer.is_full
         return self._know_received(event)
@@ -237,7 +228,7 @@ class UserActor(Hiding):
         Confirm: _before_confirm,
         Listed: _before_listed,
         Down: _session_down,
-        Where: _tell_where,
+        Where: lambda home, where: tell_where(home._context, where, home._machine),
         NumberDue: _before_number,
     }
 

@@ -10,6 +10,7 @@ from actorchat.ids import slot_of
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
     from actorchat.chat.afar import Where
+    from actorchat.chat.inbox import Inbox
 
 
 def home_of(context: Context, user: str, *, is_up: bool) -> dict[str, object]:
@@ -22,12 +23,15 @@ def home_of(context: Context, user: str, *, is_up: bool) -> dict[str, object]:
     return found | {"up": is_up}
 
 
-def tell_where(context: Context, user: str, event: Where, devices: dict[str, Any]) -> None:
-    """Answer for a user's home; `devices` are its connected ones, each with its session."""
+def tell_where(context: Context, event: Where, inbox: Inbox) -> bool:
+    """Answer for a user's home, whose machine is `inbox`; False: it need not be told."""
     here = "" if context.reach is None else context.reach.node
-    told = [
-        {"device": device, "node": session.node if session.is_foreign else here}
-        for device, session in sorted(devices.items())
-    ]
-    known = {"account": context.archive.has_account(user), "devices": told}
-    event.session.tell(Answer(event.rid, home_of(context, user, is_up=True) | known))
+    told = []
+    for device, delivery in sorted(inbox.devices.items()):
+        session: Any = delivery.session
+        if session is not None:
+            node = session.node if session.is_foreign else here
+            told.append({"device": device, "node": node})
+    known = {"account": context.archive.has_account(inbox.user), "devices": told}
+    event.session.tell(Answer(event.rid, home_of(context, inbox.user, is_up=True) | known))
+    return False

@@ -12,7 +12,7 @@ the controller's epoch up, and gives up at the sight of a later one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -35,8 +35,6 @@ class Elected(msgspec.Struct, frozen=True, gc=False):
 
 class Deposed(msgspec.Struct, frozen=True, gc=False):
     """It no longer is, or may no longer be."""
-
-    is_ephemeral: ClassVar[bool] = True  # no loss if the candidate has ended
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):

@@ -29,6 +29,8 @@ IPC_PATH_BYTES_MAX = 100  # of a socket, its lock included
 PORTS: Mapping[str, int] = {"tcp": 7700, "ws": 7701, "zmq": 7702, "http": 7780}
 PORT_STEP = 10  # between the ports of two nodes
 REGISTRY_PORT = 7750
+OUR_PORTS = range(10_240, 32_768)  # Linux gives those above to clients
+TRIALS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,11 @@ def links_folder(folder: Path, names: Sequence[str]) -> Path:
 
 
 class Ports:
-    """Ports that nobody listens at, each given once."""
+    """Ports that nobody listens at, each given once.
+
+    Not of those that the system gives to whoever connects: one that is free now would be taken
+    by a client, soon or while its node is down.
+    """
 
     def __init__(self, *, is_usual: bool = False) -> None:
         self._is_usual = is_usual
@@ -179,12 +185,12 @@ class Ports:
 
     def take(self, wanted: int) -> int:
         """Return `wanted` if usual ports are wanted and it is free, else any other."""
-        for port in (wanted, 0, 0, 0) if self._is_usual else (0, 0, 0):
+        others = [secrets.choice(OUR_PORTS) for _ in range(TRIALS)]
+        for port in [wanted, *others] if self._is_usual else others:
             with contextlib.suppress(OSError), socket.socket() as trial:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind((HOST, port))
-                found = int(trial.getsockname()[1])
-                if found not in self._taken:
-                    self._taken.add(found)
-                    return found
+                if port not in self._taken:
+                    self._taken.add(port)
+                    return port
         raise SettingsError(["no port is free"])

@@ -280,6 +280,8 @@ def clients_of(addresses: Iterable[str]) -> str:
 class Candidate(ControllerActor):
     """A controller whose rules are made anew with each start: what they knew may be at fault."""
 
+    is_ephemeral = True  # what it is told when it has ended is no loss
+
     def __init__(self, registry: Registry, settings: MemberSettings) -> None:
         rules = Controller(ids.SLOTS, REPLICAS, members_min=settings.cluster.members_min)
         super().__init__(registry, settings.node.name, rules)
