@@ -6,8 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from actorchat.broker.reach import NODE_DOWN
 from actorchat.errors import Unavailable
 from actorchat.ids import slot_of
+from actorchat.limits import SHUT_S
 
 if TYPE_CHECKING:
     from actorchat.broker.reach import Reach
@@ -50,13 +52,16 @@ class Place:
 class FarPlace(Place):
     """The lasting address of an entity, wherever it is.
 
+    Once it could not be told something it is told nothing for `SHUT_S`: what its teller has on the
+    way behind that must not overtake it.
+
     Args:
         whose: The name whose slot decides where it is.
         name: What it is called on the node that leads that slot.
         activate: Starts its actor, here, for `id`.
     """
 
-    __slots__ = ("_name", "_reach", "_slot", "_turn")
+    __slots__ = ("_name", "_reach", "_shut_until_s", "_slot", "_turn")
 
     def __init__(
         self, reach: Reach, whose: str, name: str, activate: Callable[[Any], Any], id: Any
@@ -66,6 +71,7 @@ class FarPlace(Place):
         self._slot = slot_of(whose)
         self._name = name
         self._turn = -1
+        self._shut_until_s = 0.0
 
     @property
     def node(self) -> str:
@@ -83,8 +89,14 @@ class FarPlace(Place):
             self._ref = None
             if reach.leader(self._slot) == reach.node:
                 ref = self._activate(self._id)
+            elif self._shut_until_s and reach.now_s() < self._shut_until_s:
+                raise Unavailable(NODE_DOWN)
             else:
-                ref = reach.find(self._slot, self._name)
+                try:
+                    ref = reach.find(self._slot, self._name)
+                except Unavailable:
+                    self._shut_until_s = reach.now_s() + SHUT_S
+                    raise
             self._ref, self._turn = ref, reach.turn
         return ref
 

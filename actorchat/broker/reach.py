@@ -68,6 +68,10 @@ class Reach:
         self.turn += 1
         self._on_table(changed)
 
+    def now_s(self) -> float:
+        """Return the time of timers."""
+        return self._mesh.system.dispatcher.now_s()
+
     # -- ways --------------------------------------------------------------------------------------
     def named(self, node: str, name: str) -> Any:
         """Return a lasting ref of whoever is called `name` on `node`."""

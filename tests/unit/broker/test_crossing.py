@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from actorchat.broker.crossing import CODES, allow
-from actorchat.chat import afar, event, people, signin_event
+from actorchat.chat import afar, event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
 from actorchat.cluster.link_codec import MessageCodec, Reference
 from actorchat.errors import Unsendable
 from actorchat.protocol import ops
-from actorchat.protocol.ops import Extra, Reacted
+from actorchat.protocol.ops import Extra, PresenceState, Reacted
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "crossing.hex"
 PAIR = ("ann", "bob")
@@ -69,6 +69,18 @@ EXAMPLES: list[Any] = [
     event.HomeLost(),
     event.SignedIn("ann", "phone", "token"),
     event.SignInRefused("unauthenticated", "why", "never", 5),
+    sighting.Arrived("ann", S),
+    sighting.Departed("ann", S, 1.5, True),
+    sighting.Subscribe("ann", "everyone", S, ["bob"], 7, frozenset({"cat"})),
+    sighting.Unsubscribe("ann", S, ["bob"]),
+    sighting.Signalled("ann", "bob", "typing"),
+    sighting.SetPrivacy("ann", S, 7, "nobody"),
+    sighting.AskSettings("ann", S),
+    sighting.Watched("b/3", 7, [PresenceState("bob", False, 5)]),
+    sighting.Sighted([PresenceState("bob", True)]),
+    sighting.SignalSeen("bob", "typing"),
+    sighting.LevelChanged("nobody", frozenset({"cat"})),
+    sighting.TrackerLost("b/3"),
     signin_event.Attempt(S, "ann", "phone", "token", "secret", source="::1"),
     signin_event.Revocation(S, 7, "ann", "phone"),
     signin_event.PasswordChange(S, 7, "ann", "phone", "old", "new", True, keep=["phone"]),

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from actorchat.broker.place import FarPlace, Place, QuietPlace
+from actorchat.broker.reach import Reach
 from actorchat.chat.event import Acked, Reached
 from actorchat.errors import Unavailable
+from actorchat.limits import SHUT_S, UNAVAILABLE_AFTER_MS
 from tests.unit.broker.city import DOWN_S, City, table_of
 
 
@@ -53,6 +55,22 @@ def test_place_of_a_node_that_is_down_says_so_unless_it_is_quiet(city: City) -> 
     quiet.tell(Acked("phone", 1))
     city.run()
     assert spawned(city, "b")["users"] == 1
+
+
+def test_what_comes_behind_a_refusal_does_not_overtake_it(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = city["a"].broker.context.router.user("bob")
+    is_up = [False]
+    monkeypatch.setattr(Reach, "is_up", lambda _reach, _node: is_up[0])
+    with pytest.raises(Unavailable):
+        place.tell(Acked("phone", 1))
+    is_up[0] = True
+    with pytest.raises(Unavailable):
+        place.tell(Acked("phone", 2))
+    city.run(SHUT_S)
+    place.tell(Acked("phone", 1))
+    assert SHUT_S * 1_000 < UNAVAILABLE_AFTER_MS
 
 
 def test_place_follows_the_table(city: City) -> None:
