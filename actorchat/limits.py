@@ -74,7 +74,8 @@ HOME_FULL_WAIT_S = 0.2  # after which a conversation tries again to reach a home
 FAN_OUT_SWEEP_S = 2.0  # how often the log is searched for debts that nobody sees to ...
 FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, at 1 µs each
 WHOIS_WAIT_S = 3.0  # for another node to say whether there is a user; then a post is refused
-UNAVAILABLE_AFTER_MS = 1_000  # when to try again what another node could not be asked
+SHUT_S = 0.8  # what comes behind a post that was refused so is refused too: so long, less than ...
+UNAVAILABLE_AFTER_MS = 1_000  # ... when to try again what another node could not be asked
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
 
 # -- groups -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actorchat.chat import afar, event, people, signin_event
+from actorchat.chat import afar, event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Address
 from actorchat.cluster.link_codec import MessageCodec
@@ -171,7 +171,14 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     21: (event.Aware, None),
     22: (event.Marked, None),
     23: (afar.Listed, None),
-    31: (afar.Where, None),
+    # to a tracker
+    24: (sighting.Arrived, None),
+    25: (sighting.Departed, None),
+    26: (sighting.Subscribe, None),
+    27: (sighting.Unsubscribe, None),
+    28: (sighting.Signalled, None),
+    29: (sighting.SetPrivacy, None),
+    30: (sighting.AskSettings, None),
     # to a session
     32: (event.Accepted, None),
     33: (event.Refused, None),
@@ -184,6 +191,11 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     40: (event.HomeLost, None),
     41: (event.SignedIn, None),
     42: (event.SignInRefused, None),
+    43: (sighting.Watched, None),
+    44: (sighting.Sighted, None),
+    45: (sighting.SignalSeen, None),
+    46: (sighting.LevelChanged, None),
+    47: (sighting.TrackerLost, None),
     # to a desk
     64: (signin_event.Attempt, AttemptTwin),
     65: (signin_event.Revocation, RevocationTwin),
@@ -191,6 +203,8 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     67: (signin_event.Provisioning, ProvisioningTwin),
     68: (people.Asked, AskedTwin),
     69: (afar.WhoIs, None),
+    # of an operator to a user's home
+    96: (afar.Where, None),
 }
 
 

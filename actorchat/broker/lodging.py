@@ -22,8 +22,8 @@ BUSY = "too much at once; send again a little later"
 class Lodging:
     """The entities of a node as other nodes find them: by name, started on demand.
 
-    `user/NAME`, `direct/ONE/OTHER`, `group/#ADDRESS`. What is for an entity that is led elsewhere
-    by a newer table than its sender's is passed on.
+    `user/NAME`, `direct/ONE/OTHER`, `group/#ADDRESS`, `tracker/NUMBER`. What is for an
+    entity that is led elsewhere by a newer table than its sender's is passed on.
     """
 
     __slots__ = ("_context", "_reach")
@@ -40,6 +40,8 @@ class Lodging:
     def resolve(self, name: str) -> Any:
         """Return the ref of an entity; None: there is no such one, or it is led elsewhere."""
         kind, _, rest = name.partition("/")
+        if kind == "tracker":
+            return self._context.trackers.resolve(rest)
         whose = _owner(kind, rest)
         if whose is None or not self._reach.is_here(whose):
             return None

@@ -15,7 +15,7 @@ from actorchat.chat.afar import AnswerDue, Known, Listed, WhoIs
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.event import Pair, Post, Refused, Relay
 from actorchat.errors import MailboxFull, Unavailable
-from actorchat.limits import WHOIS_WAIT_S
+from actorchat.limits import SHUT_S, UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
 
 
 class Meeting(SequenceActor):
@@ -36,6 +36,7 @@ class Meeting(SequenceActor):
         self._census = context.census
         self._has_members = False
         self._is_far = not context.has(pair[1])  # the second one is at home on another node
+        self._shut_until_s = 0.0  # as of a place
         self._strangers: list[Post] = []  # what waits for that node's answer
 
     def _are_here(self) -> bool:
@@ -55,11 +56,14 @@ class Meeting(SequenceActor):
 
     def _ask_for(self, post: Post) -> None:
         """Hold a first message back, until the other user's home has said who that is."""
+        reach = self._context.reach
+        assert reach is not None
+        if reach.now_s() < self._shut_until_s:
+            _refuse(post, Unavailable(NODE_DOWN))
+            return
         self._strangers.append(post)
         if len(self._strangers) > 1:
             return
-        reach = self._context.reach
-        assert reach is not None
         try:
             reach.desk(self._pair[1], WHOIS).tell(WhoIs(self._pair[1], self._me))
         except Unavailable as error:
@@ -80,10 +84,16 @@ class Meeting(SequenceActor):
             self._send_away(Unavailable(NODE_DOWN))
 
     def _send_away(self, error: Unavailable | None) -> None:
+        if error is not None:
+            assert self._context.reach is not None
+            self._shut_until_s = self._context.reach.now_s() + SHUT_S
         while self._strangers:
-            post = self._strangers.pop(0)
-            if error is None:
-                refused = Refused(post.rid, "no_such_user", "there is no such user")
-            else:
-                refused = Refused(post.rid, error.code, str(error), "after", "none", 1_000)
-            post.session.tell(refused)
+            _refuse(self._strangers.pop(0), error)
+
+
+def _refuse(post: Post, error: Unavailable | None) -> None:
+    if error is None:
+        refused = Refused(post.rid, "no_such_user", "there is no such user")
+    else:
+        refused = Refused(post.rid, error.code, str(error), "after", "none", UNAVAILABLE_AFTER_MS)
+    post.session.tell(refused)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from actorchat.broker.reach import NODE_DOWN
 from actorchat.errors import Unavailable
 from actorchat.ids import slot_of
-from actorchat.limits import UNAVAILABLE_AFTER_MS
+from actorchat.limits import SHUT_S
 
 if TYPE_CHECKING:
     from actorchat.broker.reach import Reach
-
-SHUT_SHARE = 0.9  # of the time after which the refused come again, the oldest first
 
 
 class Place:
@@ -54,8 +52,8 @@ class Place:
 class FarPlace(Place):
     """The lasting address of an entity, wherever it is.
 
-    Who was refused because its node can't be reached is refused for a while, or what was sent
-    before and comes again would be overtaken by what was sent behind it and is on its way.
+    Once it could not be told something it is told nothing for `SHUT_S`: what its teller has on the
+    way behind that must not overtake it.
 
     Args:
         whose: The name whose slot decides where it is.
@@ -91,20 +89,16 @@ class FarPlace(Place):
             self._ref = None
             if reach.leader(self._slot) == reach.node:
                 ref = self._activate(self._id)
+            elif self._shut_until_s and reach.now_s() < self._shut_until_s:
+                raise Unavailable(NODE_DOWN)
             else:
-                ref = self._find()
+                try:
+                    ref = reach.find(self._slot, self._name)
+                except Unavailable:
+                    self._shut_until_s = reach.now_s() + SHUT_S
+                    raise
             self._ref, self._turn = ref, reach.turn
         return ref
-
-    def _find(self) -> Any:
-        now_s = self._reach.now_s()
-        if now_s < self._shut_until_s:
-            raise Unavailable(NODE_DOWN)
-        try:
-            return self._reach.find(self._slot, self._name)
-        except Unavailable:
-            self._shut_until_s = now_s + UNAVAILABLE_AFTER_MS * SHUT_SHARE / 1000
-            raise
 
     def tell(self, event: object) -> None:
         """Tell the entity `event`.
@@ -125,6 +119,3 @@ class QuietPlace(FarPlace):
         """Tell the entity `event` if that can be done now."""
         with suppress(Unavailable):
             self.ref().tell(event)
-
-    def _find(self) -> Any:
-        return self._reach.find(self._slot, self._name)  # nobody is refused who would come again

@@ -59,10 +59,6 @@ class Reach:
         peer = self._mesh.peers.get(node)
         return peer is not None and peer.machine.takes
 
-    def now_s(self) -> float:
-        """Return the loop's time."""
-        return self._mesh.system.dispatcher.now_s()
-
     def nodes(self) -> list[str]:
         """Return the nodes that lead a slot, in order."""
         return sorted({self.leader(slot) for slot in range(SLOTS)} - {""})
@@ -71,6 +67,10 @@ class Reach:
         """Take note that the leaders of some slots have changed; the role calls it."""
         self.turn += 1
         self._on_table(changed)
+
+    def now_s(self) -> float:
+        """Return the time of timers."""
+        return self._mesh.system.dispatcher.now_s()
 
     # -- ways --------------------------------------------------------------------------------------
     def named(self, node: str, name: str) -> Any:

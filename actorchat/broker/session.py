@@ -228,12 +228,12 @@ class SessionActor(Asking):
     def _on_presence(self, event: object) -> None:
         if self._watching is not None:
             self._watching.handle(event)
-        elif getattr(event, "id", None) is not None:
-            self._is_not_yet(event)
 
     def _on_node_lost(self, event: NodeLost) -> None:
         """End, if anything was told that node: nobody knows what of it has arrived."""
         if event.node not in self._nodes:
+            if self._watching is not None:
+                self._watching.node_lost(event.node)
             return
         if self._machine.state is State.CHECKING:
             self.on_receive(SignInRefused(Unavailable.code, NODE_LOST, "after", 1_000))
@@ -292,7 +292,7 @@ class SessionActor(Asking):
         if effect.is_too_old:
             ok["too_old"] = True
         self._connection.reply(codec.encode_reply(effect.rid, ok))
-        if effect.user and self._context.reach is None:
+        if effect.user:
             later = self.send_after
             self._watching = Watching(self._context, self._connection, effect.user, self._me, later)
 

@@ -177,7 +177,7 @@ class Broker:
         context.reach = parts.reach
         context.router = Router(self._spawn_user, self._spawn_conversation, parts.reach)
         context.shelf = Shelf(parts.engine)
-        context.trackers = Trackers(self._spawn_tracker)
+        context.trackers = Trackers(self._spawn_tracker, parts.reach)
         context.firehose = FirehoseLog(parts.engine, archive)
         self._system = system
         self._parts = parts

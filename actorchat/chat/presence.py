@@ -26,6 +26,7 @@ from actorchat.chat.sighting import (
     SignalSeen,
     Subscribe,
     Tell,
+    TrackerId,
     Unsubscribe,
     Watched,
 )
@@ -100,7 +101,7 @@ class Presence:
 
     def __init__(
         self,
-        number: int,
+        number: TrackerId,
         recall: Recall,
         has_contact: HasContact,
         offline_after_s: float = OFFLINE_AFTER_S,

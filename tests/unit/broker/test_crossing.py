@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from actorchat.broker.crossing import CODES, allow
-from actorchat.chat import afar, event, people, signin_event
+from actorchat.chat import afar, event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
 from actorchat.cluster.link_codec import MessageCodec, Reference
 from actorchat.errors import Unsendable
 from actorchat.protocol import ops
-from actorchat.protocol.ops import Extra, Reacted
+from actorchat.protocol.ops import Extra, PresenceState, Reacted
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "crossing.hex"
 PAIR = ("ann", "bob")
@@ -58,7 +58,6 @@ EXAMPLES: list[Any] = [
     event.Aware(S),
     event.Marked("bob", "bob", 3, 2),
     afar.Listed(PAIR, KEY),
-    afar.Where(S, 7),
     event.Accepted(7, 5, 1_700_000_000_000, True),
     event.Refused(7, "busy", "why", "after", "none", 1_000),
     event.Update(b"payload"),
@@ -70,12 +69,25 @@ EXAMPLES: list[Any] = [
     event.HomeLost(),
     event.SignedIn("ann", "phone", "token"),
     event.SignInRefused("unauthenticated", "why", "never", 5),
+    sighting.Arrived("ann", S),
+    sighting.Departed("ann", S, 1.5, True),
+    sighting.Subscribe("ann", "everyone", S, ["bob"], 7, frozenset({"cat"})),
+    sighting.Unsubscribe("ann", S, ["bob"]),
+    sighting.Signalled("ann", "bob", "typing"),
+    sighting.SetPrivacy("ann", S, 7, "nobody"),
+    sighting.AskSettings("ann", S),
+    sighting.Watched("b/3", 7, [PresenceState("bob", False, 5)]),
+    sighting.Sighted([PresenceState("bob", True)]),
+    sighting.SignalSeen("bob", "typing"),
+    sighting.LevelChanged("nobody", frozenset({"cat"})),
+    sighting.TrackerLost("b/3"),
     signin_event.Attempt(S, "ann", "phone", "token", "secret", source="::1"),
     signin_event.Revocation(S, 7, "ann", "phone"),
     signin_event.PasswordChange(S, 7, "ann", "phone", "old", "new", True, keep=["phone"]),
     signin_event.Provisioning(S, 7, "ann", "password", None),
     people.Asked(S, "ann", "phone", ops.Rename(7, "phone", "Ann's")),
     afar.WhoIs("bob", S),
+    afar.Where(S, 7),
 ]
 
 
