@@ -33,7 +33,10 @@ BUSY = "too much at once; send again a little later"
 NO_ACTOR = "no actor has this name or id"
 NOT_YET = "this is not possible yet where the server has several nodes"
 # What the people desk of a user's home can answer for itself.
-AFAR_OPS: tuple[type, ...] = (ops.Devices, ops.Rename, ops.Describe, ops.Contacts)
+AFAR_OPS: tuple[type, ...] = (
+    *(ops.Devices, ops.Rename, ops.Describe, ops.Profile),
+    *(ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
+)
 
 
 class Asking(Actor):
@@ -69,7 +72,8 @@ class Asking(Actor):
         if not isinstance(op, AFAR_OPS) and self._is_not_yet(op):
             return
         desk = SEARCH if type(op) is ops.Search else PEOPLE
-        self._ask_desk(desk, Asked(self.ref, machine.user, machine.device, op), op.id)
+        asked = Asked(self.ref, machine.user, machine.device, op)
+        self._ask_desk(desk, asked, op.id, op.user if type(op) is ops.Profile else "")
 
     def _ask_files(self, op: Any) -> None:
         machine = self._machine

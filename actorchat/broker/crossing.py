@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actorchat.chat import afar, event, people, sighting, signin_event
+from actorchat.chat import act, afar, block, event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Address
 from actorchat.cluster.link_codec import MessageCodec
@@ -162,6 +162,7 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     4: (event.FannedOut, None),
     5: (event.Missing, None),
     6: (afar.Known, None),
+    7: (block.Blocking, None),
     # to a user's home
     16: (event.Deliver, None),
     17: (event.Confirm, None),
@@ -179,6 +180,8 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     28: (sighting.Signalled, None),
     29: (sighting.SetPrivacy, None),
     30: (sighting.AskSettings, None),
+    # to a user's home
+    31: (act.Hide, None),
     # to a session
     32: (event.Accepted, None),
     33: (event.Refused, None),
@@ -203,6 +206,7 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     67: (signin_event.Provisioning, ProvisioningTwin),
     68: (people.Asked, AskedTwin),
     69: (afar.WhoIs, None),
+    70: (afar.BlockKept, None),
 }
 
 

@@ -36,3 +36,22 @@ class NodeLost(Event):
     """The link to `node` ended: what was told there since it was up may not have arrived."""
 
     node: str
+
+
+class InquiryDue(Event):
+    """Time to give up waiting for a `Known` of `user`."""
+
+    user: str
+
+
+class BlockKept(Event):
+    """A conversation hides from now on what `user`, at home elsewhere, wants hidden, or does not.
+
+    The home keeps whom the user blocks, and answers request `rid`.
+    """
+
+    user: str
+    other: str
+    on: bool
+    session: Address
+    rid: int

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actorchat.broker.crossing import CODES, allow
-from actorchat.chat import afar, event, people, sighting, signin_event
+from actorchat.chat import act, afar, block, event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
 from actorchat.cluster.link_codec import MessageCodec, Reference
@@ -58,6 +58,7 @@ EXAMPLES: list[Any] = [
     event.Aware(S),
     event.Marked("bob", "bob", 3, 2),
     afar.Listed(PAIR, KEY),
+    act.Hide(PAIR, [1, 2], S, 7),
     event.Accepted(7, 5, 1_700_000_000_000, True),
     event.Refused(7, "busy", "why", "after", "none", 1_000),
     event.Update(b"payload"),
@@ -87,6 +88,8 @@ EXAMPLES: list[Any] = [
     signin_event.Provisioning(S, 7, "ann", "password", None),
     people.Asked(S, "ann", "phone", ops.Rename(7, "phone", "Ann's")),
     afar.WhoIs("bob", S),
+    afar.BlockKept("bob", "ann", True, S, 7),
+    block.Blocking("bob", S, 7, True),
 ]
 
 

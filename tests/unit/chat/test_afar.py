@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from actorchat.chat.afar import AnswerDue, Known, Listed, NodeLost, WhoIs
+from actorchat.chat.afar import AnswerDue, BlockKept, InquiryDue, Known, Listed, NodeLost, WhoIs
 from tests.unit.chat.cast import Peer
 
 
@@ -16,6 +16,8 @@ def test_events_are_values_that_the_collector_does_not_see() -> None:
         AnswerDue(),
         Listed(pair, b"key"),
         NodeLost("b"),
+        InquiryDue("bob"),
+        BlockKept("bob", "ann", True, Peer("s"), 7),
     ]
     assert not any(map(gc.is_tracked, events))
     assert Known("bob", True) == Known("bob", True) != Known("bob", False)
