@@ -12,7 +12,7 @@ from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.file import FILES
 from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.inspection import show
-from actorchat.broker.people import PEOPLE
+from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.search import SEARCH
 from actorchat.chat.effect import CheckSecret
 from actorchat.chat.event import Answer, Refused, SignInRefused
@@ -35,7 +35,7 @@ NOT_YET = "this is not possible yet where the server has several nodes"
 # What the people desk of a user's home can answer for itself.
 AFAR_OPS: tuple[type, ...] = (
     *(ops.Devices, ops.Rename, ops.Describe, ops.Profile),
-    *(ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
+    *(ops.Conversations, ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
 )
 
 

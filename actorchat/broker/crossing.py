@@ -207,6 +207,8 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     68: (people.Asked, AskedTwin),
     69: (afar.WhoIs, None),
     70: (afar.BlockKept, None),
+    71: (afar.AskFacts, None),
+    72: (afar.FactsGiven, None),
 }
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from actorchat.broker.people import PEOPLE
 from actorchat.broker.place import Place
 from actorchat.broker.reach import NODE_DOWN
+from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.sequence import SequenceActor
 from actorchat.broker.whois import WHOIS
 from actorchat.chat.afar import AnswerDue, BlockKept, Known, Listed, WhoIs

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.actor import Mailbox
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.census import Census
-from actorchat.broker.inquiry import Inquiry
 from actorchat.broker.reading import Reading
+from actorchat.broker.roundup import PEOPLE, Roundup
 from actorchat.chat.attendance import Notice
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
@@ -48,11 +48,10 @@ from actorchat.store import keys
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
-PEOPLE = "people"
 BUSY = "too much at once; ask again a little later"
 
 
-class PeopleActor(Inquiry):
+class PeopleActor(Roundup):
     """The desk where users look after devices and conversations. One a node, named `people`."""
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
@@ -83,7 +82,7 @@ class PeopleActor(Inquiry):
         census, user, op = self._census, event.user, event.op
         if isinstance(op, Devices | Rename):
             event.devices = census.devices(user)
-        elif isinstance(op, Conversations):
+        elif isinstance(op, Conversations) and self._context.reach is None:
             event.conversations = census.conversations(user, op.after, op.limit + 1)
             self._shorten(user, event.conversations)
         elif isinstance(op, Groups):

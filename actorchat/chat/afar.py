@@ -5,6 +5,7 @@ Must not know nodes beyond their names, or links.
 from __future__ import annotations
 
 from actorchat.chat.event import Address, Event, Pair
+from actorchat.chat.people import ConversationFacts
 
 
 class WhoIs(Event):
@@ -55,3 +56,26 @@ class BlockKept(Event):
     on: bool
     session: Address
     rid: int
+
+
+class AskFacts(Event):
+    """A people desk asks the one that leads some of `user`'s conversations what a list shows."""
+
+    asker: Address
+    number: int
+    user: str
+    convs: list[str]
+
+
+class FactsGiven(Event):
+    """What the desk of `node` knows of those conversations, synced: those that there are."""
+
+    number: int
+    node: str
+    facts: list[ConversationFacts]
+
+
+class RoundupDue(Event):
+    """Time to give up a list that other nodes have not answered for."""
+
+    number: int

@@ -89,6 +89,10 @@ EXAMPLES: list[Any] = [
     people.Asked(S, "ann", "phone", ops.Rename(7, "phone", "Ann's")),
     afar.WhoIs("bob", S),
     afar.BlockKept("bob", "ann", True, S, 7),
+    afar.AskFacts(S, 3, "bob", ["ann"]),
+    afar.FactsGiven(
+        3, "a", [people.ConversationFacts("ann", 5, b"r", ["ann"], {"ann": {"read": 1}}, 0)]
+    ),
     block.Blocking("bob", S, 7, True),
 ]
 
