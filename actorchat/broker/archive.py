@@ -203,6 +203,12 @@ class Archive:
                 found.append((keys.parse_inbox_key(key)[1], row.seq))
         return found
 
+    def inline(self, owner: bytes, upd: int) -> bytes:
+        """Return the record that an update keeps; it must be there."""
+        value = self._get(keys.inbox_key(owner, upd), self._inbox)
+        assert value is not None, "it was found a moment ago"
+        return keys.unpack_inbox(value).record
+
     def rows(
         self,
         user: str,
@@ -246,7 +252,9 @@ class Archive:
                 conv = self._conv_of(row.conversation)
                 found.append(Row(upd, conv, row.seq, b""))
                 continue
-            if reading is not None and (reading.veiled or record[0] >= _RICH):
+            if reading is not None and row.record and row.record[0] >= _RICH:
+                record = reading.kept(row.conversation, row.seq, record)  # of another node
+            elif reading is not None and (reading.veiled or record[0] >= _RICH):
                 record = reading.update(row.conversation, row.seq, record)
             left -= len(record)
             if left < 0 and found:

@@ -12,7 +12,7 @@ from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.file import FILES
 from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.inspection import show
-from actorchat.broker.people import PEOPLE
+from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.search import SEARCH
 from actorchat.broker.whereabouts import home_of
 from actorchat.chat.afar import Where
@@ -35,7 +35,10 @@ BUSY = "too much at once; send again a little later"
 NO_ACTOR = "no actor has this name or id"
 NOT_YET = "this is not possible yet where the server has several nodes"
 # What the people desk of a user's home can answer for itself.
-AFAR_OPS: tuple[type, ...] = (ops.Devices, ops.Rename, ops.Describe, ops.Contacts)
+AFAR_OPS: tuple[type, ...] = (
+    *(ops.Devices, ops.Rename, ops.Describe, ops.Profile),
+    *(ops.Conversations, ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
+)
 
 
 class Asking(Actor):
@@ -71,7 +74,8 @@ class Asking(Actor):
         if not isinstance(op, AFAR_OPS) and self._is_not_yet(op):
             return
         desk = SEARCH if type(op) is ops.Search else PEOPLE
-        self._ask_desk(desk, Asked(self.ref, machine.user, machine.device, op), op.id)
+        asked = Asked(self.ref, machine.user, machine.device, op)
+        self._ask_desk(desk, asked, op.id, op.user if type(op) is ops.Profile else "")
 
     def _ask_files(self, op: Any) -> None:
         machine = self._machine

@@ -266,6 +266,9 @@ class ConversationActor(Meeting):
 
     def _keep_block(self, effect: KeepBlock) -> None:
         blocks, user, other = self._context.blocks, effect.user, effect.other
+        if not self._context.has(user):
+            self._keep_block_afar(effect)
+            return
         rows = (
             blocks.spans_row(self._key, user, effect.spans),
             blocks.list_row(user, other, effect.on),

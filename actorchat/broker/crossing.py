@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actorchat.chat import afar, event, people, sighting, signin_event
+from actorchat.chat import act, afar, block, event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Address
 from actorchat.cluster.link_codec import MessageCodec
@@ -155,6 +155,8 @@ class AskedTwin(msgspec.Struct, gc=False):
 
 
 CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
+    # of an operator to a user's home
+    96: (afar.Where, None),
     # to a conversation
     1: (event.Post, PostTwin),
     2: (event.Reached, None),
@@ -162,6 +164,7 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     4: (event.FannedOut, None),
     5: (event.Missing, None),
     6: (afar.Known, None),
+    7: (block.Blocking, None),
     # to a user's home
     16: (event.Deliver, None),
     17: (event.Confirm, None),
@@ -179,6 +182,8 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     28: (sighting.Signalled, None),
     29: (sighting.SetPrivacy, None),
     30: (sighting.AskSettings, None),
+    # to a user's home
+    31: (act.Hide, None),
     # to a session
     32: (event.Accepted, None),
     33: (event.Refused, None),
@@ -203,8 +208,9 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     67: (signin_event.Provisioning, ProvisioningTwin),
     68: (people.Asked, AskedTwin),
     69: (afar.WhoIs, None),
-    # of an operator to a user's home
-    96: (afar.Where, None),
+    70: (afar.BlockKept, None),
+    71: (afar.AskFacts, None),
+    72: (afar.FactsGiven, None),
 }
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from actorchat.broker.place import Place
 from actorchat.broker.reach import NODE_DOWN
+from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.sequence import SequenceActor
 from actorchat.broker.whois import WHOIS
-from actorchat.chat.afar import AnswerDue, Known, Listed, WhoIs
+from actorchat.chat.afar import AnswerDue, BlockKept, Known, Listed, WhoIs
+from actorchat.chat.block import KeepBlock
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.event import Pair, Post, Refused, Relay
 from actorchat.errors import MailboxFull, Unavailable
@@ -53,6 +55,21 @@ class Meeting(SequenceActor):
         if self._is_far:
             with suppress(MailboxFull):  # it is told again when this actor is started again
                 self._home.tell(Relay(self._away, Listed(self._pair, self._key)))
+
+    def _keep_block_afar(self, effect: KeepBlock) -> None:
+        """Keep what is hidden; the home of who blocks keeps the rest, and answers."""
+        row = self._context.blocks.spans_row(self._key, effect.user, effect.spans)
+        about = (effect.user, effect.other, effect.on, effect.session, effect.rid)
+        self._log.append((row,), self._tell_people, BlockKept(*about))
+
+    def _tell_people(self, kept: BlockKept) -> None:
+        reach = self._context.reach
+        assert reach is not None
+        try:
+            reach.desk(kept.user, PEOPLE).tell(kept)
+        except Unavailable as error:
+            refused = Refused(kept.rid, error.code, str(error), "after", "unknown")
+            kept.session.tell(refused)
 
     def _ask_for(self, post: Post) -> None:
         """Hold a first message back, until the other user's home has said who that is."""

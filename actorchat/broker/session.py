@@ -30,6 +30,7 @@ from actorchat.chat.event import (
     Answer,
     Attach,
     Aware,
+    Conv,
     Detach,
     Disconnected,
     Ended,
@@ -133,7 +134,7 @@ class SessionActor(Asking):
             self._refused(_nobody(op.id, op.to))
             return
         rid = op.id
-        if op.extra is not None and self._is_not_yet(op):
+        if op.extra is not None and op.extra.files and self._is_not_yet(op):
             return
         if op.extra is not None and op.extra.files and not self._context.shelf.has(op.extra.files):
             self._refused(Refused(rid, "no_such_file", NO_SUCH_FILE))
@@ -184,7 +185,15 @@ class SessionActor(Asking):
 
     def _act(self, op: Any) -> None:
         event = acting(self._machine, self._me, op)
-        self._ask_group(op, event, self._home if type(event) is Hide else None)
+        if type(event) is not Hide:
+            self._ask_group(op, event)
+        elif self._is_at_home(event.pair) or not self._is_not_yet(op):
+            self._ask_group(op, event, self._home)
+
+    def _is_at_home(self, conv: Conv) -> bool:
+        """Say whether a conversation is led by the node on which this user is at home."""
+        reach, whose = self._context.reach, conv if isinstance(conv, str) else conv[0]
+        return reach is None or reach.home(whose) == reach.home(self._machine.user)
 
     def _describe(self, op: ops.Group) -> None:
         self._ask_group(op, Describe(self._machine.user, self._me, op.id, op.after))
@@ -194,7 +203,7 @@ class SessionActor(Asking):
         self._ask_group(op, asked)
 
     def _ask_group(self, op: Any, event: object, place: Place | None = None) -> None:
-        if self._is_not_yet(op):
+        if op.conv[0] == GROUP_MARK and self._is_not_yet(op):
             return
         place = place or self._conversation(op.conv)
         if place is None:

@@ -264,9 +264,9 @@ class UserActor(Hiding):
         then, update = self._shown(effect, upd, event, event.is_own)
         conversation: Any = event.conversation
         if conversation.is_foreign:
-            # There is no history here to point into.
-            row = self._rows.inline_update(self._key, upd, event.key, event.seq, event.record)
-        elif event.record[0] >= _RICH:
+            self._append(self._from_afar(event, upd), then, update)
+            return
+        if event.record[0] >= _RICH:
             self._append(self._rich(event, upd), then, update)
             return
         elif event.value:

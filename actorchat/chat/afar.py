@@ -5,6 +5,7 @@ Must not know nodes beyond their names, or links.
 from __future__ import annotations
 
 from actorchat.chat.event import Address, Event, Pair
+from actorchat.chat.people import ConversationFacts
 
 
 class WhoIs(Event):
@@ -43,3 +44,45 @@ class NodeLost(Event):
     """The link to `node` ended: what was told there since it was up may not have arrived."""
 
     node: str
+
+
+class InquiryDue(Event):
+    """Time to give up waiting for a `Known` of `user`."""
+
+    user: str
+
+
+class BlockKept(Event):
+    """A conversation hides from now on what `user`, at home elsewhere, wants hidden, or does not.
+
+    The home keeps whom the user blocks, and answers request `rid`.
+    """
+
+    user: str
+    other: str
+    on: bool
+    session: Address
+    rid: int
+
+
+class AskFacts(Event):
+    """A people desk asks the one that leads some of `user`'s conversations what a list shows."""
+
+    asker: Address
+    number: int
+    user: str
+    convs: list[str]
+
+
+class FactsGiven(Event):
+    """What the desk of `node` knows of those conversations, synced: those that there are."""
+
+    number: int
+    node: str
+    facts: list[ConversationFacts]
+
+
+class RoundupDue(Event):
+    """Time to give up a list that other nodes have not answered for."""
+
+    number: int

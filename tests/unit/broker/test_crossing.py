@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actorchat.broker.crossing import CODES, allow
-from actorchat.chat import afar, event, people, sighting, signin_event
+from actorchat.chat import act, afar, block, event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
 from actorchat.cluster.link_codec import MessageCodec, Reference
@@ -40,6 +40,7 @@ class Somebody(Reference):
 S = Somebody(b"s")
 EXTRA = Extra(re=3, mentions=["bob"])
 EXAMPLES: list[Any] = [
+    afar.Where(S, 7),
     event.Post("ann", S, 7, CID, "hi", None, b"", True),
     event.Post("ann", S, 7, CID, "hi", more=EXTRA),
     event.Post("ann", S, 7, CID, "", more=Acting(Reacted(4, "+"))),
@@ -58,6 +59,7 @@ EXAMPLES: list[Any] = [
     event.Aware(S),
     event.Marked("bob", "bob", 3, 2),
     afar.Listed(PAIR, KEY),
+    act.Hide(PAIR, [1, 2], S, 7),
     event.Accepted(7, 5, 1_700_000_000_000, True),
     event.Refused(7, "busy", "why", "after", "none", 1_000),
     event.Update(b"payload"),
@@ -87,7 +89,12 @@ EXAMPLES: list[Any] = [
     signin_event.Provisioning(S, 7, "ann", "password", None),
     people.Asked(S, "ann", "phone", ops.Rename(7, "phone", "Ann's")),
     afar.WhoIs("bob", S),
-    afar.Where(S, 7),
+    afar.BlockKept("bob", "ann", True, S, 7),
+    afar.AskFacts(S, 3, "bob", ["ann"]),
+    afar.FactsGiven(
+        3, "a", [people.ConversationFacts("ann", 5, b"r", ["ann"], {"ann": {"read": 1}}, 0)]
+    ),
+    block.Blocking("bob", S, 7, True),
 ]
 
 

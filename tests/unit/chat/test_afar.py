@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import gc
 
-from actorchat.chat.afar import AnswerDue, Known, Listed, NodeLost, WhoIs
+from actorchat.chat.afar import (
+    AnswerDue,
+    AskFacts,
+    BlockKept,
+    FactsGiven,
+    InquiryDue,
+    Known,
+    Listed,
+    NodeLost,
+    RoundupDue,
+    WhoIs,
+)
 from tests.unit.chat.cast import Peer
 
 
@@ -16,6 +27,11 @@ def test_events_are_values_that_the_collector_does_not_see() -> None:
         AnswerDue(),
         Listed(pair, b"key"),
         NodeLost("b"),
+        InquiryDue("bob"),
+        RoundupDue(1),
+        AskFacts(Peer("s"), 1, "bob", ["ann"]),
+        FactsGiven(1, "a", []),
+        BlockKept("bob", "ann", True, Peer("s"), 7),
     ]
     assert not any(map(gc.is_tracked, events))
     assert Known("bob", True) == Known("bob", True) != Known("bob", False)

@@ -32,7 +32,7 @@ def test_they_depart_and_look_at_nobody() -> None:
     ]
 
 
-def test_others_stay() -> None:
+def test_sessions_of_other_nodes_stay() -> None:
     machine = tracker()
     for event in farewells(machine._entries, lambda session: session is FAR):
         machine.handle(event, 1.0, 1_000)
