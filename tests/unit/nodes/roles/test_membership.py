@@ -11,11 +11,13 @@ import pytest
 
 from actorchat import ids
 from actorchat.actor import ActorSystem, LoopDispatcher
+from actorchat.client import connect
 from actorchat.cluster.link_key import write_node_key
 from actorchat.cluster.memory_registry import MemoryRegistry, MemoryStore
 from actorchat.errors import SettingsError
 from actorchat.settings.cluster import ClusterSection, MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
+from nodes.cluster.layout import Ports
 from nodes.roles.membership import Membership, clients_of, make_registry
 from nodes.roles.numbers import MEMBER
 from nodes.roles.standalone import Standalone
@@ -68,6 +70,23 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(20.0):
         while not condition():
             await asyncio.sleep(0)
+
+
+async def write_to_each_other(at_ann: str, at_bob: str) -> None:
+    """Have ann and bob sign in at two nodes, and write; the operator comes in where ann does."""
+    tokens = {}
+    async with connect(at_ann, user="operator", device="cli", operator="key") as operator:
+        for user in ("ann", "bob"):
+            tokens[user] = await operator.provision(user, device="phone")
+    async with (
+        connect(at_ann, user="ann", device="phone", token=tokens["ann"]) as ann,
+        connect(at_bob, user="bob", device="phone", token=tokens["bob"]) as bob,
+    ):
+        for chat, other in ((ann, bob), (bob, ann)):
+            await chat.send(other.welcome.user, "hello")
+            async for message in other.messages():
+                assert (message.sender, message.text) == (chat.welcome.user, "hello")
+                break
 
 
 async def test_two_nodes_share_the_slots_and_know_each_other(tmp_path: Path) -> None:
@@ -164,6 +183,9 @@ async def test_gateway_leads_nothing_and_is_found_all_the_same(tmp_path: Path) -
         assert one.report["cluster_slots_led"] == ids.SLOTS
         assert gate.report["cluster_role"] == "gateway"
         assert gate.member.home("ann")[1] == "n1"
+        await write_to_each_other(gate.node.tcp_address, one.node.tcp_address)
+        counts = gate.node._broker.counts()
+        assert (counts["users"], counts["conversations"], counts["log_appends"]) == (0, 0, 0)
 
 
 async def test_node_that_is_told_to_end_before_there_is_a_table_can_leave(tmp_path: Path) -> None:
@@ -188,6 +210,22 @@ async def test_links_over_tcp_take_a_key(tmp_path: Path) -> None:
     assert node.member._member().key == public
     assert node.member._member().address == "tcp://127.0.0.1:17999"
     await node.member.leave()
+
+
+async def test_nodes_of_different_machines_prove_who_they_are(tmp_path: Path) -> None:
+    store, ports, nodes = MemoryStore(), Ports(), []
+    for name in ("n1", "n2"):
+        write_node_key(tmp_path / f"{name}.key")
+        flags = {
+            "cluster.listen": f"tcp://127.0.0.1:{ports.take(0)}",
+            "cluster.key_file": str(tmp_path / f"{name}.key"),
+        }
+        nodes.append(Node(tmp_path, store, name, **flags))
+    async with running(*nodes):
+        one, other = nodes
+        assert one.report["cluster_links"] == "n2"
+        assert one.member.neighbours.members["n2"].key == other.member._member().key
+        assert one.report["cluster_slots_led"] == 512
 
 
 def test_registry_of_the_settings_needs_files_that_are_there(tmp_path: Path) -> None:
