@@ -25,6 +25,7 @@ from actorchat.chat.signin_event import Attempt, PasswordChange, Provisioning, R
 from actorchat.chat.source import source_of
 from actorchat.errors import LinkFull, MailboxFull, Unavailable
 from actorchat.protocol import ops
+from actorchat.protocol.ops.group import Groups
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -37,7 +38,7 @@ NOT_YET = "this is not possible yet where the server has several nodes"
 # What the people desk of a user's home can answer for itself.
 AFAR_OPS: tuple[type, ...] = (
     *(ops.Devices, ops.Rename, ops.Describe, ops.Profile),
-    *(ops.Conversations, ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
+    *(ops.Conversations, Groups, ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
 )
 
 

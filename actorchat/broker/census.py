@@ -154,6 +154,17 @@ class Census:
         rows = self._scan(self._state, start, prefix + _LAST, limit)
         return [(key[len(prefix) :], other.decode()) for key, other in rows]
 
+    def listed_groups(self, user: str, after: bytes | None, limit: int) -> list[tuple[bytes, str]]:
+        """Return the keys of at most `limit` groups of a user, each with its address."""
+        found: list[tuple[bytes, str]] = []
+        while len(found) < limit:
+            rows = self.listed(user, after, limit)
+            found += [(key, conv) for key, conv in rows if conv[0] == GROUP_MARK]
+            if len(rows) < limit:
+                break
+            after = rows[-1][0]
+        return found[:limit]
+
     def facts(self, user: str, conv: str) -> ConversationFacts | None:
         """Return what a list shows of a conversation that is led here; None: nothing."""
         return self._facts(user, _key_of(user, conv), conv)

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
-from actorchat.chat import act, afar, block, event, people, sighting, signin_event
+from actorchat.chat import act, afar, block, event, group_event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Address
 from actorchat.cluster.link_codec import MessageCodec
 from actorchat.protocol.ops import AnyAct, Extra
+from actorchat.protocol.ops.group import AnyChange
 
 
 class PostTwin(msgspec.Struct, gc=False):
@@ -154,6 +155,25 @@ class AskedTwin(msgspec.Struct, gc=False):
         return people.Asked(self.session, self.user, self.device, self.op)
 
 
+class ChangingTwin(msgspec.Struct, gc=False):
+    """A change of a group, without what its group fills in."""
+
+    sender: str
+    session: Address
+    rid: int
+    cid: bytes
+    change: AnyChange
+
+    @classmethod
+    def of(cls, asked: group_event.Changing) -> ChangingTwin:
+        """Make the twin of what is asked."""
+        return cls(asked.sender, asked.session, asked.rid, asked.cid, asked.change)
+
+    def back(self) -> group_event.Changing:
+        """Make what is asked."""
+        return group_event.Changing(self.sender, self.session, self.rid, self.cid, self.change)
+
+
 CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     # of an operator to a user's home
     96: (afar.Where, None),
@@ -165,6 +185,10 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     5: (event.Missing, None),
     6: (afar.Known, None),
     7: (block.Blocking, None),
+    8: (group_event.Changing, ChangingTwin),
+    9: (group_event.Describe, None),
+    10: (group_event.AskReceipts, None),
+    11: (afar.AboutThem, None),
     # to a user's home
     16: (event.Deliver, None),
     17: (event.Confirm, None),
@@ -211,6 +235,7 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     70: (afar.BlockKept, None),
     71: (afar.AskFacts, None),
     72: (afar.FactsGiven, None),
+    73: (afar.AskAbout, None),
 }
 
 

@@ -15,6 +15,7 @@ from actorchat.broker.log_writer import store_full
 from actorchat.broker.rows import Rows
 from actorchat.broker.veil import Veils, rewritten
 from actorchat.chat.act import Hide, refs_of, tombstone
+from actorchat.chat.change import membership
 from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
 from actorchat.chat.event import Answer, Conv, Deliver, Ended, Record, Refused
 from actorchat.chat.inbox import Inbox
@@ -101,6 +102,8 @@ class Hiding(EntityActor):
         """
         rows, owner, key = self._rows, self._key, event.key
         own = rows.inline_update(owner, upd, key, event.seq, event.record)
+        if codec.record_is_change(event.record):
+            return (own, *self._list_group(event))
         if not rich.is_act(event.record):
             return (own,)
         said = codec.decode_record(event.record)
@@ -113,6 +116,16 @@ class Hiding(EntityActor):
             for at, seq in archive.copies(owner, first, key, refs_of(said.act))
         ]
         return (own, *changed)
+
+    def _list_group(self, event: Deliver) -> tuple[Op, ...]:
+        """Return the row by which a group of another node is listed here, or no more."""
+        said, address = codec.decode_record(event.record), event.pair
+        assert said.change is not None
+        assert isinstance(address, str)
+        is_in = membership(self._user, said.sender, said.change)
+        if is_in is None:
+            return ()
+        return (self._context.groups.index_row(event.key, address, self._user, is_in),)
 
     def _veil(self, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
         """Have messages read from history from now on, as long as the log has an older text."""

@@ -85,7 +85,7 @@ class PeopleActor(Roundup):
         elif isinstance(op, Conversations) and self._context.reach is None:
             event.conversations = census.conversations(user, op.after, op.limit + 1)
             self._shorten(user, event.conversations)
-        elif isinstance(op, Groups):
+        elif isinstance(op, Groups) and self._context.reach is None:
             event.conversations = census.groups(user, op.after, op.limit + 1)
         elif isinstance(op, Flag):
             event.flags = census.flags(user, op.conv)

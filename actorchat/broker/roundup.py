@@ -13,6 +13,7 @@ from actorchat.chat.people import Asked, ConversationFacts
 from actorchat.errors import Unavailable
 from actorchat.ids import GROUP_MARK, direct_pair
 from actorchat.limits import UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
+from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import Conversations
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Roundup(Inquiry):
             self._take_facts(event)
         elif isinstance(event, RoundupDue):
             self._drop(event.number)
-        elif isinstance(event, Asked) and isinstance(event.op, Conversations):
+        elif isinstance(event, Asked) and isinstance(event.op, Conversations | Groups):
             op = event.op
             after = None if op.after is None else self._census.key_of(event.user, op.after)
             self._numbers += 1
@@ -102,7 +103,9 @@ class Roundup(Inquiry):
         assert reach is not None
         user = page.asked.user
         page.got.clear()
-        page.listed = self._census.listed(user, page.after, page.wanted - len(page.found))
+        is_of_groups = isinstance(page.asked.op, Groups)
+        look_up = self._census.listed_groups if is_of_groups else self._census.listed
+        page.listed = look_up(user, page.after, page.wanted - len(page.found))
         by_node: dict[str, list[str]] = {}
         for _, conv in page.listed:
             whose = conv if conv[0] == GROUP_MARK else direct_pair(user, conv)[0]

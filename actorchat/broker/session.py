@@ -121,10 +121,10 @@ class SessionActor(Asking):
         return place
 
     def _is_there(self, peer: str) -> bool:
+        if not self._context.has(peer):
+            return True  # its conversation asks, its group knows
         if peer[0] == GROUP_MARK:
             return self._context.groups.has(peer)
-        if not self._context.has(peer):
-            return True  # its conversation asks
         return self._context.archive.has_account(peer) or self._context.tombs.has(peer)
 
     # -- requests ----------------------------------------------------------------------------------
@@ -176,10 +176,10 @@ class SessionActor(Asking):
         self._ask(place, fetch, op.id)
 
     def _change(self, op: ops.Change) -> None:
-        if self._is_not_yet(op):
-            return
         # Whether there is such a group is looked up there: it may be about to be made.
         place = self._context.router.conversation(op.conv)
+        if self._context.reach is not None:
+            self._uses(place.node)
         event = Changing(self._machine.user, self._me, op.id, op.cid, op.change)
         self._ask(place, event, op.id)
 
@@ -203,8 +203,6 @@ class SessionActor(Asking):
         self._ask_group(op, asked)
 
     def _ask_group(self, op: Any, event: object, place: Place | None = None) -> None:
-        if op.conv[0] == GROUP_MARK and self._is_not_yet(op):
-            return
         place = place or self._conversation(op.conv)
         if place is None:
             self._refused(_nobody(op.id, op.conv))

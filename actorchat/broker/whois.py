@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from actorchat.actor import Actor, Mailbox
-from actorchat.chat.afar import Known, WhoIs
+from actorchat.chat.afar import AboutThem, AskAbout, Known, WhoIs
 from actorchat.errors import Unavailable
 from actorchat.limits import ENTITY_MAILBOX_MAX
 
@@ -32,14 +32,22 @@ class WhoIsActor(Actor):
         """Take the name."""
         self.system.names.register(WHOIS, self.ref)
 
-    def on_receive(self, event: WhoIs) -> None:
+    def on_receive(self, event: WhoIs | AskAbout) -> None:
         """Look it up; answer when what was appended before is synced."""
-        log = self._context.log
+        log, has_account = self._context.log, self._context.archive.has_account
         log.apply()
-        known = Known(event.user, self._context.archive.has_account(event.user))
+        known: Known | AboutThem
+        if isinstance(event, AskAbout):
+            has_blocked, reach = self._context.blocks.has_blocked, self._context.reach
+            assert reach is not None
+            unknown = [user for user in event.users if not has_account(user)]
+            barred = [user for user in event.users if has_blocked(user, event.sender)]
+            known = AboutThem(event.number, reach.node, unknown, barred)
+        else:
+            known = Known(event.user, has_account(event.user))
         log.append((), self._tell, (event.asker, known))
 
-    def _tell(self, answer: tuple[object, Known]) -> None:
+    def _tell(self, answer: tuple[object, Known | AboutThem]) -> None:
         asker, known = answer
         with suppress(Unavailable):  # who asked gives up after a while
             asker.tell(known)  # type: ignore[attr-defined]

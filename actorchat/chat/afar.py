@@ -86,3 +86,27 @@ class RoundupDue(Event):
     """Time to give up a list that other nodes have not answered for."""
 
     number: int
+
+
+class AskAbout(Event):
+    """A group asks of which `users` there is an account, and who does not let `sender` add them."""
+
+    asker: Address
+    number: int
+    sender: str
+    users: list[str]
+
+
+class AboutThem(Event):
+    """What `node` knows of those users, synced: who is unknown, who is barred."""
+
+    number: int
+    node: str
+    unknown: list[str]
+    barred: list[str]
+
+
+class AbroadDue(Event):
+    """Time to give up a change that other nodes have not answered for."""
+
+    number: int

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from actorchat.broker.crossing import CODES, allow
-from actorchat.chat import act, afar, block, event, people, sighting, signin_event
+from actorchat.chat import act, afar, block, event, group_event, people, sighting, signin_event
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
 from actorchat.cluster.link_codec import MessageCodec, Reference
 from actorchat.errors import Unsendable
 from actorchat.protocol import ops
 from actorchat.protocol.ops import Extra, PresenceState, Reacted
+from actorchat.protocol.ops.group import Add
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "crossing.hex"
 PAIR = ("ann", "bob")
@@ -95,6 +96,11 @@ EXAMPLES: list[Any] = [
         3, "a", [people.ConversationFacts("ann", 5, b"r", ["ann"], {"ann": {"read": 1}}, 0)]
     ),
     block.Blocking("bob", S, 7, True),
+    group_event.Changing("ann", S, 7, CID, Add(["bob"], "reader")),
+    group_event.Describe("ann", S, 7, "bob"),
+    group_event.AskReceipts("ann", S, 7),
+    afar.AskAbout(S, 3, "ann", ["bob", "zed"]),
+    afar.AboutThem(3, "b", ["zed"], ["bob"]),
 ]
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 
 from actorchat.chat.afar import (
+    AboutThem,
+    AbroadDue,
     AnswerDue,
+    AskAbout,
     AskFacts,
     BlockKept,
     FactsGiven,
@@ -29,6 +32,9 @@ def test_events_are_values_that_the_collector_does_not_see() -> None:
         NodeLost("b"),
         InquiryDue("bob"),
         RoundupDue(1),
+        AskAbout(Peer("s"), 1, "ann", ["bob"]),
+        AboutThem(1, "b", [], []),
+        AbroadDue(1),
         AskFacts(Peer("s"), 1, "bob", ["ann"]),
         FactsGiven(1, "a", []),
         BlockKept("bob", "ann", True, Peer("s"), 7),
