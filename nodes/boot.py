@@ -104,7 +104,7 @@ async def _serve(
     data = Path(settings.node.data_dir).expanduser()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     collector = Collector()
-    member = await _enter(settings, ended) if isinstance(settings, MemberSettings) else None
+    member = await _enter(settings, data, ended) if isinstance(settings, MemberSettings) else None
     if ended.done():
         return await ended
     node = Standalone(settings, data, operator_key(data), end, collector, member)
@@ -134,12 +134,17 @@ async def _serve(
     return status
 
 
-async def _enter(settings: MemberSettings, ended: asyncio.Future[int]) -> Membership | None:
+async def _enter(
+    settings: MemberSettings, data: Path, ended: asyncio.Future[int]
+) -> Membership | None:
     """Make the node a member of its cluster; None if it is told to end before it is one."""
     # Imported here: a node that is alone needs none of it.
     from nodes.roles.membership import Membership
+    from nodes.roles.seat import Seat
 
-    member = Membership(settings, ActorSystem(LoopDispatcher(asyncio.get_running_loop())))
+    seat = Seat(data)  # held as long as the process lives
+    system = ActorSystem(LoopDispatcher(asyncio.get_running_loop()))
+    member = Membership(settings, system, seat=seat.id)
     if await _unless_ended(member.enter(), ended):
         return member
     await member.leave()

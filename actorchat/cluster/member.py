@@ -14,13 +14,16 @@ import msgspec
 from actorchat import logs
 from actorchat.cluster.registry import (
     Connected,
+    Entry,
     EntryExists,
     Event,
     Recovered,
     Registry,
     child_of,
     create,
+    delete,
     ensure,
+    name_of,
 )
 from actorchat.cluster.slots import Member
 from actorchat.cluster.upkeep import Upkeep
@@ -46,6 +49,7 @@ def member_out(member: Member) -> bytes:
             "address": member.address,
             "key": member.key,
             "leads": member.leads,
+            "seat": member.seat,
             "process": member.incarnation,
         }
     )
@@ -83,12 +87,19 @@ async def read_members(registry: Registry) -> list[Member]:
     return found
 
 
+def _seat_of(entry: Entry) -> str:
+    try:
+        return member_in(name_of(entry.path), entry.value, entry.created).seat
+    except MalformedFrame:
+        return ""
+
+
 class Registration:
     """Keeps one node's entry in place, session after session.
 
     `incarnation` is 0 until the entry is there, and again when the session was lost; `process` is
-    the first that it was, which stays. A name that another session still holds, most likely this
-    node's own before a crash, is waited for.
+    the first that it was, which stays. An entry that another session still holds is waited for,
+    unless it is of this member's `seat`: then its process has ended, and it is taken away.
     """
 
     def __init__(
@@ -118,6 +129,16 @@ class Registration:
                 self.incarnation = 0
             self._upkeep.poke()
 
+    async def _take_over(self, entry: Entry | None) -> None:
+        if entry is None:
+            self._upkeep.poke()
+        elif self._member.seat and _seat_of(entry) == self._member.seat:
+            log.info("entry of an ended process is taken away", name=self._member.name)
+            await delete(self._registry, self._path, entry.version)
+            self._upkeep.poke()
+        else:
+            log.warning("the name is another's; waits until it is free", name=self._member.name)
+
     async def _see_to_it(self) -> None:
         registry = self._registry
         if not self._is_watching:
@@ -130,7 +151,7 @@ class Registration:
             pass
         entry = await registry.get(self._path)
         if entry is None or entry.owner != registry.session:
-            log.debug("the name is held by an older session", name=self._member.name)
+            await self._take_over(entry)
             return  # the watch tells when it has gone
         if entry.created != self.incarnation:
             self.incarnation = entry.created

@@ -44,7 +44,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
     `capacity` is its share of slots relative to others'. `incarnation` grows with each start.
     `address` and `key`, its public CURVE key, are those of its links. One that leads nothing has
-    connections of clients only.
+    connections of clients only. `seat` is known to processes over its data only, one at a time.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     is_up: bool = True
     key: str = ""
     leads: bool = True
+    seat: str = ""
 
 
 class SlotTable(msgspec.Struct, frozen=True):

@@ -53,9 +53,15 @@ class Membership:
     reach: Reach
 
     def __init__(
-        self, settings: MemberSettings, system: ActorSystem, registry: Registry | None = None
+        self,
+        settings: MemberSettings,
+        system: ActorSystem,
+        registry: Registry | None = None,
+        seat: str = "",
     ) -> None:
-        """Say who the node is; `registry` is that of the settings unless given.
+        """Say who the node is, by the `seat` of its data if that is locked.
+
+        `registry` is that of the settings unless given.
 
         Raises:
             SettingsError: A key can't be read, or what an address needs is not installed.
@@ -63,6 +69,7 @@ class Membership:
         self.system = system
         self._settings = settings
         self._name = settings.node.name
+        self._seat = seat
         cluster = settings.cluster
         self._key: NodeKey | None = None
         if not cluster.listen.startswith(IPC):
@@ -93,6 +100,7 @@ class Membership:
             address=cluster.advertise or cluster.listen,
             key="" if self._key is None else self._key.public,
             leads=cluster.role == "chat",
+            seat=self._seat,
         )
 
     # -- coming ----------------------------------------------------------------------------------
@@ -100,14 +108,15 @@ class Membership:
         """Get a session and an incarnation, however long that takes; make the links' ends.
 
         Raises:
-            NotAllowed: The registry has another secret.
+            SettingsError: The registry has another secret.
         """
         while True:
             try:
                 await self.registry.start()
                 break
-            except NotAllowed:
-                raise
+            except NotAllowed as error:
+                text = f"cluster.registry_key_file: the registry does not let this node in: {error}"
+                raise SettingsError([text]) from None
             except RegistryAway as error:
                 log.warning("registry is out of reach", code=error.code, reason=str(error))
                 await asyncio.sleep(RETRY_S)

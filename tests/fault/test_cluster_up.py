@@ -112,6 +112,17 @@ def test_cluster_comes_back_whole_after_the_death_of_anybody(tmp_path: Path) -> 
         assert is_whole(found.status())
 
 
+def test_node_that_stood_still_is_taken_back_with_all_that_it_led(tmp_path: Path) -> None:
+    with cluster(tmp_path / "c", "-n", "2") as found:
+        found.ask("pause", "2")
+        found.until(lambda rows: rows["n1"]["waits for"] == "n2")
+        found.ask("resume", "2")
+        found.until(lambda rows: is_whole(rows) and rows["n1"]["waits for"] == "")
+        rows = found.status()
+        assert [rows[name]["leads"] for name in ("n1", "n2")] == [512, 512]
+        assert rows["n2"]["starts"] == 1
+
+
 def test_cluster_has_a_zookeeper_of_its_own_if_that_is_asked_for(tmp_path: Path) -> None:
     install()
     with cluster(tmp_path / "c", "-n", "2", "--zookeeper", "local") as found:

@@ -14,6 +14,7 @@ from actorchat.actor import ActorSystem, LoopDispatcher
 from actorchat.client import connect
 from actorchat.cluster.link_key import write_node_key
 from actorchat.cluster.memory_registry import MemoryRegistry, MemoryStore
+from actorchat.cluster.registry import NotAllowed
 from actorchat.errors import SettingsError
 from actorchat.settings.cluster import ClusterSection, MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
@@ -210,6 +211,18 @@ async def test_links_over_tcp_take_a_key(tmp_path: Path) -> None:
     assert node.member._member().key == public
     assert node.member._member().address == "tcp://127.0.0.1:17999"
     await node.member.leave()
+
+
+async def test_registry_that_refuses_this_node_ends_it(tmp_path: Path) -> None:
+    one = Node(tmp_path, MemoryStore(), "n1")
+
+    async def refuse() -> None:
+        raise NotAllowed("another secret")
+
+    one.registry.start = refuse  # type: ignore[method-assign]
+    with pytest.raises(SettingsError, match="does not let this node in: another secret"):
+        await one.member.enter()
+    await one.member.leave()
 
 
 async def test_nodes_of_different_machines_prove_who_they_are(tmp_path: Path) -> None:
