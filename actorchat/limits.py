@@ -73,6 +73,9 @@ IDEMPOTENCE_WINDOW = 64  # client ids kept in memory, in two generations; the st
 HOME_FULL_WAIT_S = 0.2  # after which a conversation tries again to reach a home that was full
 FAN_OUT_SWEEP_S = 2.0  # how often the log is searched for debts that nobody sees to ...
 FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, at 1 µs each
+WHOIS_WAIT_S = 3.0  # for another node to say whether there is a user; then a post is refused
+SHUT_S = 0.8  # what comes behind a post that was refused so is refused too: so long, less than ...
+UNAVAILABLE_AFTER_MS = 1_000  # ... when to try again what another node could not be asked
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
 
 # -- groups -----------------------------------------------------------------------------------
@@ -261,6 +264,9 @@ SLOT_BLOCK = 256  # slots of one entry of the registry
 PLACE_SLACK = 0.1  # a node is left in peace while it is this near to its share
 MOVES_AT_ONCE = 64  # slots under way to another node at a time
 MEMBER_GONE_S = 600.0  # a node that was away so long is replaced; before, its slots wait for it
+MEMBER_ENTER_S = 10.0  # for the links of a node that starts; those missing then are done without
+LOAD_BEAT_S = 1.0  # how often a node looks whether others must be told how loaded it is ...
+LOAD_TOLD_SHARE = 0.05  # ... which it does when its connections have changed by so much
 # -- files ------------------------------------------------------------------------------------
 FILE_BYTES_MAX = 67_108_864  # of one file, by default; what others take is 16 MiB to 2 GiB
 FILE_QUOTA_BYTES = 1_073_741_824  # of one user's files together, by default

@@ -204,6 +204,12 @@ class Archive:
                 found.append((keys.parse_inbox_key(key)[1], row.seq))
         return found
 
+    def inline(self, owner: bytes, upd: int) -> bytes:
+        """Return the record that an update keeps; it must be there."""
+        value = self._get(keys.inbox_key(owner, upd), self._inbox)
+        assert value is not None, "it was found a moment ago"
+        return keys.unpack_inbox(value).record
+
     def rows(
         self,
         user: str,
@@ -255,7 +261,9 @@ class Archive:
             record = row.record
             if not record or (spanned and row.conversation in spanned):
                 record = self._pointed(row.conversation, row.seq) or record
-            if record and reading is not None and self._may_be_old(row, record, reading):
+            if reading is not None and row.record and row.record[0] >= _RICH:
+                record = reading.kept(row.conversation, row.seq, record)  # of another node
+            elif record and reading is not None and self._may_be_old(row, record, reading):
                 record = reading.update(row.conversation, row.seq, record)
             if not record:
                 conv = self._conv_of(row.conversation)
@@ -335,13 +343,19 @@ class Archive:
         if sender != user and not rich.is_act(record):
             return direct_pair(sender, user), row.seq, codec.encode_update(upd, record)
         # The user wrote it, on another device; or it is an act, perhaps of neither of the two.
-        pair = self.members(row.conversation)
+        pair = self.members(row.conversation) or self._listed(user, row.conversation)
         if pair is None:
             raise StoreCorrupt(f"nobody is in {row.conversation.hex()}, which has messages")
         to = other_of(pair, user)
         if to == user or sender != user:
             return pair, row.seq, codec.encode_update(upd, record)
         return pair, row.seq, codec.encode_own_update(upd, to, record)
+
+    def _listed(self, user: str, conversation: bytes) -> Pair | None:
+        """Return the users of a conversation that is led elsewhere, from one's own list."""
+        key = keys.state_key(keys.user_key(user), kinds.INDEX, conversation)
+        other = self._get(key, self._state)
+        return None if other is None else direct_pair(user, other.decode())
 
     # -- presence ----------------------------------------------------------------------------------
     def presence(self, user: str) -> tuple[int, PrivacyLevel]:

@@ -12,8 +12,10 @@ from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.file import FILES
 from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.inspection import show
-from actorchat.broker.people import PEOPLE
+from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.search import SEARCH
+from actorchat.broker.whereabouts import home_of
+from actorchat.chat.afar import Where
 from actorchat.chat.effect import CheckSecret, MakeAccount
 from actorchat.chat.event import Answer, Refused, SignInRefused
 from actorchat.chat.file import Asked as FileAsked
@@ -30,8 +32,9 @@ from actorchat.chat.signin_event import (
     Revocation,
 )
 from actorchat.chat.source import source_of
-from actorchat.errors import MailboxFull
+from actorchat.errors import LinkFull, MailboxFull, Unavailable
 from actorchat.protocol import ops
+from actorchat.protocol.ops.group import Groups
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -41,6 +44,12 @@ if TYPE_CHECKING:
 BUSY = "too much at once; send again a little later"
 OWN_FILE_OPS = (ops.Files, ops.DropFile)
 NO_ACTOR = "no actor has this name or id"
+NOT_YET = "this is not possible yet where the server has several nodes"
+# What the people desk of a user's home can answer for itself.
+AFAR_OPS: tuple[type, ...] = (
+    *(ops.Devices, ops.Rename, ops.Describe, ops.Profile),
+    *(ops.Conversations, Groups, ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
+)
 
 
 class Asking(Actor):
@@ -53,6 +62,7 @@ class Asking(Actor):
     _connection: Connection
     _machine: Session
     _me: Any
+    _nodes: frozenset[str] = frozenset()  # those other nodes that were told anything
 
     def _refused(self, event: Refused) -> None:
         raise NotImplementedError
@@ -72,30 +82,34 @@ class Asking(Actor):
 
     def _ask_people(self, op: Any) -> None:
         machine = self._machine
+        if not isinstance(op, AFAR_OPS) and self._is_not_yet(op):
+            return
         desk = SEARCH if type(op) is ops.Search else PEOPLE
-        if not self._reach(desk, Asked(self.ref, machine.user, machine.device, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+        asked = Asked(self.ref, machine.user, machine.device, op)
+        self._ask_desk(desk, asked, op.id, op.user if type(op) is ops.Profile else "")
 
     def _ask_files(self, op: Any) -> None:
         machine = self._machine
+        if self._is_not_yet(op):
+            return
         asked: object = (
             AskedOwn(self._me, machine.user, op)
             if type(op) in OWN_FILE_OPS
             else FileAsked(self._me, machine.user, machine.device, op)
         )
-        if not self._reach(FILES, asked):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+        self._ask_desk(FILES, asked, op.id)
 
     def _ask_firehose(self, op: Any) -> None:
-        if not self._reach(FIREHOSE, EventsWanted(self.ref, self._machine.user, op)):
-            self._refused(Refused(op.id, "busy", BUSY, "after", "none", 1_000))
+        if not self._is_not_yet(op):
+            self._ask_desk(FIREHOSE, EventsWanted(self.ref, self._machine.user, op), op.id)
 
     def _provision(self, op: ops.Provision) -> None:
         asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)
-        self._tell_authenticator(asked, op.id)
+        self._ask_desk(AUTHENTICATOR, asked, op.id, op.user)
 
     def _ask_invitations(self, op: ops.Invitation | ops.Invitations) -> None:
-        self._tell_authenticator(InvitationAsked(self.ref, op), op.id)
+        if not self._is_not_yet(op):
+            self._tell_authenticator(InvitationAsked(self.ref, op), op.id)
 
     def _refresh(self, op: ops.Refresh) -> None:
         user, device = self._machine.user, self._machine.device
@@ -103,6 +117,16 @@ class Asking(Actor):
 
     def _status(self, op: ops.Status) -> None:
         self._answer(Answer(op.id, dict(self._context.report())))
+
+    def _locate(self, op: ops.Locate) -> None:
+        source = self._connection.source
+        self._answer(Answer(op.id, self._context.locate(op.user, op.region, source)))
+
+    def _whereis(self, op: ops.Whereis) -> None:
+        try:
+            self._context.router.user(op.user).tell(Where(self._me, op.id))
+        except Unavailable:
+            self._answer(Answer(op.id, home_of(self._context, op.user, is_up=False)))
 
     def _actors(self, op: ops.Actors) -> None:
         shown = show(self._context.system, op)
@@ -114,32 +138,56 @@ class Asking(Actor):
     def _check_secret(self, effect: CheckSecret) -> None:
         attempt = Attempt(self.ref, effect.user, effect.device, effect.mech, effect.secret)
         attempt.source = source_of(self._connection.source)
-        self._sign_in_by(attempt)
+        # Every node knows the operator's key.
+        self._sign_in_by(attempt, "" if effect.mech == "operator" else effect.user)
 
     def _make_account(self, effect: MakeAccount) -> None:
+        if self._context.reach is not None:
+            self.ref.tell(SignInRefused(Unavailable.code, NOT_YET))
+            return
         enrolment = Enrolment(self.ref, effect.user, effect.device, effect.password, effect.code)
         enrolment.source = source_of(self._connection.source)
-        self._sign_in_by(enrolment)
+        self._sign_in_by(enrolment, "")
 
-    def _sign_in_by(self, event: Attempt | Enrolment) -> None:
-        if not self._reach_authenticator(event):
-            self.ref.tell(SignInRefused("busy", BUSY, "after", 1_000))
+    def _sign_in_by(self, event: Attempt | Enrolment, whose: str) -> None:
+        error = self._tell_desk(AUTHENTICATOR, event, whose)
+        if error is not None:
+            self.ref.tell(SignInRefused(error.code, why(error), "after", 1_000))
 
     def _tell_authenticator(self, event: object, rid: int) -> None:
-        if not self._reach_authenticator(event):
-            self._refused(Refused(rid, "busy", BUSY, "after", "none", 1_000))
+        self._ask_desk(AUTHENTICATOR, event, rid)
 
-    def _reach_authenticator(self, event: object) -> bool:
-        return self._reach(AUTHENTICATOR, event)
+    def _ask_desk(self, name: str, event: object, rid: int, whose: str = "") -> None:
+        """Ask a desk at the home of `whose`, or of this session's user."""
+        error = self._tell_desk(name, event, whose or self._machine.user)
+        if error is not None:
+            self._refused(Refused(rid, error.code, why(error), "after", "none", 1_000))
 
-    def _reach(self, name: str, event: object) -> bool:
-        desk = self._context.system.names.whereis(name)
-        if desk is None:
-            return False
+    def _tell_desk(self, name: str, event: object, whose: str) -> Unavailable | None:
+        reach = self._context.reach
         try:
+            if reach is None or not whose:
+                desk: Any = self._context.system.names.whereis(name)
+            else:
+                desk = reach.desk(whose, name)
+                self._uses(reach.home(whose))
+            if desk is None:
+                return MailboxFull()
             desk.tell(event)
-        except MailboxFull:
+        except Unavailable as error:
+            return error
+        return None
+
+    def _uses(self, node: str) -> None:
+        """Take note of a node that was told something: with its link this session ends."""
+        if node not in self._nodes:
+            self._nodes = self._nodes | {node}
+
+    def _is_not_yet(self, op: Any) -> bool:
+        """Refuse what is not possible on several nodes; say whether it was."""
+        if self._context.reach is None:
             return False
+        self._refused(Refused(op.id, Unavailable.code, NOT_YET))
         return True
 
     ASKED: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
@@ -150,9 +198,16 @@ class Asking(Actor):
         ops.Password: _change_password,
         ops.Provision: _provision,
         ops.Status: _status,
+        ops.Locate: _locate,
+        ops.Whereis: _whereis,
         ops.Actors: _actors,
         CheckSecret: _check_secret,
         MakeAccount: _make_account,
         **dict.fromkeys(ops.INVITATION_OPS, _ask_invitations),
         ops.Refresh: _refresh,
     }
+
+
+def why(error: Unavailable) -> str:
+    """Return what a user is told of why something could not be asked."""
+    return BUSY if isinstance(error, MailboxFull | LinkFull) else str(error)

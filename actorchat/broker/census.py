@@ -151,6 +151,32 @@ class Census:
             start = rows[-1][0] + b"\0"
         return found
 
+    def listed(self, user: str, after: bytes | None, limit: int) -> list[tuple[bytes, str]]:
+        """Return the keys of at most `limit` conversations of a user, each with the other one."""
+        prefix = keys.state_key(keys.user_key(user), kinds.INDEX)
+        start = prefix if after is None else prefix + after + b"\0"
+        rows = self._scan(self._state, start, prefix + _LAST, limit)
+        return [(key[len(prefix) :], other.decode()) for key, other in rows]
+
+    def listed_groups(self, user: str, after: bytes | None, limit: int) -> list[tuple[bytes, str]]:
+        """Return the keys of at most `limit` groups of a user, each with its address."""
+        found: list[tuple[bytes, str]] = []
+        while len(found) < limit:
+            rows = self.listed(user, after, limit)
+            found += [(key, conv) for key, conv in rows if conv[0] == GROUP_MARK]
+            if len(rows) < limit:
+                break
+            after = rows[-1][0]
+        return found[:limit]
+
+    def facts(self, user: str, conv: str, now_wall_ms: int) -> ConversationFacts | None:
+        """Return what a list shows of a conversation that is led here; None: nothing."""
+        return self._facts(user, _key_of(user, conv), conv, now_wall_ms)
+
+    def key_of(self, user: str, conv: str) -> bytes:
+        """Return the key of what a user calls `conv`."""
+        return _key_of(user, conv)
+
     def groups(
         self, user: str, after: str | None, limit: int, now_wall_ms: int = 0
     ) -> list[ConversationFacts]:
@@ -166,9 +192,7 @@ class Census:
 
     def conversation_keys(self, user: str, limit: int) -> list[tuple[bytes, str]]:
         """Return the keys of at most `limit` conversations of a user, each with the other user."""
-        prefix = keys.state_key(keys.user_key(user), kinds.INDEX)
-        rows = self._scan(self._state, prefix, prefix + _LAST, limit)
-        return [(key[len(prefix) :], other.decode()) for key, other in rows]
+        return self.listed(user, None, limit)
 
     def _facts(
         self, user: str, conversation: bytes, other: str, now_wall_ms: int

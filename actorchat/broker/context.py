@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from actorchat.limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
     from actorchat.broker.blocks import Blocks
@@ -25,12 +24,14 @@ if TYPE_CHECKING:
     from actorchat.broker.invitations import Invitations
     from actorchat.broker.log_writer import LogWriter
     from actorchat.broker.moderation import Moderators
+    from actorchat.broker.reach import Reach
     from actorchat.broker.router import Router
     from actorchat.broker.rows import Rows
     from actorchat.broker.shelf import Shelf
     from actorchat.broker.tombs import Tombs
     from actorchat.broker.tracker import Trackers
     from actorchat.broker.veil import VeilLog
+    from actorchat.chat.event import Conv
     from actorchat.clock import Clock
 
 
@@ -44,6 +45,16 @@ class Terms:
     durability: str = "fsync"
     ping_s: float = PING_INTERVAL_S
     in_flight_max: int = REQUESTS_IN_FLIGHT_MAX
+
+
+Located = dict[str, object]
+# Answers `locate`: of a user, the region that the client claims and the address it comes from.
+Locate = Callable[[str, str, str], Located]
+
+
+def _stay(_user: str, _region: str, _source: str) -> Located:
+    """Answer of a node that is alone."""
+    return {"node": "", "region": "", "home": "", "addresses": []}
 
 
 @dataclass(slots=True)
@@ -71,6 +82,7 @@ class Context:
     group_inline_max: int = GROUP_INLINE_MEMBERS_MAX
     sweeps: int = 0  # passes of the sweeper, and what it has let go since the store was made:
     swept: tuple[int, int, int] = (0, 0, 0)  # messages, their bytes, updates
+    reach: Reach | None = None  # None: every slot is led here
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
     moderators: Moderators = field(init=False)
@@ -80,3 +92,13 @@ class Context:
     firehose: FirehoseLog = field(init=False)
     invitations: Invitations = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)
+    locate: Locate = field(init=False, default=_stay)
+
+    def is_here(self, conv: Conv) -> bool:
+        """Say whether a conversation, or a group by its address, runs on this node."""
+        reach = self.reach
+        return reach is None or reach.is_here(conv if isinstance(conv, str) else conv[0])
+
+    def has(self, user: str) -> bool:
+        """Say whether a user is at home on this node."""
+        return self.reach is None or self.reach.is_here(user)

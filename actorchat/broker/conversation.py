@@ -12,8 +12,10 @@ from actorchat.broker.access import UserAccess
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.meeting import Meeting
 from actorchat.broker.moderation import audit
 from actorchat.broker.sequence import SequenceActor
+from actorchat.chat.afar import AnswerDue, Known
 from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut, is_heard
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import (
@@ -51,24 +53,21 @@ from actorchat.errors import MailboxFull, Outcome
 from actorchat.limits import CATCH_UP_PAGE_UPDATES, ENTITY_MAILBOX_MAX, HOME_FULL_WAIT_S
 from actorchat.protocol import codec, rich
 from actorchat.store import keys
-from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
     from actorchat.store.engine import Op
 
 
-class ConversationActor(SequenceActor):
+class ConversationActor(Meeting):
     """One direct conversation, in the slot of the first user of its pair."""
 
     def __init__(self, context: Context, pair: Pair) -> None:
         super().__init__(context, context.router.conversation(pair), keys.conversation_key(*pair))
-        self._pair = pair
+        self._meet_as(pair)
         self._home = context.router.user(pair[0])
-        self._away = context.router.user(pair[1])
-        self._census = context.census
+        self._away = context.router.user(pair[1], is_quiet=True)
         self._names = {user: codec.encode(user) for user in pair}
-        self._has_members = False
         self._held: list[Any] | None = None  # what came before the log may be read
         self._released: list[Any] = []
         self._machine: Conversation
@@ -85,6 +84,9 @@ class ConversationActor(SequenceActor):
         machine = self._machine
         if type(event) is Post and not self._may_post(event, machine):
             return
+        if self._is_far and isinstance(event, Known | AnswerDue):
+            self._meet(event)
+            return
         perform = self._PERFORM
         for effect in machine.handle(event, self._wall_ms()):
             perform[type(effect)](self, effect)
@@ -97,7 +99,7 @@ class ConversationActor(SequenceActor):
     def on_stop(self, reason: object) -> None:
         """Give up the place in the router."""
         self._context.router.forget_conversation(self._pair, self.ref)
-        for event in [*self._released, *(self._held or ())]:
+        for event in [*self._strangers, *self._released, *(self._held or ())]:
             self.discarded(event)
 
     # -- the machine -------------------------------------------------------------------------------
@@ -162,18 +164,25 @@ class ConversationActor(SequenceActor):
                 self._log.append_lazily((blocks.spans_row(key, user, kept),))
         if self._has_members and not self._census.is_listed(key, self._pair):
             # The store was begun without the index.
-            self._log.append_lazily(self._census.index_rows(key, self._pair))
+            self._log.append_lazily(self._index_rows())
+        if seq:
+            self._list_afar()
         for effect in machine.start():
             self._PERFORM[type(effect)](self, effect)
 
     def _is_settled(self) -> bool:
-        return self._held is None and self._machine.is_settled
+        return self._held is None and self._machine.is_settled and not self._strangers
 
     def _may_post(self, post: Post, machine: Conversation) -> bool:
         """Look up what the machine may need; say whether it may be asked at all."""
         if not self._has_members:
             self._has_members = self._are_here()
-            if not (self._has_members or self._is_known(post, machine)):
+            if self._has_members or self._is_known(post, machine):
+                pass
+            elif self._is_far and self._archive.has_account(self._pair[0]):
+                self._ask_for(post)
+                return False
+            else:
                 refused = Refused(post.rid, "no_such_user", "there is no such user")
                 post.session.tell(refused)
                 self._passivate()  # names that somebody tries must not fill the memory
@@ -187,9 +196,6 @@ class ConversationActor(SequenceActor):
             post.session.tell(store_full(post.rid))
             return False
         return True
-
-    def _are_here(self) -> bool:
-        return all(map(self._archive.has_account, self._pair))
 
     def _is_known(self, post: Post, machine: Conversation) -> bool:
         """Say whether `post` was stored before its recipient's account ended."""
@@ -237,6 +243,8 @@ class ConversationActor(SequenceActor):
             return
         if post.more is not None:
             audit(post, " ".join(pair), seq)
+        if seq == 1:
+            self._list_afar()
 
     def _rows_of(self, effect: Store) -> tuple[bytes, tuple[Op, ...]]:
         """Return the record that is told of any message, and its rows."""
@@ -251,7 +259,7 @@ class ConversationActor(SequenceActor):
         ops = (*self._rows.message(key, seq, kept, effect.key, ts, effect.owes), *more_ops)
         if seq == 1:
             pair = self._pair
-            ops = (*ops, self._rows.members(key, pair), *self._census.index_rows(key, pair))
+            ops = (*ops, self._rows.members(key, pair), *self._index_rows())
         return told, ops
 
     def _store_hidden(self, effect: StoreHidden) -> None:
@@ -270,9 +278,14 @@ class ConversationActor(SequenceActor):
             self._home.tell(HiddenRecord(pair, key, me, seq, record, ops, *to, *rest))
         except MailboxFull as full:
             self._overrun(post, full)
+        if seq == 1:
+            self._list_afar()
 
     def _keep_block(self, effect: KeepBlock) -> None:
         blocks, user, other = self._context.blocks, effect.user, effect.other
+        if not self._context.has(user):
+            self._keep_block_afar(effect)
+            return
         rows = (
             blocks.spans_row(self._key, user, effect.spans),
             blocks.list_row(user, other, effect.on),

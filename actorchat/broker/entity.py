@@ -26,7 +26,7 @@ from actorchat.limits import ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
-    from actorchat.broker.router import Place
+    from actorchat.broker.place import Place
 
 
 class IdleCheck(Event):

@@ -42,7 +42,7 @@ class FanOutKeeper(Actor):
         owing = context.archive.owing(self._after, FAN_OUT_SWEEP_ROWS)
         for conversation in owing:
             conv = context.archive.members(conversation) or context.groups.address(conversation)
-            if conv is not None and not context.router.runs(conv):
+            if conv is not None and not context.router.runs(conv) and context.is_here(conv):
                 try:
                     context.router.conversation(conv).tell(ConfirmDue())
                 except MailboxFull:

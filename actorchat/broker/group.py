@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from actorchat.actor import tell_all
+from actorchat.broker.abroad import ANSWERS, Abroad
 from actorchat.broker.access import OUTSIDER
 from actorchat.broker.act import look_up, written
 from actorchat.broker.entity import IDLE_CHECK
@@ -47,7 +48,7 @@ from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
-    from actorchat.broker.router import Place
+    from actorchat.broker.place import Place
 
 _BYTES_AN_ITEM = HISTORY_PAGE_BYTES_MAX // GROUP_PAGE_ITEMS_MAX
 
@@ -58,12 +59,13 @@ class Spread(msgspec.Struct, gc=False):
     told: tuple[tuple[Deliver, tuple[Place, ...]], ...]
 
 
-class GroupActor(SequenceActor):
+class GroupActor(Abroad):
     """One group, in the slot of its address."""
 
     def __init__(self, context: Context, address: str) -> None:
         super().__init__(context, context.router.conversation(address), keys.group_key(address))
         self._address = address
+        self._go_abroad()
         self._log_of_groups = context.groups
         self._everybody: tuple[Place, ...] | None = None  # the homes of all members
         self._names: dict[str, bytes] = {}  # of who wrote, in CBOR
@@ -78,6 +80,9 @@ class GroupActor(SequenceActor):
         self._is_active = True
         if self._generation != self._committer.generation:
             self._rebuild()
+        if isinstance(event, ANSWERS):
+            self._take_answer(event)
+            return
         machine = self._machine
         if isinstance(event, Post | Changing) and not self._may_ask(event, machine):
             return
@@ -88,6 +93,7 @@ class GroupActor(SequenceActor):
     def on_stop(self, reason: object) -> None:
         """Give up the place in the router."""
         self._context.router.forget_conversation(self._address, self.ref)
+        self._let_go()
 
     # -- the machine -------------------------------------------------------------------------------
     def _build(self) -> None:
@@ -111,15 +117,18 @@ class GroupActor(SequenceActor):
         roster = self._machine.roster
         if roster is not None and not self._log_of_groups.is_counted(key):
             members = roster.members  # the store was begun without the lists
-            rows = self._log_of_groups.listed(key, self._address, len(members), members)
+            here = filter(context.has, members)
+            rows = self._log_of_groups.listed(key, self._address, len(members), here)
             self._log.append_lazily(rows)
         # What is not told yet is told again, from the marker on.
-        self._moved = MovedTeller(context.router, self._address, key, self._me, head)
+        tell_homes = None if context.reach is None else self._tell_moved_homes
+        about = (context.router, self._address, key, self._me, head)
+        self._moved = MovedTeller(*about, tell_homes)
         for effect in self._machine.start():
             self._PERFORM[type(effect)](self, effect)
 
     def _is_settled(self) -> bool:
-        return self._machine.is_settled
+        return self._machine.is_settled and not self._held
 
     def _head(self) -> int:
         return self._machine.seq
@@ -132,7 +141,13 @@ class GroupActor(SequenceActor):
         items = 40 + len(record) // 2 if codec.record_is_change(record) else 13
         return max(len(record), items * _BYTES_AN_ITEM)
 
-    def _may_ask(self, event: Post | Changing, machine: Group) -> bool:
+    def _decide_change(self, change: Changing) -> None:
+        machine = self._machine
+        if self._may_ask(change, machine, is_asked=True):
+            for effect in machine.handle(change, self._wall_ms()):
+                self._PERFORM[type(effect)](self, effect)
+
+    def _may_ask(self, event: Post | Changing, machine: Group, is_asked: bool = False) -> bool:
         """Look up what the machine may need; say whether it may be asked at all."""
         if machine.roster is None:
             if not (isinstance(event, Changing) and isinstance(event.change, Create)):
@@ -153,9 +168,15 @@ class GroupActor(SequenceActor):
         else:
             has_account = self._archive.has_account
             named = _named(event.sender, event.change)
-            event.unknown = tuple(user for user in named if not has_account(user))
+            if self._context.reach is not None:
+                here = list(filter(self._context.has, named))
+                others = set(named).difference(here)
+                if others and not is_asked and self._ask_abroad(event, sorted(others)):
+                    return False
+                named = here
+            event.unknown += tuple(user for user in named if not has_account(user))
             has_blocked, sender = self._context.blocks.has_blocked, event.sender
-            event.barred = tuple(user for user in named if has_blocked(user, sender))
+            event.barred += tuple(user for user in named if has_blocked(user, sender))
         return True
 
     # -- what is stored, and told when it is synced ------------------------------------------------
@@ -183,7 +204,9 @@ class GroupActor(SequenceActor):
         if touched is not None:
             roster = self._machine.roster
             assert roster is not None
-            ops = (*ops, *self._log_of_groups.changed(key, self._address, roster, touched))
+            is_here = None if self._context.reach is None else self._context.has
+            about = (key, self._address, roster, touched, is_here)
+            ops = (*ops, *self._log_of_groups.changed(*about))
         self._log.append(ops, request.session.tell, ack, tell, spread)
         if effect.wants_durable:
             self._log.append((), self._me.tell, Durable(seq))
@@ -248,7 +271,7 @@ class GroupActor(SequenceActor):
 
     def _tell(self, spread: Spread) -> None:
         for deliver, places in spread.told:
-            tell_all([place.ref() for place in places], deliver)
+            self._tell_places(places, deliver)
 
     def _redrive_all(self, effect: RedriveAll) -> None:
         after, end = effect.after, self._machine.seq + 1
@@ -296,7 +319,17 @@ class GroupActor(SequenceActor):
         self._log.append((), self._moved.tell_rest, None)
         for seq, places in by_seq.items():
             confirm = Confirm(self._address, self._key, self._me, seq)
-            self._log.append((), _ask, (confirm, places))
+            self._log.append((), self._ask, (confirm, places))
+
+    def _ask(self, question: tuple[Confirm, list[Place]]) -> None:
+        confirm, places = question
+        self._tell_places(places, confirm)
+
+    def _tell_places(self, places: Sequence[Place], event: object) -> None:
+        if self._context.reach is None:
+            tell_all([place.ref() for place in places], event)
+        else:
+            self._tell_homes(places, event)
 
     def _tell_moved(self, effect: TellMoved) -> None:
         if self._moved.due():
@@ -315,7 +348,7 @@ class GroupActor(SequenceActor):
         self._log.append((), effect.session.tell, effect.event)
 
     def _tell_marks(self, effect: TellMarks) -> None:
-        self._context.router.user(effect.to).tell(effect.marked)
+        self._context.router.user(effect.to, is_quiet=True).tell(effect.marked)
 
     def _save_members(self, effect: SaveMembers) -> None:
         roster = self._machine.roster
@@ -344,11 +377,6 @@ class GroupActor(SequenceActor):
 def _is_in_since(row: Member, seq: int) -> bool:
     """Say whether a member was in the group at `seq` and did not leave it afterwards."""
     return 0 < row.since <= seq
-
-
-def _ask(question: tuple[Confirm, list[Place]]) -> None:
-    confirm, places = question
-    tell_all([place.ref() for place in places], confirm)
 
 
 def _named(sender: str, change: AnyChange) -> list[str]:

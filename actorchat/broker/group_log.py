@@ -4,7 +4,7 @@ Must not know what they mean for who asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -107,12 +107,25 @@ class GroupLog:
             for user, value in self._rows_of(group, kinds.MARKS)
         }
 
-    def changed(self, group: bytes, address: str, roster: Roster, touched: Touched) -> list[Op]:
-        """Return the rows of a change."""
+    def index_row(self, group: bytes, address: str, user: str, is_in: bool) -> Op:
+        """Return the row by which a group is in a user's list; not to be in it deletes it."""
+        key = keys.state_key(keys.user_key(user), kinds.INDEX, group)
+        return (self._state, key, address.encode() if is_in else None)
+
+    def changed(
+        self,
+        group: bytes,
+        address: str,
+        roster: Roster,
+        touched: Touched,
+        is_here: Callable[[str], bool] | None = None,
+    ) -> list[Op]:
+        """Return the rows of a change; of users' lists only those of whom `is_here`."""
         ops = self.members(group, roster, touched.users)
         if touched.joined or touched.left:
             size = len(roster.members)
-            ops += self.listed(group, address, size, touched.joined, touched.left)
+            joined, left = filter(is_here, touched.joined), filter(is_here, touched.left)
+            ops += self.listed(group, address, size, joined, left)
         if touched.profile:
             profile = roster.profile
             fields = {field: getattr(profile, field) for field in profile.__struct_fields__}

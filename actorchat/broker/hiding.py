@@ -7,18 +7,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+import msgspec
+
 from actorchat.broker.archive import Archive
 from actorchat.broker.entity import EntityActor
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.rows import Rows
 from actorchat.broker.veil import Veils, rewritten
-from actorchat.chat.act import Hide
+from actorchat.chat.act import Hide, refs_of, tombstone
+from actorchat.chat.change import membership
 from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
 from actorchat.chat.event import Answer, Conv, Deliver, Ended, Record, Refused
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.roster import NO_GROUP
 from actorchat.limits import UPDATES_SEARCHED_MAX
 from actorchat.protocol import codec, rich
+from actorchat.protocol.ops import Edited, Reacted
+from actorchat.protocol.ops import Record as Message
 from actorchat.store import keys
 from actorchat.store.engine import Op
 
@@ -89,6 +94,39 @@ class Hiding(EntityActor):
         copies = self._archive.copies(self._key, first, key, seqs)
         return (*veils, *(self._rows.pointer(self._key, upd, key, seq) for upd, seq in copies))
 
+    def _from_afar(self, event: Deliver, upd: int) -> tuple[Op, ...]:
+        """Return the rows of an update whose conversation is on another node.
+
+        There is no history here to point into, so it is kept whole; and what an act changes of
+        messages that are in this log is written into their rows.
+        """
+        rows, owner, key = self._rows, self._key, event.key
+        own = rows.inline_update(owner, upd, key, event.seq, event.record)
+        if codec.record_is_change(event.record):
+            return (own, *self._list_group(event))
+        if not rich.is_act(event.record):
+            return (own,)
+        said = codec.decode_record(event.record)
+        if said.act is None or isinstance(said.act, Reacted):
+            return (own,)
+        self._log.apply()
+        archive, first = self._archive, self._machine.trimmed + 1
+        changed = [
+            rows.inline_update(owner, at, key, seq, _changed(archive.inline(owner, at), said))
+            for at, seq in archive.copies(owner, first, key, refs_of(said.act))
+        ]
+        return (own, *changed)
+
+    def _list_group(self, event: Deliver) -> tuple[Op, ...]:
+        """Return the row by which a group of another node is listed here, or no more."""
+        said, address = codec.decode_record(event.record), event.pair
+        assert said.change is not None
+        assert isinstance(address, str)
+        is_in = membership(self._user, said.sender, said.change)
+        if is_in is None:
+            return ()
+        return (self._context.groups.index_row(event.key, address, self._user, is_in),)
+
     def _veil(self, conversation: bytes, seqs: Iterable[int]) -> tuple[Op, ...]:
         """Have messages read from history from now on, as long as the log has an older text."""
         upd = self._machine.head
@@ -101,6 +139,14 @@ class Hiding(EntityActor):
         AccountGone: _end_account,
         WipeHome: _wipe,
     }
+
+
+def _changed(record: bytes, by: Message) -> bytes:
+    """Return what an edit or a deletion makes of a message."""
+    said = codec.decode_record(record)
+    if isinstance(by.act, Edited):
+        return rich.encode(msgspec.structs.replace(said, body=by.body, edited=by.seq))
+    return rich.encode(tombstone(said))
 
 
 def conversation_key_of(conv: Conv) -> bytes:

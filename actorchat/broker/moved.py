@@ -5,7 +5,7 @@ Must not know who is a member, or what a home does with it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from actorchat.actor import tell_all
@@ -15,7 +15,8 @@ from actorchat.errors import MailboxFull
 from actorchat.limits import GROUP_SLICE_HOMES
 
 if TYPE_CHECKING:
-    from actorchat.broker.router import Place, Router
+    from actorchat.broker.place import Place
+    from actorchat.broker.router import Router
 
 MOVED_DUE = MovedDue()
 SLICE_DUE = SliceDue()
@@ -30,11 +31,21 @@ class MovedTeller:
     Args:
         me: The group's actor, which gets a `MovedDue` or a `SliceDue`.
         told: The last seq that is told, or will be in another way.
+        tell_homes: Tells all of some places; None: they are all on this node.
     """
 
-    __slots__ = ("_address", "_announcer", "_key", "_me", "_router", "_slices")
+    __slots__ = ("_address", "_announcer", "_key", "_me", "_router", "_slices", "_tell_homes")
 
-    def __init__(self, router: Router, address: str, key: bytes, me: Any, told: int) -> None:
+    def __init__(
+        self,
+        router: Router,
+        address: str,
+        key: bytes,
+        me: Any,
+        told: int,
+        tell_homes: Callable[[Moved, tuple[Place, ...]], None] | None = None,
+    ) -> None:
+        self._tell_homes = tell_homes
         self._router = router
         self._address = address
         self._key = key
@@ -122,7 +133,10 @@ class MovedTeller:
 
     def _tell_next(self) -> None:
         moved, places = self._slices.popleft()
-        tell_all([place.ref() for place in places], moved)
+        if self._tell_homes is not None:
+            self._tell_homes(moved, places)
+        else:
+            tell_all([place.ref() for place in places], moved)
 
     def _of(self, news: News) -> tuple[Moved, tuple[Place, ...]]:
         return self._moved(news.first, news.seq, news.prev, news.records), news.places

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actorchat.actor import Actor, Mailbox
+from actorchat.actor import Mailbox
 from actorchat.broker.access import UserAccess
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.census import Census
 from actorchat.broker.reading import Reading
+from actorchat.broker.roundup import PEOPLE, Roundup
 from actorchat.chat.attendance import Notice
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
@@ -27,9 +28,9 @@ from actorchat.chat.people import (
     TellWhenDurable,
     flags_shown,
 )
-from actorchat.errors import MailboxFull
+from actorchat.errors import MailboxFull, Unavailable
 from actorchat.ids import is_group
-from actorchat.limits import ENTITY_MAILBOX_MAX
+from actorchat.limits import ENTITY_MAILBOX_MAX, UNAVAILABLE_AFTER_MS
 from actorchat.protocol import codec
 from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.group import Groups
@@ -49,11 +50,10 @@ from actorchat.store import keys
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
-PEOPLE = "people"
 BUSY = "too much at once; ask again a little later"
 
 
-class PeopleActor(Actor):
+class PeopleActor(Roundup):
     """The desk where users look after devices and conversations. One a node, named `people`."""
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
@@ -72,6 +72,10 @@ class PeopleActor(Actor):
         """Look up what the desk must know, feed it, perform its effects."""
         # What was appended a moment ago is seen; answers wait until it is synced.
         self._context.log.apply()
+        if self._context.reach is None or not self._inquire(event):
+            self._decide(event)
+
+    def _decide(self, event: Asked) -> None:
         self._look_up(event)
         for effect in self._desk.handle(event, self._context.clock.wall_ms()):
             self._PERFORM[type(effect)](self, effect)
@@ -80,11 +84,11 @@ class PeopleActor(Actor):
         census, user, op = self._census, event.user, event.op
         if isinstance(op, Devices | Rename):
             event.devices = census.devices(user)
-        elif isinstance(op, Conversations):
+        elif isinstance(op, Conversations) and self._context.reach is None:
             now = self._context.clock.wall_ms()
             event.conversations = census.conversations(user, op.after, op.limit + 1, now)
             self._shorten(user, event.conversations)
-        elif isinstance(op, Groups):
+        elif isinstance(op, Groups) and self._context.reach is None:
             now = self._context.clock.wall_ms()
             event.conversations = census.groups(user, op.after, op.limit + 1, now)
         elif isinstance(op, Flag):
@@ -99,10 +103,12 @@ class PeopleActor(Actor):
                 event.card = Card()
         elif isinstance(op, Contact | Contacts):
             event.contacts = census.contacts(user)
-            event.is_known = isinstance(op, Contact) and self._context.archive.has_account(op.user)
+            if isinstance(op, Contact):  # another node may have said so
+                event.is_known = event.is_known or self._context.archive.has_account(op.user)
         elif isinstance(op, Block | Blocks):
             event.blocked = self._context.blocks.blocked(user)
-            event.is_known = isinstance(op, Block) and self._context.archive.has_account(op.user)
+            if isinstance(op, Block):
+                event.is_known = event.is_known or self._context.archive.has_account(op.user)
 
     def _is_kept_from(self, user: str, other: str) -> bool:
         """Say whether `other` blocks `user`, who then sees a profile that says nothing."""
@@ -136,6 +142,10 @@ class PeopleActor(Actor):
                 return
         except MailboxFull:
             pass
+        except Unavailable as error:
+            about = (event.rid, error.code, str(error), error.retry)
+            event.session.tell(Refused(*about, "none", UNAVAILABLE_AFTER_MS))
+            return
         refused = Refused(event.rid, "busy", BUSY, "after", "none", 1_000)
         event.session.tell(refused)
 

@@ -136,5 +136,14 @@ class Reading:
         is_hidden = self._is_hidden(conversation, seq)
         return self.shown(conversation, now, {seq} if is_hidden else _NOTHING)
 
+    def kept(self, conversation: bytes, seq: int, record: bytes) -> bytes:
+        """Return what is shown of an update that keeps all that is known here of its message."""
+        said = codec.decode_record(record)
+        if self._is_hidden(conversation, seq):
+            return rich.encode(msgspec.structs.replace(tombstone(said), hidden=True))
+        if said.act is None and is_over(said, self._now_wall_ms):
+            return rich.encode(tombstone(said))
+        return record
+
     def _is_hidden(self, conversation: bytes, seq: int) -> bool:
         return bool(self._user) and self._archive.is_hidden(self._user, conversation, seq)

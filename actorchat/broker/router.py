@@ -7,70 +7,62 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from actorchat.broker.place import FarPlace, Place, QuietPlace
+from actorchat.broker.reach import Reach
 from actorchat.chat.event import Conv
 from actorchat.ids import GROUP_MARK, direct_pair
 
 
-class Place:
-    """The lasting address of an entity: telling it something starts its actor if none runs.
-
-    Anybody may keep a place as long as they like: an entity that is stopped when idle, or after a
-    crash, is started again from the log by the next event, behind the same place.
-    """
-
-    __slots__ = ("_activate", "_id", "_ref")
-
-    def __init__(self, activate: Callable[[Any], Any], id: Any) -> None:
-        self._activate = activate
-        self._id = id
-        self._ref: Any = None
-
-    def ref(self) -> Any:
-        """Return the ref of the entity's actor, which is started if none runs; for one use."""
-        ref = self._ref
-        if ref is None or not ref.is_alive():
-            ref = self._ref = self._activate(self._id)
-        return ref
-
-    def tell(self, event: object) -> None:
-        """Tell the entity `event`; raises MailboxFull as its mailbox does."""
-        ref = self._ref
-        if ref is None or not ref.is_alive():
-            ref = self._ref = self._activate(self._id)
-        ref.tell(event)
-
-
 class Router:
-    """Finds entities by kind and id. On one node every slot is led here.
+    """Finds entities by kind and id. Without a `reach` every slot is led here.
+
+    With one, a place may be elsewhere; then to tell it something raises Unavailable while its node
+    can't be reached, and a quiet one is not told.
 
     Args:
         spawn_user: Starts the actor of a user.
         spawn_conversation: Starts the actor of a direct conversation, or of a group.
     """
 
-    __slots__ = ("_conversations", "_spawn_conversation", "_spawn_user", "_users")
+    __slots__ = ("_conversations", "_reach", "_spawn_conversation", "_spawn_user", "_users")
 
     def __init__(
-        self, spawn_user: Callable[[str], Any], spawn_conversation: Callable[[Conv], Any]
+        self,
+        spawn_user: Callable[[str], Any],
+        spawn_conversation: Callable[[Conv], Any],
+        reach: Reach | None = None,
     ) -> None:
+        self._reach = reach
         self._spawn_user = spawn_user
         self._spawn_conversation = spawn_conversation
         self._users: dict[str, Any] = {}
         self._conversations: dict[Conv, Any] = {}
 
-    def user(self, name: str) -> Place:
+    def user(self, name: str, is_quiet: bool = False) -> Place:
         """Return the place of a user's home."""
-        return Place(self._activate_user, name)
+        if self._reach is not None:
+            return self._far(name, f"user/{name}", self.activate_user, name, is_quiet)
+        return Place(self.activate_user, name)
 
-    def conversation(self, conv: Conv) -> Place:
+    def conversation(self, conv: Conv, is_quiet: bool = False) -> Place:
         """Return the place of a direct conversation, its pair in canonical order, or of a group."""
-        return Place(self._activate_conversation, conv)
+        if self._reach is not None:
+            if isinstance(conv, str):
+                whose, name = conv, f"group/{conv}"
+            else:
+                whose, name = conv[0], f"direct/{conv[0]}/{conv[1]}"
+            return self._far(whose, name, self.activate_conversation, conv, is_quiet)
+        return Place(self.activate_conversation, conv)
 
     def conversation_with(self, one: str, other: str) -> Place:
         """Return the place of what `one` calls `other`: a group, or their conversation."""
-        if other[0] == GROUP_MARK:
-            return Place(self._activate_conversation, other)
-        return Place(self._activate_conversation, direct_pair(one, other))
+        return self.conversation(other if other[0] == GROUP_MARK else direct_pair(one, other))
+
+    def _far(
+        self, whose: str, name: str, activate: Callable[[Any], Any], id: Any, is_quiet: bool
+    ) -> FarPlace:
+        assert self._reach is not None
+        return (QuietPlace if is_quiet else FarPlace)(self._reach, whose, name, activate, id)
 
     def runs(self, conv: Conv) -> bool:
         """Say whether the actor of a conversation runs."""
@@ -93,13 +85,15 @@ class Router:
         direct = len(self._conversations) - groups
         return {"users": len(self._users), "conversations": direct, "groups": groups}
 
-    def _activate_user(self, name: str) -> Any:
+    def activate_user(self, name: str) -> Any:
+        """Return the ref of a user's home here, which is started if none runs."""
         ref = self._users.get(name)
         if ref is None or not ref.is_alive():
             ref = self._users[name] = self._spawn_user(name)
         return ref
 
-    def _activate_conversation(self, conv: Conv) -> Any:
+    def activate_conversation(self, conv: Conv) -> Any:
+        """Return the ref of a conversation here, which is started if none runs."""
         ref = self._conversations.get(conv)
         if ref is None or not ref.is_alive():
             ref = self._conversations[conv] = self._spawn_conversation(conv)

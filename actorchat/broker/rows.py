@@ -64,6 +64,13 @@ class Rows:
             value = pack_inbox(POINTER, EPOCH, conversation, seq)
         return (self._inbox, inbox_key(owner, upd), value)
 
+    def inline_update(
+        self, owner: bytes, upd: int, conversation: bytes, seq: int, record: bytes
+    ) -> Op:
+        """Return the row of an update of which there is no history here, however long it is."""
+        value = pack_inbox(INLINE, EPOCH, conversation, seq) + record
+        return (self._inbox, inbox_key(owner, upd), value)
+
     def pointer(self, owner: bytes, upd: int, conversation: bytes, seq: int) -> Op:
         """Return the row of an update that is read from history."""
         value = pack_inbox(POINTER, EPOCH, conversation, seq)

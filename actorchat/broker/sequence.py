@@ -18,7 +18,7 @@ from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
-    from actorchat.broker.router import Place
+    from actorchat.broker.place import Place
 
 
 class SequenceActor(EntityActor):

@@ -5,13 +5,15 @@ Must not know transports.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Mailbox
 from actorchat.broker.acting import acting, pair_of
-from actorchat.broker.asking import BUSY, Asking
+from actorchat.broker.asking import Asking, why
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
+from actorchat.chat.afar import NodeLost
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -28,22 +30,25 @@ from actorchat.chat.event import (
     Answer,
     Attach,
     Aware,
+    Conv,
     Detach,
     Disconnected,
+    Ended,
     Fetch,
     Marked,
     Page,
     Post,
     Reached,
     Refused,
+    SignInRefused,
     Update,
 )
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.history import Wanted
 from actorchat.chat.renewal import shown_lifetime
 from actorchat.chat.roster import NO_GROUP
-from actorchat.chat.session import PRESENCE_EVENTS, Session
-from actorchat.errors import MailboxFull
+from actorchat.chat.session import PRESENCE_EVENTS, Session, State
+from actorchat.errors import Unavailable
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
     BODY_CHARS_MAX,
@@ -56,12 +61,13 @@ from actorchat.protocol import codec, ops
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
     from actorchat.broker.outlet import Connection
-    from actorchat.broker.router import Place
+    from actorchat.broker.place import Place
 
 DISCONNECTED = "disconnected"
 NO_MODERATOR = "only a bot that was granted to moderate deletes so"
 NOBODY = "there is no such user"
 NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
+NODE_LOST = "a part of the server is gone; sign in again"
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
 
 
@@ -112,9 +118,13 @@ class SessionActor(Asking):
                 places.clear()
             router = self._context.router
             place = places[peer] = router.conversation_with(self._machine.user, peer)
+            if self._context.reach is not None:
+                self._uses(place.node)
         return place
 
     def _is_there(self, peer: str) -> bool:
+        if not self._context.has(peer):
+            return True  # its conversation asks, its group knows
         if peer[0] == GROUP_MARK:
             return self._context.groups.has(peer)
         return self._context.archive.has_account(peer) or self._context.tombs.has(peer)
@@ -126,6 +136,8 @@ class SessionActor(Asking):
             self._refused(_nobody(op.id, op.to))
             return
         rid = op.id
+        if op.extra is not None and op.extra.files and self._is_not_yet(op):
+            return
         if op.extra is not None and op.extra.files and not self._context.shelf.has(op.extra.files):
             self._refused(Refused(rid, "no_such_file", NO_SUCH_FILE))
             return
@@ -133,17 +145,17 @@ class SessionActor(Asking):
             machine = self._machine
             user, company = machine.user, machine.has_company
             place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company, op.extra))
-        except MailboxFull as error:
-            self._busy(rid, error)
+        except Unavailable as error:
+            self._untold(rid, error)
 
     def _ask(self, place: Place, event: object, rid: int) -> None:
         try:
             place.tell(event)
-        except MailboxFull as error:
-            self._busy(rid, error)
+        except Unavailable as error:
+            self._untold(rid, error)
 
-    def _busy(self, rid: int, error: MailboxFull) -> None:
-        self._refused(Refused(rid, error.code, BUSY, error.retry, "none", 1_000))
+    def _untold(self, rid: int, error: Unavailable) -> None:
+        self._refused(Refused(rid, error.code, why(error), error.retry, "none", 1_000))
 
     def _ack(self, op: ops.Ack) -> None:
         assert self._home is not None
@@ -152,7 +164,8 @@ class SessionActor(Asking):
     def _mark(self, op: ops.Mark) -> None:
         place = self._conversation(op.conv)
         if place is not None:
-            place.tell(Reached(self._machine.user, 0, op.read))
+            with suppress(Unavailable):  # a hint
+                place.tell(Reached(self._machine.user, 0, op.read))
 
     def _history(self, op: ops.History) -> None:
         place = self._conversation(op.conv)
@@ -167,15 +180,25 @@ class SessionActor(Asking):
     def _change(self, op: ops.Change) -> None:
         # Whether there is such a group is looked up there: it may be about to be made.
         place = self._context.router.conversation(op.conv)
+        if self._context.reach is not None:
+            self._uses(place.node)
         event = Changing(self._machine.user, self._me, op.id, op.cid, op.change)
         self._ask(place, event, op.id)
 
     def _act(self, op: Any) -> None:
         event = acting(self._machine, self._me, op)
         if type(op) is ops.Delete and op.scope == "moderate":
-            self._moderate(op, event)
-            return
-        self._ask_group(op, event, self._home if type(event) is Hide else None)
+            if not self._is_not_yet(op):
+                self._moderate(op, event)
+        elif type(event) is not Hide:
+            self._ask_group(op, event)
+        elif self._is_at_home(event.pair) or not self._is_not_yet(op):
+            self._ask_group(op, event, self._home)
+
+    def _is_at_home(self, conv: Conv) -> bool:
+        """Say whether a conversation is led by the node on which this user is at home."""
+        reach, whose = self._context.reach, conv if isinstance(conv, str) else conv[0]
+        return reach is None or reach.home(whose) == reach.home(self._machine.user)
 
     def _moderate(self, op: ops.Delete, event: object) -> None:
         if not self._context.moderators.has(self._machine.user):
@@ -205,9 +228,18 @@ class SessionActor(Asking):
 
     # -- home --------------------------------------------------------------------------------------
     def _attach_home(self, effect: AttachHome) -> None:
+        context = self._context
         if self._home is None:
-            self._home = self._context.router.user(effect.user)
-        self._home.tell(Attach(effect.device, self.ref, effect.resume))
+            self._home = context.router.user(effect.user, is_quiet=True)
+        attach = Attach(effect.device, self.ref, effect.resume)
+        if context.reach is None:
+            self._home.tell(attach)
+            return
+        try:
+            self._uses(self._home.node)
+            self._home.ref().tell(attach)
+        except Unavailable:
+            self._me.tell(Ended("drain", "after"))
 
     def _confirm_company(self, effect: ConfirmCompany) -> None:
         if self._home is not None:
@@ -220,6 +252,17 @@ class SessionActor(Asking):
     def _on_presence(self, event: object) -> None:
         if self._watching is not None:
             self._watching.handle(event)
+
+    def _on_node_lost(self, event: NodeLost) -> None:
+        """End, if anything was told that node: nobody knows what of it has arrived."""
+        if event.node not in self._nodes:
+            if self._watching is not None:
+                self._watching.node_lost(event.node)
+            return
+        if self._machine.state is State.CHECKING:
+            self.on_receive(SignInRefused(Unavailable.code, NODE_LOST, "after", 1_000))
+        else:
+            self.on_receive(Ended("drain", "now"))
 
     # -- what the client is told -------------------------------------------------------------------
     def _accepted(self, event: Accepted) -> None:
@@ -306,6 +349,7 @@ class SessionActor(Asking):
         ops.Group: _describe,
         ops.Receipts: _receipts,
         **dict.fromkeys(PRESENCE_EVENTS, _on_presence),
+        NodeLost: _on_node_lost,
         Accepted: _accepted,
         Refused: _refused,
         Update: _update,

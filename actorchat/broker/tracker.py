@@ -9,28 +9,35 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.log_writer import store_full
-from actorchat.broker.router import Place
+from actorchat.broker.place import Place
+from actorchat.broker.reach import NODE_DOWN
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.presence import Presence
+from actorchat.chat.severed import farewells
 from actorchat.chat.sighting import (
     AnswerLevel,
     Arrived,
+    AskSettings,
     BlockChanged,
     Due,
+    LevelChanged,
     SaveLevel,
     SaveSeen,
     SetPrivacy,
     Sighted,
     Subscribe,
     Tell,
+    TrackerId,
     TrackerLost,
 )
-from actorchat.errors import MailboxFull
+from actorchat.cluster.mesh import NodeDown, NodeUp
+from actorchat.errors import LinkFull, MailboxFull, Unavailable
 from actorchat.ids import SLOTS, slot_of
 from actorchat.limits import ENTITY_MAILBOX_MAX, PRESENCE_TRACKERS
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
+    from actorchat.broker.reach import Reach
 
 DUE = Due()
 
@@ -42,10 +49,11 @@ class Trackers:
     that moves to another node leaves its range and starts anew there.
     """
 
-    __slots__ = ("_places", "_refs", "_spawn", "pushes", "signals_dropped")
+    __slots__ = ("_places", "_reach", "_refs", "_spawn", "pushes", "signals_dropped")
 
-    def __init__(self, spawn: Callable[[int], Any]) -> None:
+    def __init__(self, spawn: Callable[[int], Any], reach: Reach | None = None) -> None:
         self._spawn = spawn
+        self._reach = reach
         self._refs: dict[int, Any] = {}
         self._places = [Place(self._activate, number) for number in range(PRESENCE_TRACKERS)]
         self.pushes = 0
@@ -56,9 +64,36 @@ class Trackers:
         """Return the number of the tracker of `user`."""
         return slot_of(user) * PRESENCE_TRACKERS // SLOTS
 
-    def place(self, number: int) -> Place:
-        """Return the lasting address of a tracker."""
-        return self._places[number]
+    def id_of(self, user: str) -> TrackerId:
+        """Return what tells the tracker of `user` from all others, of other nodes too."""
+        number = self.number_of(user)
+        return number if self._reach is None else f"{self._reach.home(user)}/{number}"
+
+    def ids_at(self, node: str) -> list[TrackerId]:
+        """Return the trackers of a node."""
+        return [f"{node}/{number}" for number in range(PRESENCE_TRACKERS)]
+
+    def place(self, id: TrackerId) -> Any:
+        """Return the address of a tracker; for one use, if it is on another node.
+
+        Raises:
+            Unavailable: Its node can't be reached.
+        """
+        if isinstance(id, int):
+            return self._places[id]
+        node, _, number = id.partition("/")
+        assert self._reach is not None
+        if node == self._reach.node:
+            return self._places[int(number)]
+        if not self._reach.is_up(node):
+            raise Unavailable(NODE_DOWN)
+        return self._reach.named(node, f"tracker/{number}")
+
+    def resolve(self, number: str) -> Any:
+        """Return the ref of a tracker of this node by its number; None if it has no such one."""
+        if number not in {str(known) for known in range(PRESENCE_TRACKERS)}:
+            return None
+        return self._places[int(number)].ref()
 
     def is_online(self, user: str) -> bool:
         """Say whether the tracker of `user`, if it runs, has them as online; for the simulation."""
@@ -108,10 +143,11 @@ class PresenceTracker(Actor):
         super().__init__()
         archive = context.archive
         self._context = context
-        self._number = number
+        reach = context.reach
+        self._number: TrackerId = number if reach is None else f"{reach.node}/{number}"
         blocked = context.blocks.blocked
         self._machine = Presence(
-            number, archive.presence, context.census.has_contact, offline_after_s, blocked
+            self._number, archive.presence, context.census.has_contact, offline_after_s, blocked
         )
         self._generation = context.log.committer.generation
         self._due_s: float | None = None
@@ -127,6 +163,8 @@ class PresenceTracker(Actor):
     def on_start(self) -> None:
         """Make what the tracker before this one kept visible to reads."""
         self._context.log.apply()
+        if self._context.reach is not None:
+            self._context.reach.monitor_nodes(self.ref)
 
     def on_receive(self, event: Any) -> None:
         """Feed the machine; perform its effects; come back at its deadline."""
@@ -135,6 +173,9 @@ class PresenceTracker(Actor):
             self._generation = context.log.committer.generation
             machine.reload()
         kind = type(event)
+        if context.reach is not None and kind in {AskSettings, NodeDown, NodeUp}:
+            self._look_elsewhere(event)
+            return
         if kind is SetPrivacy and event.level is not None and context.log.is_full:
             event.session.tell(store_full(event.rid))
             return
@@ -149,6 +190,23 @@ class PresenceTracker(Actor):
             self._due_s = due_s
             self.send_after(max(0.0, due_s - now_s), DUE, key=Due)
 
+    def _look_elsewhere(self, event: AskSettings | NodeDown | NodeUp) -> None:
+        """Answer a session whose own node can't, or let go of those whose node is gone."""
+        context = self._context
+        if isinstance(event, AskSettings):
+            context.log.apply()
+            level = context.archive.presence(event.user)[1]
+            blocked = frozenset(context.blocks.blocked(event.user))
+            self._tell(Tell(event.session, LevelChanged(level, blocked)))
+        elif isinstance(event, NodeDown):
+            lost = event.node
+
+            def is_gone(session: Any) -> bool:
+                return bool(session.is_foreign) and session.node == lost
+
+            for farewell in farewells(self._machine._entries, is_gone):
+                self.on_receive(farewell)
+
     def failed(self, error: BaseException, reply: Any, message: Any) -> None:
         """Let the error end the actor; who told `message` tells it again."""
         super().failed(error, reply, message)
@@ -156,7 +214,7 @@ class PresenceTracker(Actor):
 
     def discarded(self, message: object) -> None:
         """Have those tell again whose message was not handled."""
-        if isinstance(message, Arrived | Subscribe):
+        if isinstance(message, Arrived | Subscribe | AskSettings):
             self._tell_lost(message.session)
         elif isinstance(message, SetPrivacy):
             reason = "the server is recovering; ask again"
@@ -172,6 +230,8 @@ class PresenceTracker(Actor):
     def _tell_lost(self, session: Any) -> None:
         try:
             session.tell(TrackerLost(self._number))
+        except LinkFull:
+            pass  # its node is told of nothing now
         except MailboxFull:
             session.stop("presence lost")  # so far behind that it must sign in again
 
@@ -179,7 +239,7 @@ class PresenceTracker(Actor):
     def _tell(self, effect: Tell) -> None:
         try:
             effect.session.tell(effect.event)
-        except MailboxFull:
+        except Unavailable:
             if isinstance(effect.event, Sighted):
                 self._machine.untold(effect.event.states)
 

@@ -23,9 +23,12 @@ from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.invitations import Invitations
+from actorchat.broker.lodging import Lodging
 from actorchat.broker.log_writer import LogWriter
+from actorchat.broker.lookout import Lookout
 from actorchat.broker.moderation import Moderators
 from actorchat.broker.people import PeopleActor
+from actorchat.broker.reach import Reach
 from actorchat.broker.retention import RetentionLog
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
@@ -37,6 +40,7 @@ from actorchat.broker.tombs import Tombs
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
 from actorchat.broker.veil import VeilLog
+from actorchat.broker.whois import WhoIsActor
 from actorchat.chat.event import Conv, Event
 from actorchat.chat.file import FilePolicy
 from actorchat.chat.retention import Policy
@@ -113,6 +117,7 @@ class Parts:
     which nothing may be acked any more. `courier` posts to hooks; None: nobody does.
     `token_reader` reads others' tokens; None: they sign nobody in. `makes_users`: they make
     accounts. `sign_up` says who else may; a token is good for `token_life_ms`, 0: for ever.
+    `reach` leads to the other nodes; None: every slot is led here.
     """
 
     system: ActorSystem
@@ -145,6 +150,7 @@ class Parts:
     chores: list[Chore] = field(default_factory=list)
     index: TextIndex | None = None
     index_dispatcher: Dispatcher | None = None
+    reach: Reach | None = None
     on_fatal: Callable[[Exception], None]
 
 
@@ -174,10 +180,11 @@ class Broker:
             parts.group_inline_max,
         )
         context.veils = VeilLog(parts.engine)
-        context.router = Router(self._spawn_user, self._spawn_conversation)
+        context.reach = parts.reach
+        context.router = Router(self._spawn_user, self._spawn_conversation, parts.reach)
         context.shelf = Shelf(parts.engine)
         context.moderators = Moderators(parts.engine)
-        context.trackers = Trackers(self._spawn_tracker)
+        context.trackers = Trackers(self._spawn_tracker, parts.reach)
         context.firehose = FirehoseLog(parts.engine, archive)
         context.invitations = Invitations(parts.engine)
         self._system = system
@@ -234,7 +241,16 @@ class Broker:
             Child("sweeper", Sweeper, sweep),
             Child("search", SearchActor, (context, index)),
         ]
+        if parts.reach is not None:
+            Lodging(context).open()
+            children.append(Child("whois", WhoIsActor, (context,)))
+            children.append(Child("lookout", Lookout, (parts.reach, self._sessions)))
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
+
+    def _sessions(self) -> list[Any]:
+        supervisor = self._system.names.whereis(SESSIONS)
+        actor = None if supervisor is None else supervisor._actor
+        return [] if actor is None else list(actor.orphans())
 
     def open_session(self, connection: Connection) -> SessionInlet:
         """Start the session of a new connection; the gateways' `OpenSession`."""

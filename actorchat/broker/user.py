@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from actorchat.actor import Down
 from actorchat.broker.access import UserAccess
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.hiding import Hiding, conversation_key_of
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS
+from actorchat.broker.whereabouts import tell_where
+from actorchat.chat.afar import Listed, Where
 from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
@@ -31,10 +34,12 @@ from actorchat.chat.event import (
     Attach,
     Confirm,
     Deliver,
+    Detach,
     Durable,
     Ended,
     HomeLost,
     OutOfOrder,
+    Pair,
     Reached,
     Record,
     Repeat,
@@ -68,6 +73,7 @@ class UserActor(Hiding):
         self._key = keys.user_key(user)
         self._archive = context.archive
         self._rows = context.rows
+        self._census = context.census
         self._me = self.ref
         self._append = context.log.append
         self._attaching: list[Attach] = []
@@ -168,7 +174,29 @@ class UserActor(Hiding):
         received = self._machine.received
         if event.pair not in received:
             received[event.pair] = self._archive.received(self._key, event.key)
+            if self._context.reach is not None and not isinstance(event.pair, str):
+                self._list(event.pair, event.key)
         return True
+
+    def _list(self, pair: Pair, key: bytes) -> None:
+        """List a conversation that is led elsewhere, whose own batches list it there only."""
+        if (
+            not self._context.is_here(pair)
+            and self._census.flags(self._user, other_of(pair, self._user)) is None
+        ):
+            self._append(self._census.index_rows(key, pair)[1:])
+
+    def _before_listed(self, event: Listed) -> bool:
+        if not self._committer.is_full:
+            self._list(event.pair, event.key)
+        return False
+
+    def _session_down(self, event: Down) -> bool:
+        """Detach a session of another node, which ended or can't be reached."""
+        for device, delivery in list(self._machine.devices.items()):
+            if event.ref in (delivery.session, delivery.coming):
+                self.on_receive(Detach(device, event.ref))
+        return False
 
     def _before_confirm(self, event: Confirm) -> bool:
         self._machine.is_full = self._committer.is_full
@@ -183,6 +211,9 @@ class UserActor(Hiding):
         # Its token was right a moment ago. A revocation in between, whose word to this home may
         # have been lost with an earlier actor, counts all the same.
         if self._archive.has_device(self._user, event.device):
+            session: Any = event.session
+            if self._context.reach is not None and session.is_foreign:
+                self.monitor(session)
             return True
         event.session.tell(Ended("revoked", "never"))
         return False
@@ -196,6 +227,9 @@ class UserActor(Hiding):
         Deliver: _before_deliver,
         Moved: _before_moved,
         Confirm: _before_confirm,
+        Listed: _before_listed,
+        Down: _session_down,
+        Where: lambda home, where: tell_where(home._context, where, home._machine),
         NumberDue: _before_number,
     }
 
@@ -229,10 +263,14 @@ class UserActor(Hiding):
     def _append_update(self, effect: AppendUpdate) -> None:
         event, upd = effect.deliver, effect.upd
         then, update = self._shown(effect, upd, event, event.is_own)
+        conversation: Any = event.conversation
+        if conversation.is_foreign:
+            self._append(self._from_afar(event, upd), then, update)
+            return
         if event.record[0] >= _RICH:
             self._append(self._rich(event, upd), then, update)
             return
-        if event.value:
+        elif event.value:
             row = self._rows.shared_update(self._key, upd, event.value)
         else:
             row = self._rows.update(self._key, upd, event.key, event.seq, event.record)
@@ -328,7 +366,7 @@ class UserActor(Hiding):
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))
 
     def _tell_reached(self, effect: TellReached) -> None:
-        place = self._context.router.conversation(effect.pair)
+        place = self._context.router.conversation(effect.pair, is_quiet=True)
         place.tell(Reached(self._user, effect.delivered))
 
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {

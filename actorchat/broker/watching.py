@@ -11,6 +11,7 @@ from actorchat.chat.effect import StartTimer
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.sighting import (
     Arrived,
+    AskSettings,
     Departed,
     LevelChanged,
     PushDue,
@@ -18,16 +19,19 @@ from actorchat.chat.sighting import (
     Sighted,
     Signalled,
     SignalSeen,
+    Subscribe,
+    TrackerId,
     TrackerLost,
     Watched,
 )
 from actorchat.chat.watchlist import ToTracker, Watchlist
-from actorchat.errors import MailboxFull
+from actorchat.errors import MailboxFull, Unavailable
 from actorchat.limits import IDLE_TIMEOUT_S, PRESENCE_PUSH_S, SIGNALS_BURST, SIGNALS_PER_S
 from actorchat.protocol import codec, ops
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
+    from actorchat.protocol.ops import PrivacyLevel
 
 BUSY = "too much at once; ask again a little later"
 
@@ -54,7 +58,8 @@ class Watching:
         send_after: The session's own timers: (seconds, event, key=...).
     """
 
-    __slots__ = ("_connection", "_context", "_list", "_me", "_send_after", "_signals_s", "_user")
+    __slots__ = ("_connection", "_context", "_early", "_list", "_me", "_send_after", "_signals_s",
+                 "_user")  # fmt: skip
 
     def __init__(
         self,
@@ -70,6 +75,7 @@ class Watching:
         self._me = me
         self._send_after = send_after
         self._list: Watchlist | None = None
+        self._early: list[Any] | None = None  # what came before the settings of a user elsewhere
         self._signals_s = 0.0  # the time until which signals are used up
         self._arrive()
 
@@ -87,38 +93,68 @@ class Watching:
         for effect in last:
             try:
                 self._context.trackers.place(effect.tracker).tell(effect.event)
-            except MailboxFull:
+            except Unavailable:
                 continue  # the tracker finds that nobody is behind this address any more
 
+    def node_lost(self, node: str) -> None:
+        """Go on without the trackers of a node until they can be reached again."""
+        for tracker in self._context.trackers.ids_at(node):
+            self._on_tracker_lost(TrackerLost(tracker))
+
     @property
-    def _number(self) -> int:
-        return self._context.trackers.number_of(self._user)
+    def _number(self) -> TrackerId:
+        return self._context.trackers.id_of(self._user)
 
     def _arrive(self) -> None:
         number = self._number
         try:
             self._context.trackers.place(number).tell(Arrived(self._user, self._me))
-        except MailboxFull:
+        except Unavailable:
             self._try_later(number)
 
-    def _try_later(self, number: int) -> None:
+    def _try_later(self, number: TrackerId) -> None:
         lost = TrackerLost(number)
         self._send_after(PRESENCE_PUSH_S, lost, key=(TrackerLost, number))
 
     # -- what the client asks ----------------------------------------------------------------------
     def _on_watch(self, op: ops.Watch) -> None:
+        context = self._context
+        if self._list is None and not context.has(self._user):
+            if self._early is None:
+                self._early = []
+                self._ask_settings()
+            self._early.append(op)
+            return
         if self._list is None:
-            level = self._context.archive.presence(self._user)[1]
-            tracker_of = self._context.trackers.number_of
-            blocked = frozenset(self._context.blocks.blocked(self._user))
-            self._list = Watchlist(self._user, level, self._me, tracker_of, blocked)
+            level = context.archive.presence(self._user)[1]
+            self._begin(level, frozenset(context.blocks.blocked(self._user)))
         self._on_watchlist(op)
+
+    def _begin(self, level: PrivacyLevel, blocked: frozenset[str]) -> None:
+        tracker_of = self._context.trackers.id_of
+        self._list = Watchlist(self._user, level, self._me, tracker_of, blocked)
+
+    def _ask_settings(self) -> None:
+        number = self._number
+        try:
+            self._context.trackers.place(number).tell(AskSettings(self._user, self._me))
+        except Unavailable:
+            self._try_later(number)
+
+    def _on_level_changed(self, event: LevelChanged) -> None:
+        early, self._early = self._early, None
+        if early is None:
+            self._on_watchlist(event)
+            return
+        self._begin(event.level, event.blocked or frozenset())
+        for op in early:
+            self._on_watchlist(op)
 
     def _on_privacy(self, op: ops.Privacy) -> None:
         asked = SetPrivacy(self._user, self._me, op.id, op.level)
         try:
             self._context.trackers.place(self._number).tell(asked)
-        except MailboxFull as error:
+        except Unavailable as error:
             self._refuse(Refused(op.id, error.code, BUSY, error.retry, "none", 1_000))
 
     def _on_signal(self, op: ops.Signal) -> None:
@@ -131,12 +167,14 @@ class Watching:
         self._signals_s = used_s
         try:
             trackers.place(self._number).tell(Signalled(self._user, op.to, op.kind))
-        except MailboxFull:
+        except Unavailable:
             trackers.signals_dropped += 1
 
     # -- what the trackers say ---------------------------------------------------------------------
     def _on_watchlist(self, event: object) -> None:
         if self._list is None:
+            if self._early is not None and type(event) is ops.Unwatch:
+                self._early.append(event)
             return
         for effect in self._list.handle(event):
             if isinstance(effect, ToTracker):
@@ -157,10 +195,18 @@ class Watching:
             self._context.trackers.place(effect.tracker).tell(effect.event)
         except MailboxFull:
             self._try_later(effect.tracker)
+        except Unavailable:
+            # Who is there nobody knows now: what was shown last is the answer.
+            self._try_later(effect.tracker)
+            rid = effect.event.rid if isinstance(effect.event, Subscribe) else None
+            if rid is not None:
+                self._on_watchlist(Watched(effect.tracker, rid, []))
 
     def _on_tracker_lost(self, event: TrackerLost) -> None:
         if event.tracker == self._number:
             self._arrive()
+            if self._early is not None:
+                self._ask_settings()
         self._on_watchlist(event)
 
     def _on_signal_seen(self, event: SignalSeen) -> None:
@@ -180,7 +226,7 @@ class Watching:
         ops.Privacy: _on_privacy,
         Watched: _on_watchlist,
         Sighted: _on_watchlist,
-        LevelChanged: _on_watchlist,
+        LevelChanged: _on_level_changed,
         PushDue: _on_watchlist,
         TrackerLost: _on_tracker_lost,
         SignalSeen: _on_signal_seen,

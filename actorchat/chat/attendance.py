@@ -81,7 +81,7 @@ class Attendance:
         if not delivery.is_kept:
             if not event.is_kept:
                 return [*out, *self._announce(delivery, event)]
-            if delivery.coming is not event.session:
+            if delivery.coming != event.session:
                 return []  # it went meanwhile, or another one came
             if delivery.unaware:
                 delivery.waiting = event
@@ -96,7 +96,7 @@ class Attendance:
         out: list[Effect] = []
         # Until a new device's place is synced, a crash could let the log be trimmed past what the
         # device was promised; so it comes in behind a barrier.
-        if delivery.coming is not None and delivery.coming is not event.session:
+        if delivery.coming is not None and delivery.coming != event.session:
             out.append(Push(delivery.coming, Ended("takeover", "never")))
         delivery.coming, delivery.waiting = event.session, None
         others = [d.session for d in self.devices.values() if d.session is not None]
@@ -109,7 +109,7 @@ class Attendance:
 
     def _let_in(self, delivery: Delivery, event: Attach) -> list[Effect]:
         out: list[Effect] = []
-        if delivery.session is not None and delivery.session is not event.session:
+        if delivery.session is not None and delivery.session != event.session:
             out.append(Push(delivery.session, Ended("takeover", "never")))
             out += self._on_aware(Aware(delivery.session), 0)
         self._direct = None
@@ -137,7 +137,7 @@ class Attendance:
         out: list[Effect] = []
         for delivery in list(self.devices.values()):
             if delivery.unaware and event.session in delivery.unaware:
-                delivery.unaware = [s for s in delivery.unaware if s is not event.session]
+                delivery.unaware = [s for s in delivery.unaware if s != event.session]
                 waiting = delivery.waiting
                 if waiting is not None and not delivery.unaware:
                     delivery.waiting = None
@@ -157,9 +157,9 @@ class Attendance:
         delivery = self.devices.get(event.device)
         if delivery is None:
             return out
-        if delivery.coming is event.session:
+        if delivery.coming == event.session:
             delivery.coming = delivery.waiting = None
-        if delivery.session is not event.session:
+        if delivery.session != event.session:
             return out
         delivery.session = None
         delivery.is_reading = False

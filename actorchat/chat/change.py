@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from actorchat.protocol.ops.group import AnyChange, Enter, Invite, Leave
+from actorchat.protocol.ops.group import Add, AnyChange, Create, Enter, Invite, Leave, Remove
 
 TOKEN_DIGEST_BYTES = 16
 _canonical = msgspec.json.Encoder().encode
@@ -31,3 +31,16 @@ def recorded(change: AnyChange, heir: str | None = None) -> AnyChange:
 def digest_of(change: AnyChange) -> int:
     """Return the same number for what was asked and for its record; differs between processes."""
     return hash(_canonical(recorded(change)))
+
+
+def membership(user: str, sender: str, change: AnyChange) -> bool | None:
+    """Say whether a change by `sender` makes `user` a member, or ends that; None: neither."""
+    if isinstance(change, Create | Enter) and user == sender:
+        return True
+    if isinstance(change, Create):
+        return True if user in change.members else None
+    if isinstance(change, Add):
+        return True if user in change.users else None
+    if isinstance(change, Remove):
+        return False if user == change.user else None
+    return False if isinstance(change, Leave) and user == sender else None

@@ -26,6 +26,7 @@ from actorchat.chat.sighting import (
     SignalSeen,
     Subscribe,
     Tell,
+    TrackerId,
     Unsubscribe,
     Watched,
 )
@@ -100,7 +101,7 @@ class Presence:
 
     def __init__(
         self,
-        number: int,
+        number: TrackerId,
         recall: Recall,
         has_contact: HasContact,
         offline_after_s: float = OFFLINE_AFTER_S,
@@ -287,7 +288,7 @@ class Presence:
             watcher = entry.watchers.get(event.watcher)
             if watcher is None:
                 continue
-            watcher.sessions = tuple(one for one in watcher.sessions if one is not event.session)
+            watcher.sessions = tuple(one for one in watcher.sessions if one != event.session)
             if not watcher.sessions:
                 del entry.watchers[event.watcher]
                 self._apart.note(user, event.watcher, ())

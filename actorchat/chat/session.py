@@ -8,6 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from actorchat.chat.afar import NodeLost
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -62,6 +63,7 @@ from actorchat.protocol.ops import (
     Hook,
     Hooks,
     Invalid,
+    Locate,
     Mark,
     Password,
     Ping,
@@ -79,6 +81,7 @@ from actorchat.protocol.ops import (
     Status,
     Unwatch,
     Watch,
+    Whereis,
 )
 
 # What the broker does about presence without asking this machine.
@@ -87,7 +90,7 @@ PRESENCE_EVENTS: tuple[type, ...] = (
     *(Watched, Sighted, SignalSeen, LevelChanged, TrackerLost, PushDue),
 )
 
-OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks, *INVITATION_OPS))
+OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks, *INVITATION_OPS, Whereis))
 
 
 class State(Enum):
@@ -236,6 +239,7 @@ class Session:
         State.NEW: {
             Hello: _on_hello,
             SignUp: _on_sign_up,
+            Locate: _pass,
             Invalid: _on_invalid,
             Disconnected: _on_disconnected,
         },
@@ -243,6 +247,7 @@ class Session:
             SignedIn: _on_signed_in,
             SignedInOperator: _on_operator,
             SignInRefused: _on_sign_in_refused,
+            NodeLost: _pass,
             Invalid: _on_invalid,
             Ping: _on_ping,
             Disconnected: _on_disconnected,
@@ -250,6 +255,7 @@ class Session:
         State.ATTACHING: {
             Attached: _on_attached,
             HomeLost: _on_home_lost,
+            NodeLost: _pass,
             Invalid: _on_invalid,
             Ping: _on_ping,
             Ended: _on_ended,
@@ -274,6 +280,7 @@ class Session:
             **dict.fromkeys(FILE_OPS, _pass),
             Events: _pass,
             Search: _pass,
+            Locate: _pass,
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,
@@ -285,6 +292,7 @@ class Session:
             Attached: _on_attached_again,
             Company: _on_company,
             HomeLost: _on_home_lost,
+            NodeLost: _pass,
             Ended: _on_ended,
             Disconnected: _on_disconnected,
         },
@@ -292,11 +300,12 @@ class Session:
             Provision: _pass,
             Status: _pass,
             Actors: _pass,
-            **dict.fromkeys((Bot, Hook, Hooks, *INVITATION_OPS), _pass),
+            **dict.fromkeys((Bot, Hook, Hooks, *INVITATION_OPS, Locate, Whereis), _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Answer: _pass,
             Refused: _pass,
+            NodeLost: _pass,
             Ended: _on_ended,
             Disconnected: _on_disconnected,
         },

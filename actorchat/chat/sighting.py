@@ -9,6 +9,8 @@ from actorchat.chat.effect import Effect
 from actorchat.chat.event import Address, Event
 from actorchat.protocol.ops import PresenceState, PrivacyLevel, SignalKind
 
+TrackerId = int | str  # of one node its number; of several `NODE/NUMBER`
+
 
 # -- to a tracker --------------------------------------------------------------------------------
 class Arrived(Event):
@@ -84,6 +86,13 @@ class Forget(Event):
     user: str
 
 
+class AskSettings(Event):
+    """A session of `user`, whose home is on another node, asks for a `LevelChanged`."""
+
+    user: str
+    session: Address
+
+
 class Due(Event):
     """The tracker's deadline has come."""
 
@@ -92,7 +101,7 @@ class Due(Event):
 class Watched(Event):
     """The tracker `tracker` answers a subscription."""
 
-    tracker: int
+    tracker: TrackerId
     rid: int | None
     states: list[PresenceState]
 
@@ -123,7 +132,7 @@ class LevelChanged(Event):
 class TrackerLost(Event):
     """A tracker has stopped, and is started again by the next event: tell it all again."""
 
-    tracker: int
+    tracker: TrackerId
 
 
 class PushDue(Event):

@@ -14,6 +14,7 @@ from actorchat.chat.sighting import (
     PushDue,
     Sighted,
     Subscribe,
+    TrackerId,
     TrackerLost,
     Unsubscribe,
     Watched,
@@ -27,7 +28,7 @@ PUSH_DUE = PushDue()
 class ToTracker(Effect):
     """Tell `event` to the tracker with this number."""
 
-    tracker: int
+    tracker: TrackerId
     event: Subscribe | Unsubscribe
 
 
@@ -36,7 +37,7 @@ class _Question:
 
     __slots__ = ("trackers", "users")
 
-    def __init__(self, users: list[str], trackers: set[int]) -> None:
+    def __init__(self, users: list[str], trackers: set[TrackerId]) -> None:
         self.users = users
         self.trackers = trackers
 
@@ -61,7 +62,7 @@ class Watchlist:
         user: str,
         level: PrivacyLevel,
         me: Address,
-        tracker_of: Callable[[str], int],
+        tracker_of: Callable[[str], TrackerId],
         blocked: frozenset[str] = frozenset(),
     ) -> None:
         self._blocked = blocked
@@ -171,12 +172,12 @@ class Watchlist:
                 some = self._by_tracker(question.users)[tracker]
                 out.append(self._subscribe(tracker, some, rid))
 
-    def _subscribe(self, tracker: int, users: list[str], rid: int | None) -> ToTracker:
+    def _subscribe(self, tracker: TrackerId, users: list[str], rid: int | None) -> ToTracker:
         asked = Subscribe(self._user, self._level, self._me, users, rid, self._blocked)
         return ToTracker(tracker, asked)
 
-    def _by_tracker(self, users: Iterable[str]) -> dict[int, list[str]]:
-        found: dict[int, list[str]] = {}
+    def _by_tracker(self, users: Iterable[str]) -> dict[TrackerId, list[str]]:
+        found: dict[TrackerId, list[str]] = {}
         tracker_of = self._tracker_of
         for user in users:
             tracker = tracker_of(user)

@@ -14,6 +14,7 @@ from actorchat.client.feed import Feed
 from actorchat.client.file import DroppedFile, OwnFile, OwnFiles
 from actorchat.client.flagged import Flagged
 from actorchat.client.invitation import InvitationInfo, Invited
+from actorchat.client.locate import Located, Whereabouts, locate
 from actorchat.client.message import (
     Entry,
     GroupInfo,
@@ -50,6 +51,7 @@ __all__ = [
     "InvitationInfo",
     "Invited",
     "Marks",
+    "Located",
     "Message",
     "OwnFile",
     "OwnFiles",
@@ -65,9 +67,11 @@ __all__ = [
     "State",
     "StoredEvent",
     "Welcome",
+    "Whereabouts",
     "blocking",
     "connect",
     "is_signed",
+    "locate",
     "new_cid",
     "read_curve_identity",
     "sign_up",

@@ -27,6 +27,7 @@ from actorchat.client.history import HistoryCalls
 from actorchat.client.invitation import InvitationCalls
 from actorchat.client.life import Options
 from actorchat.client.link import Address
+from actorchat.client.locate import LocateCalls
 from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
@@ -76,6 +77,8 @@ def connect(
     curve: CurveIdentity | None = None,
     agent: str = AGENT,
     on_token: OnToken | None = None,
+    locate: bool = False,
+    region: str = "",
 ) -> Chat:
     """Return a client of the server at `address`; `async with` connects it, signs in, closes it.
 
@@ -96,6 +99,8 @@ def connect(
         curve: The keys for a `zmq` address that CURVE guards.
         on_token: Told each new token, on the loop's thread, to keep it in place of the former. If
             given, a token that expires is renewed in time; one that it raises for is not used.
+        locate: Ask first which node of the server is best, by `region` (or else the network that
+            one comes from), load and home; go there, and to `address` when it is gone.
     Raises:
         ValueError: An argument that can't be used.
     """
@@ -117,7 +122,7 @@ def connect(
         curve=curve,
         on_token=on_token,
     )
-    return Chat(shell, sign_in_timeout_s)
+    return Chat(shell, sign_in_timeout_s, region if locate else None)
 
 
 class Chat(
@@ -132,11 +137,15 @@ class Chat(
     SearchCalls,
     InvitationCalls,
     RenewalCalls,
+    LocateCalls,
 ):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
-    def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
+    def __init__(
+        self, shell: Shell, sign_in_timeout_s: float | None, region: str | None = None
+    ) -> None:
         self._shell = shell
+        self._region = region
         self._machine = shell.machine
         self._sign_in_timeout_s = sign_in_timeout_s
 
@@ -148,6 +157,8 @@ class Chat(
             AuthFailed, VersionMismatch, Refusal, Revoked: The server does not want us.
             CallTimeout: Not signed in within `sign_in_timeout_s`.
         """
+        if self._region is not None:
+            await self._shell.find_best(self._region)
         self._shell.start()
         if self._sign_in_timeout_s != 0:
             try:

@@ -23,6 +23,8 @@ from actorchat.client.blocking_invitation import BlockingInvitationCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.flagged import Flagged
+from actorchat.client.locate import Located, Whereabouts
+from actorchat.client.locate import locate as aio_locate
 from actorchat.client.message import Entry, Message, Page, Progress, Sent
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.presence import Presence, Signal
@@ -48,6 +50,11 @@ def sign_up(
     """Return a client that makes an account and is signed in by it, as the asyncio face does."""
     options |= {"user": user, "device": device, "password": password}
     return Chat(signup.sign_up(address, **options))
+
+
+def locate(address: str, user: str, **options: Any) -> Located:
+    """Return which node `user` is best served by, as the asyncio face does."""
+    return asyncio.run(aio_locate(address, user, **options))
 
 
 class Chat(
@@ -338,6 +345,10 @@ class Chat(
     def status(self) -> dict[str, int | str]:
         """Return the node's counters; for operators."""
         return self._run(self._chat.status())
+
+    def whereis(self, user: str) -> Whereabouts:
+        """Return where a user is; for operators."""
+        return self._run(self._chat.whereis(user))
 
     def actors(
         self,

@@ -50,6 +50,7 @@ from actorchat.protocol.ops import (
     Status,
     Upload,
     Watch,
+    Whereis,
 )
 
 Request = (
@@ -62,6 +63,7 @@ Request = (
     | Revoke
     | Provision
     | Status
+    | Whereis
     | Actors
     | Devices
     | Rename

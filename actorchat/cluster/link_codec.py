@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from types import NoneType, UnionType
-from typing import Any, Final, Union, cast, get_args, get_origin
+from typing import Any, Final, Protocol, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -74,6 +74,17 @@ class _Ended(msgspec.Struct, array_like=True):
     cause: _Ended | None = None
 
 
+class Twin(Protocol):
+    """What a message crosses as that can't cross as it is: a Struct that can."""
+
+    @classmethod
+    def of(cls, message: Any) -> Any:
+        """Make the twin of a message; raises TypeError for what must not cross."""
+
+    def back(self) -> Any:
+        """Make the message."""
+
+
 class MessageCodec:
     """Encodes messages, and decodes those of types that it knows. Safe from any thread.
 
@@ -89,6 +100,7 @@ class MessageCodec:
         self._find_ref = find_ref
         self._encode = msgspec.msgpack.Encoder(enc_hook=self._to_extension).encode
         self._codes: dict[type, int] = {}
+        self._twins: dict[type, tuple[int, Callable[[Any], Any]]] = {}
         self._decoders: dict[int, Callable[[bytes], Any]] = {}
         # Quicker by a third, for the very fields that this program knows.
         self._exact: dict[int, tuple[Callable[[bytes], Any], Callable[..., Any]]] = {}
@@ -96,18 +108,23 @@ class MessageCodec:
         self._plain = msgspec.msgpack.Decoder().decode
         self._ended = msgspec.msgpack.Decoder(_Ended).decode
 
-    def allow(self, code: int, cls: type[msgspec.Struct]) -> None:
+    def allow(self, code: int, cls: type[msgspec.Struct], twin: type[Any] | None = None) -> None:
         """Let messages of `cls` cross under `code`, which is the same on all nodes for ever.
+
+        They cross as a `Twin`, if one is given.
 
         Raises:
             ValueError: The code or the class is taken, or the code is none.
             TypeError: A field is of a type that can't be decoded.
         """
-        if not PLAIN < code <= CODE_MAX or code in self._classes or cls in self._codes:
+        if not PLAIN < code <= CODE_MAX or code in self._classes or self._is_known(cls):
             raise ValueError(f"{code} for {cls.__name__}: out of bounds, or one of them is taken")
         fields: list[Any] = []
         kinds: list[Any] = []
-        for field in msgspec.structs.fields(cls):
+        made: Callable[..., Any] = cls
+        if twin is not None:
+            made = lambda *values: twin(*values).back()  # noqa: E731
+        for field in msgspec.structs.fields(cls if twin is None else twin):
             # A list of the fields as they stand, in a Struct: defaults are filled in.
             default: Any = field.default
             if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
@@ -115,15 +132,21 @@ class MessageCodec:
             kind = _with_references(field.type)
             kinds.append(kind)
             fields.append((field.name, kind, default)[: 2 if default is msgspec.NODEFAULT else 3])
-        twin = msgspec.defstruct(cls.__name__, fields, array_like=True, gc=False)
-        decoder = msgspec.msgpack.Decoder(twin, ext_hook=self._from_extension)
+        listed = msgspec.defstruct(cls.__name__, fields, array_like=True, gc=False)
+        decoder = msgspec.msgpack.Decoder(listed, ext_hook=self._from_extension)
         self._decoders[code] = cast(Callable[[bytes], Any], decoder.decode)
         exact: Any = msgspec.msgpack.Decoder(
             cast(Any, tuple)[tuple(kinds)], ext_hook=self._from_extension
         )
-        self._exact[code] = exact.decode, cls
-        self._classes[code] = cls
-        self._codes[cls] = code
+        self._exact[code] = exact.decode, made
+        self._classes[code] = made
+        if twin is None:
+            self._codes[cls] = code
+        else:
+            self._twins[cls] = code, twin.of
+
+    def _is_known(self, cls: type) -> bool:
+        return cls in self._codes or cls in self._twins
 
     def encode(self, message: object) -> tuple[int, bytes]:
         """Return the code of a message and its payload.
@@ -137,6 +160,9 @@ class MessageCodec:
                 payload = self._encode(msgspec.structs.astuple(cast(msgspec.Struct, message)))
             elif type(message) in _PLAIN_TYPES:
                 code, payload = PLAIN, self._encode(message)
+            elif type(message) in self._twins:
+                code, twin_of = self._twins[type(message)]
+                payload = self._encode(msgspec.structs.astuple(twin_of(message)))
             else:
                 raise Unsendable(f"no message for other nodes: {type(message).__name__}")
         except (TypeError, ValueError, OverflowError) as error:
@@ -166,15 +192,15 @@ class MessageCodec:
                 if type(plain) in _PLAIN_TYPES:
                     return plain
                 raise MalformedFrame("not a plain message")
-            cls = self._classes[code]
+            made = self._classes[code]
         except KeyError:
             raise Unsendable(f"no message has code {code}") from None
         except _BAD as error:
             raise MalformedFrame("not a plain message") from error
         try:
-            return cls(*msgspec.structs.astuple(self._decoders[code](payload)))
+            return made(*msgspec.structs.astuple(self._decoders[code](payload)))
         except _BAD as error:
-            raise MalformedFrame(f"not a {cls.__name__}") from error
+            raise MalformedFrame(f"no message of code {code}") from error
 
     # -- how things ended ------------------------------------------------------------------------
     def encode_reason(self, reason: object) -> bytes:

@@ -253,9 +253,15 @@ class Peer:
                     drop(StaleEpoch.code)
                 else:
                     try:
-                        ref.tell(decode(code, payload))
-                    except (MailboxFull, MalformedFrame, Unsendable) as error:
+                        message = decode(code, payload)
+                    except (MalformedFrame, Unsendable) as error:
                         drop(error.code)
+                        continue
+                    try:
+                        ref.tell(message)
+                    except MailboxFull as error:
+                        drop(error.code)
+                        self._mesh.undelivered(ref, message, epoch, error.code)
             else:
                 self._take(kind, code, epoch, to, number, payload)
 
@@ -292,15 +298,24 @@ class Peer:
     def _told(
         self, ref: LocalRef | None, who: int | str, code: int, epoch: int, payload: bytes
     ) -> None:
+        try:
+            message = self._codec.decode(code, payload)
+        except (MalformedFrame, Unsendable) as error:
+            self._mesh.drop(error.code)
+            return
         if ref is None:
-            self._mesh.drop(NOPROC)
+            why = NOPROC
         elif self._mesh.fences.get(who, 0) > epoch:
-            self._mesh.drop(StaleEpoch.code)
+            why = StaleEpoch.code
         else:
             try:
-                ref.tell(self._codec.decode(code, payload))
-            except (MailboxFull, MalformedFrame, Unsendable) as error:
-                self._mesh.drop(error.code)
+                ref.tell(message)
+            except MailboxFull as error:
+                why = error.code
+            else:
+                return
+        self._mesh.drop(why)
+        self._mesh.undelivered(str(who), message, epoch, why)
 
     def _spread_here(self, count: int, code: int, epoch: int, payload: bytes) -> None:
         pids, payload = split_spread(count, payload)

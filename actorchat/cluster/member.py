@@ -1,6 +1,8 @@
 """Knows how a node says that it is there, and who is. Must not know slots or links.
 
 `/members/NAME` is an ephemeral entry; the revision at which it was made is the node's incarnation.
+A process that lost its session makes another entry and says there which incarnation it is: it is
+still the same, with the same links.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ import msgspec
 from actorchat import logs
 from actorchat.cluster.registry import (
     Connected,
+    Entry,
     EntryExists,
     Event,
     Recovered,
     Registry,
     child_of,
     create,
+    delete,
     ensure,
+    name_of,
 )
 from actorchat.cluster.slots import Member
 from actorchat.cluster.upkeep import Upkeep
@@ -32,13 +37,20 @@ MEMBERS = "/members"
 
 
 def member_out(member: Member) -> bytes:
-    """Return a member as its entry's value; its name and incarnation are the entry's own."""
+    """Return a member as its entry's value; its name is the entry's own.
+
+    So is its incarnation, unless it has one: 0 stands for the revision of the entry.
+    """
     return codec.encode(
         {
             "zone": member.zone,
             "region": member.region,
             "capacity": member.capacity,
             "address": member.address,
+            "key": member.key,
+            "leads": member.leads,
+            "seat": member.seat,
+            "process": member.incarnation,
         }
     )
 
@@ -49,7 +61,9 @@ def member_in(name: str, value: bytes, incarnation: int) -> Member:
     Raises:
         MalformedFrame: It describes none.
     """
-    said = {**codec.decode(value), "name": name, "incarnation": incarnation, "is_up": True}
+    found = codec.decode(value)
+    process = found.pop("process", 0) or incarnation
+    said = {**found, "name": name, "incarnation": process, "is_up": True}
     try:
         member = msgspec.convert(said, Member)
     except msgspec.ValidationError as error:
@@ -73,17 +87,26 @@ async def read_members(registry: Registry) -> list[Member]:
     return found
 
 
+def _seat_of(entry: Entry) -> str:
+    try:
+        return member_in(name_of(entry.path), entry.value, entry.created).seat
+    except MalformedFrame:
+        return ""
+
+
 class Registration:
     """Keeps one node's entry in place, session after session.
 
-    `incarnation` is 0 until the entry is there, and again when the session was lost. A name that
-    another session still holds, most likely this node's own before a crash, is waited for.
+    `incarnation` is 0 until the entry is there, and again when the session was lost; `process` is
+    the first that it was, which stays. An entry that another session still holds is waited for,
+    unless it is of this member's `seat`: then its process has ended, and it is taken away.
     """
 
     def __init__(
         self, registry: Registry, member: Member, on_registered: Callable[[int], object]
     ) -> None:
         self.incarnation = 0
+        self.process = 0
         self._registry = registry
         self._member = member
         self._on_registered = on_registered
@@ -106,6 +129,16 @@ class Registration:
                 self.incarnation = 0
             self._upkeep.poke()
 
+    async def _take_over(self, entry: Entry | None) -> None:
+        if entry is None:
+            self._upkeep.poke()
+        elif self._member.seat and _seat_of(entry) == self._member.seat:
+            log.info("entry of an ended process is taken away", name=self._member.name)
+            await delete(self._registry, self._path, entry.version)
+            self._upkeep.poke()
+        else:
+            log.warning("the name is another's; waits until it is free", name=self._member.name)
+
     async def _see_to_it(self) -> None:
         registry = self._registry
         if not self._is_watching:
@@ -118,8 +151,10 @@ class Registration:
             pass
         entry = await registry.get(self._path)
         if entry is None or entry.owner != registry.session:
-            log.debug("the name is held by an older session", name=self._member.name)
+            await self._take_over(entry)
             return  # the watch tells when it has gone
         if entry.created != self.incarnation:
             self.incarnation = entry.created
+            self.process = self.process or entry.created
+            self._member = msgspec.structs.replace(self._member, incarnation=self.process)
             self._on_registered(entry.created)

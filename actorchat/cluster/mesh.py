@@ -29,6 +29,8 @@ _REF = Struct("<BQQ")
 _BY_NUMBER, _BY_NAME = 1, 2
 
 Peers = Callable[[], Mapping[str, PeerAddress]]
+Resolve = Callable[[str], LocalRef | None]
+Undelivered = Callable[[LocalRef | str, object, int, str], object]
 
 
 class NodeUp(msgspec.Struct, gc=False):
@@ -79,6 +81,10 @@ class Mesh:
         self.lanes = itertools.count(1)
         self.fences: dict[int | str, int] = {}
         self.found: dict[int, LocalRef] = {}  # by number: those who are told much
+        # Who is called so where nobody is registered: may start an actor; None: nobody.
+        self.resolve: Resolve = lambda _name: None
+        # Told (to whom, message, epoch, code of why not) of what came and could not be told.
+        self.undelivered: Undelivered = lambda _to, _message, _epoch, _why: None
         self._addresses = peers
         self._keys: frozenset[str] = frozenset()
         self._heard: dict[str, int] = {}  # incarnations of peers that left
@@ -241,8 +247,8 @@ class Mesh:
         return ref
 
     def find_name(self, name: str) -> LocalRef | None:
-        """Return the actor here that is called `name`."""
-        return self.system.names.whereis(name)
+        """Return the actor here that is called `name`; it may be started for that."""
+        return self.system.names.whereis(name) or self.resolve(name)
 
     def node_up(self, node: str, incarnation: int) -> None:
         """Tell whoever watches nodes."""

@@ -14,6 +14,8 @@ from nodes.cli import (
     actors,
     block,
     bot,
+    cluster,
+    cluster_node,
     config,
     erase,
     export,
@@ -30,6 +32,7 @@ from nodes.cli import (
     search,
     signup,
     store,
+    whereis,
 )
 from nodes.cli import registry as registry_commands
 from nodes.cli.failure import EXPLAINED, Exit, explain
@@ -91,6 +94,8 @@ for _part in (
     store,
     replay,
     registry_commands,
+    cluster,
+    cluster_node,
     file,
     own_file,
     bot,
@@ -101,6 +106,7 @@ for _part in (
     search,
     signup,
     invitation,
+    whereis,
 ):
     _part.register(app)
 

@@ -48,6 +48,7 @@ from actorchat.protocol.ops import (
     Hooks,
     Invitation,
     Invitations,
+    Locate,
     Mark,
     MarkPush,
     Msg,
@@ -76,6 +77,7 @@ from actorchat.protocol.ops import (
     Unwatch,
     Upload,
     Watch,
+    Whereis,
 )
 from actorchat.protocol.ops.group import (
     Add,
@@ -225,6 +227,8 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Revoke: st.builds(Revoke, request_ids, names),
     Provision: st.builds(Provision, request_ids, names, st.none() | secrets, st.none() | names),
     Status: st.builds(Status, request_ids),
+    Locate: st.builds(Locate, request_ids, names, st.text(max_size=64)),
+    Whereis: st.builds(Whereis, request_ids, names),
     Actors: st.builds(
         Actors,
         request_ids,

@@ -14,6 +14,7 @@ from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
 from actorchat.protocol.ops.file import FILE_OPS, Download, DropFile, Files, Upload
 from actorchat.protocol.ops.firehose import FIREHOSE_OPS, Bot, Events, Hook, Hooks
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Groups, Receipts
+from actorchat.protocol.ops.locate import Locate, Whereis
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.people import (
@@ -109,6 +110,8 @@ ClientOp = (
     | Invitation
     | Invitations
     | Refresh
+    | Locate
+    | Whereis
 )
 Push = Msg | MarkPush | Presence | SignalPush | FlagPush | Pong | Bye
 ServerOp = Reply | Push
@@ -160,6 +163,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "invitation": Invitation,
     "invitations": Invitations,
     "refresh": Refresh,
+    "locate": Locate,
+    "whereis": Whereis,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -220,6 +225,7 @@ __all__ = [
     "Invalid",
     "Invitation",
     "Invitations",
+    "Locate",
     "Mark",
     "MarkPush",
     "Mechanism",
@@ -254,4 +260,5 @@ __all__ = [
     "Unwatch",
     "Upload",
     "Watch",
+    "Whereis",
 ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from actorchat.broker.router import Place, Router
+from actorchat.broker.place import Place
+from actorchat.broker.router import Router
 
 
 class Ref:

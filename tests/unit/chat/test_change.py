@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from actorchat.chat.change import digest_of, link_of, recorded
-from actorchat.protocol.ops.group import Add, Enter, Invite, Leave
+from actorchat.chat.change import digest_of, link_of, membership, recorded
+from actorchat.protocol.ops.group import Add, Alter, Create, Enter, Invite, Leave, Remove
 
 TOKEN, OTHER = "A" * 22, "B" * 22
 
@@ -28,3 +28,16 @@ def test_what_was_asked_and_its_record_have_one_digest() -> None:
 def test_other_changes_have_other_digests() -> None:
     changes = [Invite(TOKEN), Invite(OTHER), Enter(TOKEN), Add(["bob"]), Add(["bob"], "reader")]
     assert len({digest_of(change) for change in changes}) == len(changes)
+
+
+def test_membership_is_what_a_change_says_of_a_user() -> None:
+    said = {
+        ("bob", "ann"): [Create("x", ["bob"]), Add(["bob", "cat"])],
+        ("ann", "ann"): [Create("x", ["bob"]), Enter()],
+    }
+    for (user, sender), changes in said.items():
+        assert all(membership(user, sender, change) for change in changes)
+    assert membership("bob", "ann", Remove("bob")) is False
+    assert membership("ann", "ann", Leave()) is False
+    for change in (Alter(name="y"), Add(["cat"]), Remove("cat"), Leave(), Enter(), Create("x")):
+        assert membership("bob", "ann", change) is None

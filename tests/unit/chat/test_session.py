@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actorchat.chat.afar import NodeLost
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -72,6 +73,7 @@ from actorchat.protocol.ops import (
     Invalid,
     Invitation,
     Invitations,
+    Locate,
     Mark,
     Password,
     Ping,
@@ -92,6 +94,7 @@ from actorchat.protocol.ops import (
     Unwatch,
     Upload,
     Watch,
+    Whereis,
 )
 from actorchat.protocol.ops.group import Leave
 from actorchat.testing.playbook import Playbook
@@ -140,7 +143,7 @@ USER_OPS = [
 FIREHOSE_FOR_OPERATORS = [Bot(8, "robot", "main", []), Hook(8, "a", "test"), Hooks(8)]
 INVITATIONS = [Invitation(9, "add", "c" * 16), Invitations(9)]
 OPERATOR_OPS = [
-    *(Provision(5, "eve"), Status(6), Actors(7, "tree")),
+    *(Provision(5, "eve"), Status(6), Actors(7, "tree"), Whereis(8, "eve")),
     *FIREHOSE_FOR_OPERATORS,
     *INVITATIONS,
 ]
@@ -281,6 +284,18 @@ def test_user_ops_pass_only_when_signed_in(op: object, state: State) -> None:
     assert play.machine.state is state
 
 
+@pytest.mark.parametrize("state", State)
+def test_anybody_may_ask_for_the_best_node_unless_it_is_being_signed_in(state: State) -> None:
+    op = Locate(9, "eve")
+    play = at(state) >> op
+    if state in (State.NEW, State.OPEN, State.OPERATOR):
+        play = play << op
+    elif state is not State.CLOSED:
+        play = play << refusal(op, state)
+    assert play
+    assert play.machine.state is state
+
+
 @pytest.mark.parametrize("op", OPERATOR_OPS, ids=lambda op: type(op).__name__)
 @pytest.mark.parametrize("state", State)
 def test_operator_ops_pass_only_for_the_operator(op: object, state: State) -> None:
@@ -313,7 +328,7 @@ def test_invalid_op_is_refused_for_its_own_reason(state: State, rid: int | None)
 @pytest.mark.parametrize("state", State)
 def test_what_is_said_to_pass_is_what_is_only_returned(state: State) -> None:
     machine = at(state).machine
-    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES]
+    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES, NodeLost("b"), Locate(9, "eve")]
     returned = {type(e) for e in known if at(state).machine.handle(e, 0) == [e]}
     assert machine.passed == returned
 
@@ -322,6 +337,12 @@ def test_every_op_of_the_protocol_is_accepted_somewhere() -> None:
     accepted = {kind for table in Session.ACCEPTS.values() for kind in table}
     assert set(CLIENT_OPS.values()) <= accepted
     assert set(Session.ACCEPTS) == set(State)
+
+
+def test_loss_of_a_node_is_passed_on_from_the_sign_in_on() -> None:
+    lost = NodeLost("b")
+    passing = {state for state in State if at(state).machine.handle(lost, 0) == [lost]}
+    assert passing == {State.CHECKING, State.ATTACHING, State.OPEN, State.OPERATOR}
 
 
 # -- events ------------------------------------------------------------------------------------

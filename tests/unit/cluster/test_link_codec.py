@@ -193,3 +193,39 @@ def test_dead_actor_comes_with_its_reason_and_other_errors_as_text() -> None:
     assert other.kind == "KeyError"
     with pytest.raises(MalformedFrame):
         both.decode_error(b"\x01")
+
+
+class Sealed(msgspec.Struct, gc=False):
+    """A message with a field that can't cross."""
+
+    number: int
+    inside: object = None
+
+
+class SealedTwin(msgspec.Struct, gc=False):
+    number: int
+    more: int = 0
+
+    @classmethod
+    def of(cls, sealed: Sealed) -> SealedTwin:
+        if sealed.inside is not None:
+            raise TypeError("sealed")
+        return cls(sealed.number)
+
+    def back(self) -> Sealed:
+        return Sealed(self.number + self.more)
+
+
+def test_a_message_crosses_as_its_twin() -> None:
+    codec = MessageCodec(lambda _ref: b"", lambda _packed: None)
+    codec.allow(70, Sealed, SealedTwin)
+    code, payload = codec.encode(Sealed(5))
+    assert (code, codec.decode(code, payload)) == (70, Sealed(5))
+    assert codec.decode(70, msgspec.msgpack.encode((5,))) == Sealed(5)  # of before `more`
+    assert codec.decode(70, msgspec.msgpack.encode((5, 1))) == Sealed(6)
+    with pytest.raises(Unsendable):
+        codec.encode(Sealed(5, "inside"))
+    with pytest.raises(ValueError, match="taken"):
+        codec.allow(71, Sealed)
+    with pytest.raises(MalformedFrame):
+        codec.decode(70, msgspec.msgpack.encode(("five",)))

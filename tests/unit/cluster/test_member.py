@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from actorchat.cluster.member import MEMBERS, Registration, member_in, member_out, read_members
@@ -12,13 +13,16 @@ from actorchat.errors import MalformedFrame
 from actorchat.protocol import codec
 from tests.unit.cluster.registry_world import opened, turns
 
-ANN = Member("node-1", zone="a", region="eu", capacity=2.0, address="tcp://127.0.0.1:7")
+ANN = Member(*("node-1", "a", "eu", 2.0, "tcp://127.0.0.1:7"), key="k", leads=False, seat="s")
+
+NOBODYS = msgspec.structs.replace(ANN, seat="")
 
 
 def test_member_comes_back_with_its_incarnation() -> None:
     back = member_in("node-1", member_out(ANN), 77)
     assert (back.zone, back.region, back.capacity, back.address) == ("a", "eu", 2.0, ANN.address)
     assert (back.name, back.incarnation, back.is_up) == ("node-1", 77, True)
+    assert (back.key, back.leads, back.seat) == ("k", False, "s")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,9 @@ async def test_entry_is_made_and_made_again_with_a_higher_incarnation() -> None:
     await turns()
     assert len(told) == 2
     assert told[1] > told[0]
+    # The process is the same, and so are its links.
+    (member,) = await read_members(registry)
+    assert member.incarnation == registration.process == told[0]
     await registration.close()
     await registry.close()
     assert await read_members(await opened(store)) == []
@@ -64,9 +71,9 @@ async def test_name_that_an_older_session_holds_is_waited_for() -> None:
     store = MemoryStore()
     old, new = await opened(store), await opened(store)
     await ensure(old, MEMBERS)
-    await create(old, "/members/node-1", member_out(ANN), ephemeral=True)
+    await create(old, "/members/node-1", member_out(NOBODYS), ephemeral=True)
     told: list[int] = []
-    registration = Registration(new, ANN, told.append)
+    registration = Registration(new, NOBODYS, told.append)
     registration.start()
     await turns()
     assert told == []
@@ -83,3 +90,26 @@ async def test_entry_that_describes_no_member_hides_nobody() -> None:
     await create(registry, "/members/broken", b"?")
     await create(registry, "/members/whole", member_out(ANN))
     assert [member.name for member in await read_members(registry)] == ["whole"]
+
+
+@pytest.mark.parametrize(("seat", "is_taken"), [("s", True), ("other", False), ("", False)])
+async def test_entry_of_an_ended_process_over_the_same_data_is_taken_away(
+    seat: str, is_taken: bool
+) -> None:
+    store = MemoryStore()
+    ended, registry = await opened(store), await opened(store)
+    await ensure(ended, MEMBERS)
+    left = msgspec.structs.replace(ANN, seat=seat)
+    await create(ended, f"{MEMBERS}/node-1", member_out(left), ephemeral=True)
+    told: list[int] = []
+    registration = Registration(
+        registry, msgspec.structs.replace(ANN, seat=seat and "s"), told.append
+    )
+    registration.start()
+    await turns()
+    assert bool(told) is is_taken
+    if not is_taken:
+        await ended.close()
+        await turns()
+        assert len(told) == 1
+    await registration.close()

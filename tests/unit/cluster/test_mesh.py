@@ -266,3 +266,48 @@ def test_a_node_needs_a_name_and_an_incarnation(node: str, incarnation: int) -> 
     town = Town("x")
     with pytest.raises(ValueError, match="incarnation"):
         Mesh(town["x"].system, node, incarnation, town["x"].transport, dict)
+
+
+def test_a_name_that_nobody_has_is_resolved() -> None:
+    town = Town("a", "b")
+    started: list[str] = []
+    scribe = town.scribe("b")
+
+    def resolve(name: str) -> Any:
+        started.append(name)
+        return scribe if name == "user/ann" else None
+
+    town["b"].resolve = resolve
+    town["a"].named("b", "user/ann").tell(Note("hi"))
+    town["a"].named("b", "user/bob").tell(Note("hi"))
+    town.run()
+    assert started == ["user/ann", "user/bob"]
+    assert heard(scribe) == [Note("hi")]
+    assert town["b"].counts()["dropped_noproc"] == 1
+
+
+def test_what_can_not_be_told_is_shown_to_the_host() -> None:
+    town = Town("a", "b")
+    missed: list[Any] = []
+    town["b"].undelivered = lambda *about: missed.append(about)
+    scribe = town.scribe("b", "desk")
+    scribe._limit = 1
+    back = town.scribe("a")
+    desk = town["a"].named("b", "desk").at_epoch(3)
+    desk.tell(1)
+    desk.tell(2)
+    town["a"].named("b", "nobody").tell(3)
+    town.run()
+    assert missed == [("desk", 2, 3, "busy"), ("nobody", 3, 0, "noproc")]
+    town["b"].fence("desk", 4)
+    desk.tell(4)
+    town.run()
+    assert missed[2:] == [("desk", 4, 3, "moved")]
+    back._limit = 1
+    scribe._limit = 100
+    for text in "xyz":
+        town["a"].named("b", "desk").at_epoch(4).tell(Note(text, back))
+    town["a"].undelivered = lambda *about: missed.append(about)
+    town.run()
+    assert [about[1] for about in missed[3:]] == [Note("re: y"), Note("re: z")]
+    assert missed[-1][0] is back

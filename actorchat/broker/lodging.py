@@ -1,0 +1,85 @@
+"""Knows what other nodes call the entities of this one, and what becomes of what comes too late.
+Must not know links or bytes.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from actorchat.broker.crossing import allow
+from actorchat.broker.turned_away import turn_away
+from actorchat.errors import MailboxFull, Unavailable
+from actorchat.ids import is_group, is_name, slot_of
+
+if TYPE_CHECKING:
+    from actorchat.broker.context import Context
+
+MOVED = "this part of the server is elsewhere now; try again"
+BUSY = "too much at once; send again a little later"
+
+
+class Lodging:
+    """The entities of a node as other nodes find them: by name, started on demand.
+
+    `user/NAME`, `direct/ONE/OTHER`, `group/#ADDRESS`, `tracker/NUMBER`. What is for an
+    entity that is led elsewhere by a newer table than its sender's is passed on.
+    """
+
+    __slots__ = ("_context", "_reach")
+
+    def __init__(self, context: Context) -> None:
+        assert context.reach is not None
+        self._context = context
+        self._reach = context.reach
+
+    def open(self) -> None:
+        """Let other nodes in."""
+        self._reach.serve(allow, self.resolve, self.undelivered, lambda _changed: None)
+
+    def resolve(self, name: str) -> Any:
+        """Return the ref of an entity; None: there is no such one, or it is led elsewhere."""
+        kind, _, rest = name.partition("/")
+        if kind == "tracker":
+            return self._context.trackers.resolve(rest)
+        whose = _owner(kind, rest)
+        if whose is None or not self._reach.is_here(whose):
+            return None
+        router = self._context.router
+        if kind == "user":
+            return router.activate_user(rest)
+        if kind == "group":
+            return router.activate_conversation(rest)
+        one, _, other = rest.partition("/")
+        return router.activate_conversation((one, other))
+
+    def undelivered(self, to: Any, message: object, epoch: int, why: str) -> None:
+        """Pass on what is for another node; end a session that is behind; answer for others."""
+        if not isinstance(to, str):
+            if getattr(to.actor_class, "is_ephemeral", False):
+                to.stop("overrun")  # what a session has lost its client would wait for
+            return
+        if why == MailboxFull.code:
+            turn_away(message, why, BUSY)
+            return
+        whose = _owner(*to.partition("/")[::2])
+        if whose is not None and not self._reach.is_here(whose):
+            slot = slot_of(whose)
+            # Epochs grow from node to node, so nothing goes in a circle.
+            if self._reach.slot(slot).epoch > epoch:
+                with suppress(Unavailable):
+                    self._reach.find(slot, to).tell(message)
+                    return
+        turn_away(message, Unavailable.code, MOVED)
+
+
+def _owner(kind: str, rest: str) -> str | None:
+    """Return the name whose slot an entity is in; None: that is no entity's name."""
+    if kind == "user" and is_name(rest):
+        return rest
+    if kind == "group" and is_group(rest):
+        return rest
+    one, _, other = rest.partition("/")
+    if kind == "direct" and is_name(one) and is_name(other) and one <= other:
+        return one
+    return None
