@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodes.replay import traffic
+from nodes.replay.group_run import GroupReplay
 from nodes.replay.run import Outcome, Plan, Replay
 from tests.recording import made_up, real_recording
 from tests.zookeeper import install
@@ -45,6 +46,18 @@ async def test_messages_survive_the_death_of_each_node_and_of_the_registry() -> 
 async def test_messages_survive_with_zookeeper_as_the_registry_and_its_death() -> None:
     install()
     await play(FEW, NODES + 1, seed=3, zookeeper="local")
+
+
+@pytest.mark.parametrize("group_inline_max", [None, 3])
+async def test_groups_over_several_nodes_survive_them(group_inline_max: int | None) -> None:
+    plan = Plan(
+        traffic.gather(made_up(people=40, messages=600, seed=5)),
+        offline=0.5, check=True, kills=NODES + 1, nodes=NODES, group_inline_max=group_inline_max,
+    )  # fmt: skip
+    outcome = await GroupReplay(plan, unseen).run()
+    assert outcome.ledger.differences == []
+    assert outcome.ledger.delivered > outcome.ledger.acked > 0
+    assert outcome.kills == NODES + 1
 
 
 async def test_real_messages_survive_kills_of_a_cluster() -> None:
