@@ -255,6 +255,9 @@ SLOT_BLOCK = 256  # slots of one entry of the registry
 PLACE_SLACK = 0.1  # a node is left in peace while it is this near to its share
 MOVES_AT_ONCE = 64  # slots under way to another node at a time
 MEMBER_GONE_S = 600.0  # a node that was away so long is replaced; before, its slots wait for it
+MEMBER_ENTER_S = 10.0  # for the links of a node that starts; those missing then are done without
+LOAD_BEAT_S = 1.0  # how often a node looks whether others must be told how loaded it is ...
+LOAD_TOLD_SHARE = 0.05  # ... which it does when its connections have changed by so much
 # -- files ------------------------------------------------------------------------------------
 FILE_BYTES_MAX = 67_108_864  # of one file, by default; what others take is 16 MiB to 2 GiB
 FILE_QUOTA_BYTES = 1_073_741_824  # of one user's files together, by default

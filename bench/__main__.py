@@ -6,12 +6,27 @@ from __future__ import annotations
 
 import sys
 
-from bench import actors, connections, direct, gateways, group, link, offline, placement, presence
+from bench import (
+    actors,
+    cluster,
+    connections,
+    direct,
+    gateways,
+    group,
+    link,
+    offline,
+    placement,
+    presence,
+)
 
 BENCHES = {
     "actors": (
         actors.main,
         "CPU and memory of actors, beside asyncio, pykka, xoscar, thespian and Erlang",
+    ),
+    "cluster": (
+        cluster.main,
+        "messages a core where every pair is on two nodes, beside one node; extra latency",
     ),
     "connections": (
         connections.main,

@@ -11,19 +11,25 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 import actorchat
 from actorchat import logs
+from actorchat.actor import ActorSystem, LoopDispatcher
 from actorchat.actor.collector import Collector
 from actorchat.errors import ActorchatError, Fatal, SettingsError, StoreBusy, StoreFull
 from actorchat.settings import Settings
+from actorchat.settings.cluster import MemberSettings
 from nodes.dump import Dump
 from nodes.roles.standalone import EXIT_CRASH, Standalone
+
+if TYPE_CHECKING:
+    from nodes.roles.membership import Membership
 
 log = logs.logger(__name__)
 
@@ -47,6 +53,7 @@ class NodeInfo:
 def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = None) -> int:
     """Run a node until SIGINT or SIGTERM; return the exit status of its process.
 
+    With `MemberSettings` it is one of a cluster, and waits for its registry first.
     0 after a clean stop, 78 if the store is corrupt or the settings can't be used, 74 after an I/O
     error of the store, 75 if another process has the store open, 71 if an address can't be bound.
     """
@@ -97,8 +104,14 @@ async def _serve(
     data = Path(settings.node.data_dir).expanduser()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     collector = Collector()
-    node = Standalone(settings, data, operator_key(data), on_end=end, collector=collector)
-    await node.start()
+    member = await _enter(settings, ended) if isinstance(settings, MemberSettings) else None
+    if ended.done():
+        return await ended
+    node = Standalone(settings, data, operator_key(data), end, collector, member)
+    if member is None:
+        await node.start()
+    elif not await _join(node, member, ended):
+        return await ended
     dump.begin(loop, node.log_actors)
     also = {name: address for name, address in node.addresses.items() if name != "tcp"}
     info = NodeInfo(node.tcp_address, data, os.getpid(), also)
@@ -119,6 +132,44 @@ async def _serve(
     with contextlib.suppress(FileNotFoundError):
         (data / "node.json").unlink()
     return status
+
+
+async def _enter(settings: MemberSettings, ended: asyncio.Future[int]) -> Membership | None:
+    """Make the node a member of its cluster; None if it is told to end before it is one."""
+    # Imported here: a node that is alone needs none of it.
+    from nodes.roles.membership import Membership
+
+    member = Membership(settings, ActorSystem(LoopDispatcher(asyncio.get_running_loop())))
+    if await _unless_ended(member.enter(), ended):
+        return member
+    await member.leave()
+    await member.system.stop()
+    return None
+
+
+async def _join(node: Standalone, member: Membership, ended: asyncio.Future[int]) -> bool:
+    """Start the node; False if it was told to end before it was ready, and has."""
+    try:
+        if await _unless_ended(node.start(), ended):
+            return True
+    except BaseException:
+        await member.leave()
+        raise
+    await node.stop()
+    return False
+
+
+async def _unless_ended(work: Coroutine[Any, Any, None], ended: asyncio.Future[int]) -> bool:
+    """Do `work`; give it up and return False if the process is told to end meanwhile."""
+    task = asyncio.ensure_future(work)
+    awaited: set[asyncio.Future[Any]] = {task, ended}
+    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        await task
+        return True
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return False
 
 
 def operator_key(data: Path) -> str:

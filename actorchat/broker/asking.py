@@ -14,6 +14,8 @@ from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.inspection import show
 from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.search import SEARCH
+from actorchat.broker.whereabouts import home_of
+from actorchat.chat.afar import Where
 from actorchat.chat.effect import CheckSecret
 from actorchat.chat.event import Answer, Refused, SignInRefused
 from actorchat.chat.file import Asked as FileAsked
@@ -92,6 +94,16 @@ class Asking(Actor):
     def _status(self, op: ops.Status) -> None:
         self._answer(Answer(op.id, dict(self._context.report())))
 
+    def _locate(self, op: ops.Locate) -> None:
+        source = self._connection.source
+        self._answer(Answer(op.id, self._context.locate(op.user, op.region, source)))
+
+    def _whereis(self, op: ops.Whereis) -> None:
+        try:
+            self._context.router.user(op.user).tell(Where(self._me, op.id))
+        except Unavailable:
+            self._answer(Answer(op.id, home_of(self._context, op.user, is_up=False)))
+
     def _actors(self, op: ops.Actors) -> None:
         shown = show(self._context.system, op)
         if shown is None:
@@ -153,6 +165,8 @@ class Asking(Actor):
         ops.Password: _change_password,
         ops.Provision: _provision,
         ops.Status: _status,
+        ops.Locate: _locate,
+        ops.Whereis: _whereis,
         ops.Actors: _actors,
         CheckSecret: _check_secret,
     }

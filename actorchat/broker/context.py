@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from actorchat.limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from actorchat.actor import ActorSystem
     from actorchat.broker.archive import Archive
     from actorchat.broker.blocks import Blocks
@@ -44,6 +43,16 @@ class Terms:
     durability: str = "fsync"
     ping_s: float = PING_INTERVAL_S
     in_flight_max: int = REQUESTS_IN_FLIGHT_MAX
+
+
+Located = dict[str, object]
+# Answers `locate`: of a user, the region that the client claims and the address it comes from.
+Locate = Callable[[str, str, str], Located]
+
+
+def _stay(_user: str, _region: str, _source: str) -> Located:
+    """Answer of a node that is alone."""
+    return {"node": "", "region": "", "home": "", "addresses": []}
 
 
 @dataclass(slots=True)
@@ -79,6 +88,7 @@ class Context:
     veils: VeilLog = field(init=False)
     firehose: FirehoseLog = field(init=False)
     report: Callable[[], dict[str, int | str]] = field(init=False, default=dict)
+    locate: Locate = field(init=False, default=_stay)
 
     def is_here(self, conv: Conv) -> bool:
         """Say whether a conversation, or a group by its address, runs on this node."""

@@ -175,6 +175,8 @@ class ChangingTwin(msgspec.Struct, gc=False):
 
 
 CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
+    # of an operator to a user's home
+    96: (afar.Where, None),
     # to a conversation
     1: (event.Post, PostTwin),
     2: (event.Reached, None),

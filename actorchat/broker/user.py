@@ -11,7 +11,8 @@ from actorchat.broker.hiding import Hiding, conversation_key_of
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS
-from actorchat.chat.afar import Listed
+from actorchat.broker.whereabouts import tell_where
+from actorchat.chat.afar import Listed, Where
 from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
@@ -227,6 +228,7 @@ class UserActor(Hiding):
         Confirm: _before_confirm,
         Listed: _before_listed,
         Down: _session_down,
+        Where: lambda home, where: tell_where(home._context, where, home._machine),
         NumberDue: _before_number,
     }
 

@@ -33,6 +33,13 @@ class Listed(Event):
     key: bytes
 
 
+class Where(Event):
+    """An operator asks a user's home by which nodes its devices are connected; an `Answer`."""
+
+    session: Address
+    rid: int
+
+
 class NodeLost(Event):
     """The link to `node` ended: what was told there since it was up may not have arrived."""
 

@@ -61,6 +61,7 @@ from actorchat.protocol.ops import (
     Hook,
     Hooks,
     Invalid,
+    Locate,
     Mark,
     Password,
     Ping,
@@ -76,6 +77,7 @@ from actorchat.protocol.ops import (
     Status,
     Unwatch,
     Watch,
+    Whereis,
 )
 
 # What the broker does about presence without asking this machine.
@@ -84,7 +86,7 @@ PRESENCE_EVENTS: tuple[type, ...] = (
     *(Watched, Sighted, SignalSeen, LevelChanged, TrackerLost, PushDue),
 )
 
-OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks))
+OPERATOR_OPS = frozenset((Provision, Status, Actors, Bot, Hook, Hooks, Whereis))
 
 
 class State(Enum):
@@ -220,6 +222,7 @@ class Session:
     ACCEPTS: dict[State, dict[type, Callable[[Any, Any], list[object]]]] = {
         State.NEW: {
             Hello: _on_hello,
+            Locate: _pass,
             Invalid: _on_invalid,
             Disconnected: _on_disconnected,
         },
@@ -259,6 +262,7 @@ class Session:
             **dict.fromkeys(FILE_OPS, _pass),
             Events: _pass,
             Search: _pass,
+            Locate: _pass,
             Ping: _on_ping,
             Invalid: _on_invalid,
             Accepted: _pass,
@@ -278,7 +282,7 @@ class Session:
             Provision: _pass,
             Status: _pass,
             Actors: _pass,
-            **dict.fromkeys((Bot, Hook, Hooks), _pass),
+            **dict.fromkeys((Bot, Hook, Hooks, Locate, Whereis), _pass),
             Ping: _on_ping,
             Invalid: _on_invalid,
             Answer: _pass,

@@ -12,6 +12,7 @@ from actorchat.client.curve import CurveIdentity, read_curve_identity
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.flagged import Flagged
+from actorchat.client.locate import Located, Whereabouts, locate
 from actorchat.client.message import (
     Entry,
     GroupInfo,
@@ -44,6 +45,7 @@ __all__ = [
     "HookInfo",
     "GroupLine",
     "Marks",
+    "Located",
     "Message",
     "Page",
     "Presence",
@@ -57,9 +59,11 @@ __all__ = [
     "State",
     "StoredEvent",
     "Welcome",
+    "Whereabouts",
     "blocking",
     "connect",
     "is_signed",
+    "locate",
     "new_cid",
     "read_curve_identity",
 ]

@@ -26,6 +26,7 @@ from actorchat.client.group import GroupCalls
 from actorchat.client.history import HistoryCalls
 from actorchat.client.life import Options
 from actorchat.client.link import Address
+from actorchat.client.locate import LocateCalls
 from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.people import PeopleCalls
 from actorchat.client.post import check_peer, check_send, new_cid
@@ -73,6 +74,8 @@ def connect(
     tls: ssl.SSLContext | None = None,
     curve: CurveIdentity | None = None,
     agent: str = AGENT,
+    locate: bool = False,
+    region: str = "",
 ) -> Chat:
     """Return a client of the server at `address`; `async with` connects it, signs in, closes it.
 
@@ -91,6 +94,8 @@ def connect(
         reconnect_cap_s: The longest wait between two tries to connect.
         tls: The context for TLS, by default one that trusts what the system trusts.
         curve: The keys for a `zmq` address that CURVE guards.
+        locate: Ask first which node of the server is best, by `region` (or else the network that
+            one comes from), load and home; go there, and to `address` when it is gone.
     Raises:
         ValueError: An argument that can't be used.
     """
@@ -111,7 +116,7 @@ def connect(
         tls=tls,
         curve=curve,
     )
-    return Chat(shell, sign_in_timeout_s)
+    return Chat(shell, sign_in_timeout_s, region if locate else None)
 
 
 class Chat(
@@ -124,11 +129,15 @@ class Chat(
     BlockCalls,
     ExportCalls,
     SearchCalls,
+    LocateCalls,
 ):
     """A signed-in device. All of it belongs to the loop that entered it."""
 
-    def __init__(self, shell: Shell, sign_in_timeout_s: float | None) -> None:
+    def __init__(
+        self, shell: Shell, sign_in_timeout_s: float | None, region: str | None = None
+    ) -> None:
         self._shell = shell
+        self._region = region
         self._machine = shell.machine
         self._sign_in_timeout_s = sign_in_timeout_s
 
@@ -140,6 +149,8 @@ class Chat(
             AuthFailed, VersionMismatch, Refusal, Revoked: The server does not want us.
             CallTimeout: Not signed in within `sign_in_timeout_s`.
         """
+        if self._region is not None:
+            await self._shell.find_best(self._region)
         self._shell.start()
         if self._sign_in_timeout_s != 0:
             try:

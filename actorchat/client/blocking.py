@@ -22,6 +22,8 @@ from actorchat.client.blocking_group import BlockingGroupCalls
 from actorchat.client.event import State
 from actorchat.client.feed import Feed
 from actorchat.client.flagged import Flagged
+from actorchat.client.locate import Located, Whereabouts
+from actorchat.client.locate import locate as aio_locate
 from actorchat.client.message import Entry, Message, Page, Progress, Sent
 from actorchat.client.people import Conversation, DeviceInfo, Flags, Profile
 from actorchat.client.presence import Presence, Signal
@@ -39,6 +41,11 @@ def connect(address: str | Sequence[str], *, user: str, device: str, **options: 
     The options are those of the asyncio face: `token`, `password` or `operator`, and the rest.
     """
     return Chat(aio.connect(address, user=user, device=device, **options))
+
+
+def locate(address: str, user: str, **options: Any) -> Located:
+    """Return which node `user` is best served by, as the asyncio face does."""
+    return asyncio.run(aio_locate(address, user, **options))
 
 
 class Chat(
@@ -328,6 +335,10 @@ class Chat(
     def status(self) -> dict[str, int | str]:
         """Return the node's counters; for operators."""
         return self._run(self._chat.status())
+
+    def whereis(self, user: str) -> Whereabouts:
+        """Return where a user is; for operators."""
+        return self._run(self._chat.whereis(user))
 
     def actors(
         self,

@@ -45,6 +45,7 @@ from actorchat.protocol.ops import (
     Status,
     Upload,
     Watch,
+    Whereis,
 )
 
 Request = (
@@ -57,6 +58,7 @@ Request = (
     | Revoke
     | Provision
     | Status
+    | Whereis
     | Actors
     | Devices
     | Rename

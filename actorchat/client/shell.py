@@ -17,6 +17,7 @@ from actorchat.client.feed import Inbox, ProgressBoard
 from actorchat.client.flagged import FlagBoard
 from actorchat.client.life import Options
 from actorchat.client.link import Address, Link
+from actorchat.client.locate import best_first
 from actorchat.client.machine import Machine
 from actorchat.client.message import Message, Progress, Sent
 from actorchat.client.presence import Sightings, watched_states
@@ -68,6 +69,12 @@ class Shell:
         self._is_arming = False
         self._changed: list[asyncio.Future[None]] = []  # who waits for any change of state
         self._take = self.take
+
+    async def find_best(self, region: str) -> None:
+        """Ask the server which node to go to; before `start`."""
+        user = self.machine.identity.user
+        known = self._addresses
+        self._addresses = await best_first(known, user, region, self._tls, self._curve)
 
     def start(self) -> None:
         """Begin to connect, on the running loop, which owns all of this from now on."""
@@ -323,7 +330,7 @@ _PERFORM: dict[type, Callable[[Shell, Any], None]] = {
             *(ops.Hello, ops.Ping, ops.Mark, ops.History, ops.Revoke, ops.Provision, ops.Status),
             *(ops.Actors, ops.Change, ops.Group, ops.Receipts, ops.Watch, ops.Privacy),
             *(*ops.PEOPLE_OPS, ops.Password, *ops.FIREHOSE_OPS, ops.Search),
-            *(ops.Edit, ops.Delete, ops.React),
+            *(ops.Edit, ops.Delete, ops.React, ops.Locate, ops.Whereis),
             *ops.FILE_OPS,
         ),
         Shell._write,

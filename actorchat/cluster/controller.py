@@ -91,7 +91,11 @@ Effect: TypeAlias = Load | Write
 
 
 class Controller:
-    """Who decides where slots are, while it is elected."""
+    """Who decides where slots are, while it is elected.
+
+    Args:
+        members_min: How many must be there for the first table, after which this is not asked.
+    """
 
     def __init__(
         self,
@@ -100,6 +104,7 @@ class Controller:
         *,
         gone_s: float = MEMBER_GONE_S,
         moves_at_once: int = MOVES_AT_ONCE,
+        members_min: int = 1,
     ) -> None:
         self.is_elected = False
         self.epoch = 0
@@ -108,6 +113,7 @@ class Controller:
         self._replicas = replicas
         self._gone_s = gone_s
         self._moves_at_once = moves_at_once
+        self._members_min = members_min
         self._members: dict[str, Member] = {}
         self._away_s: dict[str, float] = {}  # since when a member is not there
         self._target: SlotTable | None = None
@@ -222,6 +228,8 @@ class Controller:
             return []
         table = self.table if self.table is not None else empty_table(self._slots)
         known = self._known()
+        if self.table is None and sum(member.is_up for member in known) < self._members_min:
+            return []
         if self._target is None:
             self._target = place(known, _settled(table), self._replicas)
         up = {member.name for member in known if member.is_up}

@@ -99,7 +99,7 @@ class ControllerActor(Actor):
             await self._registry.watch(MEMBERS, self._members.poke, children=True)
             self._is_watching = True
         members = await read_members(self._registry)
-        self.ref.tell(Present(tuple(members)))
+        self.ref.tell(Present(tuple(member for member in members if member.leads)))
 
     async def _load(self) -> None:
         try:

@@ -1,6 +1,8 @@
 """Knows how a node says that it is there, and who is. Must not know slots or links.
 
 `/members/NAME` is an ephemeral entry; the revision at which it was made is the node's incarnation.
+A process that lost its session makes another entry and says there which incarnation it is: it is
+still the same, with the same links.
 """
 
 from __future__ import annotations
@@ -32,13 +34,19 @@ MEMBERS = "/members"
 
 
 def member_out(member: Member) -> bytes:
-    """Return a member as its entry's value; its name and incarnation are the entry's own."""
+    """Return a member as its entry's value; its name is the entry's own.
+
+    So is its incarnation, unless it has one: 0 stands for the revision of the entry.
+    """
     return codec.encode(
         {
             "zone": member.zone,
             "region": member.region,
             "capacity": member.capacity,
             "address": member.address,
+            "key": member.key,
+            "leads": member.leads,
+            "process": member.incarnation,
         }
     )
 
@@ -49,7 +57,9 @@ def member_in(name: str, value: bytes, incarnation: int) -> Member:
     Raises:
         MalformedFrame: It describes none.
     """
-    said = {**codec.decode(value), "name": name, "incarnation": incarnation, "is_up": True}
+    found = codec.decode(value)
+    process = found.pop("process", 0) or incarnation
+    said = {**found, "name": name, "incarnation": process, "is_up": True}
     try:
         member = msgspec.convert(said, Member)
     except msgspec.ValidationError as error:
@@ -76,14 +86,16 @@ async def read_members(registry: Registry) -> list[Member]:
 class Registration:
     """Keeps one node's entry in place, session after session.
 
-    `incarnation` is 0 until the entry is there, and again when the session was lost. A name that
-    another session still holds, most likely this node's own before a crash, is waited for.
+    `incarnation` is 0 until the entry is there, and again when the session was lost; `process` is
+    the first that it was, which stays. A name that another session still holds, most likely this
+    node's own before a crash, is waited for.
     """
 
     def __init__(
         self, registry: Registry, member: Member, on_registered: Callable[[int], object]
     ) -> None:
         self.incarnation = 0
+        self.process = 0
         self._registry = registry
         self._member = member
         self._on_registered = on_registered
@@ -122,4 +134,6 @@ class Registration:
             return  # the watch tells when it has gone
         if entry.created != self.incarnation:
             self.incarnation = entry.created
+            self.process = self.process or entry.created
+            self._member = msgspec.structs.replace(self._member, incarnation=self.process)
             self._on_registered(entry.created)

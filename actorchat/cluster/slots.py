@@ -43,6 +43,8 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     """A node, as it describes itself, and whether it is there.
 
     `capacity` is its share of slots relative to others'. `incarnation` grows with each start.
+    `address` and `key`, its public CURVE key, are those of its links. One that leads nothing has
+    connections of clients only.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     address: str = ""
     incarnation: int = 0
     is_up: bool = True
+    key: str = ""
+    leads: bool = True
 
 
 class SlotTable(msgspec.Struct, frozen=True):

@@ -1,4 +1,5 @@
-"""Knows which addresses a node may call by itself. Must not know who calls, or names.
+"""Knows which addresses a node may call by itself, and the regions that networks are in.
+Must not know who calls, or names.
 
 What is private, loopback, link-local, multicast or reserved is never called unless a setting names
 its network: a URL that somebody gave must not reach what only this machine may. An IPv4 address
@@ -18,6 +19,8 @@ from ipaddress import (
 )
 from typing import TypeAlias
 
+from actorchat.ids import is_name
+
 Network: TypeAlias = IPv4Network | IPv6Network
 _Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -34,6 +37,35 @@ def parse_networks(text: str) -> tuple[Network, ...]:
         ValueError: One is none; the text says which.
     """
     return tuple(ip_network(part) for part in text.split())
+
+
+def parse_regions(text: str) -> tuple[tuple[Network, str], ...]:
+    """Return the networks of `eu=10.1.0.0/16 us=10.2.0.0/16`, each with its region.
+
+    The narrowest comes first. A region may have several networks.
+
+    Raises:
+        ValueError: One is none; the text says which.
+    """
+    found = []
+    for part in text.split():
+        region, _, network = part.partition("=")
+        if not is_name(region):
+            raise ValueError(f"expected region=network, got {part!r}")
+        found.append((ip_network(network), region))
+    return tuple(sorted(found, key=lambda pair: -pair[0].prefixlen))
+
+
+def region_of(address: str, regions: Sequence[tuple[Network, str]]) -> str:
+    """Return the region that `address` (of a socket) is in; empty if no network has it."""
+    try:
+        seen = list(_meanings(ip_address(address.partition("%")[0])))
+    except ValueError:
+        return ""
+    for network, region in regions:
+        if any(one.version == network.version and one in network for one in seen):
+            return region
+    return ""
 
 
 def may_call(address: str, networks: Sequence[Network]) -> bool:

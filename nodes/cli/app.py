@@ -14,6 +14,8 @@ from nodes.cli import (
     actors,
     block,
     bot,
+    cluster,
+    cluster_node,
     config,
     erase,
     export,
@@ -27,6 +29,7 @@ from nodes.cli import (
     replay,
     search,
     store,
+    whereis,
 )
 from nodes.cli import registry as registry_commands
 from nodes.cli.failure import EXPLAINED, Exit, explain
@@ -88,6 +91,8 @@ for _part in (
     store,
     replay,
     registry_commands,
+    cluster,
+    cluster_node,
     file,
     bot,
     hook,
@@ -95,6 +100,7 @@ for _part in (
     erase,
     export,
     search,
+    whereis,
 ):
     _part.register(app)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,15 @@ MaybeFile = Annotated[
 ]
 
 
+class For(StrEnum):
+    """What has settings."""
+
+    STANDALONE = "standalone"
+    CHAT = "chat"
+    GATEWAY = "gateway"
+    REGISTRY = "registry"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     config = typer.Typer(help="Write, check and show settings.", no_args_is_help=True)
@@ -34,11 +44,16 @@ def register(app: typer.Typer) -> None:
 def init(
     file: MaybeFile = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
+    for_: Annotated[
+        For, typer.Option("--for", help="What it is to be the settings of.")
+    ] = For.STANDALONE,
 ) -> None:
     """Write a file with every setting, its default and what it means; without FILE, print it."""
     from actorchat.settings import render_toml
+    from actorchat.settings.kind import KINDS
 
-    text = render_toml()
+    kind = KINDS[for_]
+    text = render_toml(kind.written(), what=kind.what)
     if file is None:
         sys.stdout.write(text)
         return
@@ -49,15 +64,17 @@ def init(
         raise CommandFailed(
             Exit.IO, "exists", f"{file} is there already", "write over it with --force"
         ) from None
-    note(f"wrote {file}; run with: actorchat up --config {file}")
+    note(f"wrote {file}; run with: {kind.run} {file}")
 
 
 def check(file: File) -> None:
-    """Say whether a node could start with a file, and everything that is wrong with it."""
-    from actorchat.settings import load
+    """Say whether a node, or a registry, could start with a file; and all that is wrong with it."""
+    from actorchat.settings.kind import kind_of
+    from actorchat.settings.loader import gather
 
+    kind = kind_of(file)
     try:
-        load(file)
+        gather(kind.read, kind.rule, file)
     except SettingsError as error:
         for problem in error.problems:
             note(problem)

@@ -75,13 +75,14 @@ def up(
     from nodes import boot
 
     def ready(info: NodeInfo) -> None:
-        _tell_ready(info, json=json)
+        tell_ready(info, json=json)
 
     status = boot.run(resolved.settings, on_ready=ready)
     raise typer.Exit(status)
 
 
-def _tell_ready(info: NodeInfo, *, json: bool) -> None:
+def tell_ready(info: NodeInfo, *, json: bool) -> None:
+    """Say where a node listens, and what to try."""
     described = {"tcp": info.tcp, **info.also, "data": str(info.data), "pid": info.pid}
     if json:
         say_json(described)

@@ -61,6 +61,20 @@ InlineMax = Annotated[
         show_default=False,
     ),
 ]
+Nodes = Annotated[
+    int,
+    typer.Option(
+        "--nodes", metavar="N", min=1, max=64, help="Start a cluster of so many; people are spread."
+    ),
+]
+Zookeeper = Annotated[
+    str,
+    typer.Option(
+        "--zookeeper",
+        metavar="local|HOSTS",
+        help="Have the cluster use a ZooKeeper: one of its own, or a running one.",
+    ),
+]
 Gateway = Annotated[
     By | None,
     typer.Option(
@@ -121,6 +135,8 @@ def replay(
     groups: Groups = False,
     group_inline_max: InlineMax = None,
     gateway: Gateway = None,
+    nodes: Nodes = 1,
+    zookeeper: Zookeeper = "",
     server: Servers = None,
     data: Data = None,
     json: Json = False,
@@ -138,6 +154,8 @@ def replay(
         raise typer.BadParameter("--self-contained goes without --server and --data")
     if group_inline_max is not None and not self_contained:
         raise typer.BadParameter("--group-inline-max needs --self-contained")
+    if (nodes > 1 or zookeeper) and not self_contained:
+        raise typer.BadParameter("--nodes and --zookeeper need --self-contained")
     if kill and not self_contained:
         raise typer.BadParameter("--kill kills only a node of our own: add --self-contained")
     addresses, key = ((), "") if self_contained else _find_node(gateway, server, data)
@@ -152,6 +170,8 @@ def replay(
         seed=seed,
         window=window,
         group_inline_max=group_inline_max,
+        nodes=nodes,
+        zookeeper=zookeeper,
     )
     raise_file_limit()
     outcome = _play(plan, is_groups=groups)

@@ -1,4 +1,4 @@
-"""Knows a node in a process of its own, to be killed and started again. Must not know chat."""
+"""Knows nodes in processes of their own, to be killed and started again. Must not know chat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +26,24 @@ class NodeFailed(Unavailable):
     code = "node_failed"
 
 
-class ChildNode:
-    """A standalone node as a child process. All calls block; thread: any, one at a time."""
+class ChildProcess:
+    """A program of ours as a child process. All calls block; thread: any, one at a time.
+
+    Args:
+        arguments: Its command line, behind `actorchat`; it prints JSON when it is ready.
+        words: The file to which it logs.
+        environment: Variables of its own.
+    """
 
     def __init__(
-        self, data: Path, places: Iterable[str] = (), group_inline_max: int | None = None
+        self, arguments: Sequence[str], words: Path, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Say where its data are, and which gateways it opens beside that of TCP, by their names
-        in the settings. All listen on loopback, on ports that are free. `group_inline_max` is that
-        setting, if it is to be another than by default.
-        """
-        self.data = data
-        self.addresses: dict[str, str] = {}  # by the gateway's name, once they are known
+        self.described: dict[str, Any] = {}  # what it said when it was ready
         self.kills = 0
-        self._group_inline_max = group_inline_max
-        self._places = ("tcp", *(place for place in places if place != "tcp"))
-        self._words = data.parent / f"{data.name}.log"
+        self._arguments = arguments
+        self._words = words
+        self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> str:
-        """Return where it listens for TCP, `tcp://host:port`; nothing before the first start."""
-        return self.addresses.get("tcp", "")
 
     @property
     def pid(self) -> int | None:
@@ -55,13 +51,13 @@ class ChildNode:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the node; return when it listens. From the second start on, where it did before.
+        """Start it; return when it is ready.
 
         Raises:
             NodeFailed: It ended, or is not ready in `START_TIMEOUT_S`.
         """
         assert self._process is None
-        command = [sys.executable, "-m", "nodes.cli", "up", "--json", "--data", str(self.data)]
+        command = [sys.executable, "-m", "nodes.cli", *self._arguments]
         with self._words.open("ab") as words:
             self._process = subprocess.Popen(  # noqa: S603 - our own program and made-up paths
                 command,
@@ -73,21 +69,14 @@ class ChildNode:
                 process_group=0,  # Ctrl-C is for the one who started it
             )
         try:
-            described = self._wait_ready(self._process)
-            self.addresses = {place: str(described[place]) for place in self._places}
+            self.described = self._wait_ready(self._process)
         except BaseException:
             self._end(self._process)
             raise
 
     def _settings(self) -> dict[str, str]:
         """Return the settings that are its own, as variables of the environment."""
-        found = {}
-        for place in self._places:
-            where = self.addresses.get(place, "").rpartition("://")[2] or "127.0.0.1:0"
-            found[f"ACTORCHAT_GATEWAY__{place.upper()}__LISTEN"] = where
-        if self._group_inline_max is not None:
-            found["ACTORCHAT_CHAT__GROUP_INLINE_MAX"] = str(self._group_inline_max)
-        return found
+        return self._environment
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         assert process.stdout is not None
@@ -114,7 +103,7 @@ class ChildNode:
         return ""
 
     def kill(self) -> None:
-        """End the node by SIGKILL, as a power cut would, and wait until it is gone."""
+        """End it by SIGKILL, as a power cut would, and wait until it is gone."""
         assert self._process is not None
         self.kills += 1
         self._end(self._process)
@@ -127,7 +116,7 @@ class ChildNode:
         self._process = None
 
     def stop(self) -> int | None:
-        """Stop the node in order, by force if it takes too long; return its status, if it ran."""
+        """Stop it in order, by force if it takes too long; return its status, if it ran."""
         process = self._process
         if process is None:
             return None
@@ -138,5 +127,49 @@ class ChildNode:
         return process.returncode
 
     def words(self) -> str:
-        """Return the end of what the node logged."""
+        """Return the end of what it logged."""
         return self._last_words().removeprefix(": ")
+
+
+class ChildNode(ChildProcess):
+    """A standalone node as a child process. All calls block; thread: any, one at a time."""
+
+    def __init__(
+        self, data: Path, places: Iterable[str] = (), group_inline_max: int | None = None
+    ) -> None:
+        """Say where its data are, and which gateways it opens beside that of TCP, by their names
+        in the settings. All listen on loopback, on ports that are free. `group_inline_max` is that
+        setting, if it is to be another than by default.
+        """
+        super().__init__(["up", "--json", "--data", str(data)], data.parent / f"{data.name}.log")
+        self.data = data
+        self.addresses: dict[str, str] = {}  # by the gateway's name, once they are known
+        self._group_inline_max = group_inline_max
+        self._places = ("tcp", *(place for place in places if place != "tcp"))
+
+    @property
+    def address(self) -> str:
+        """Return where it listens for TCP, `tcp://host:port`; nothing before the first start."""
+        return self.addresses.get("tcp", "")
+
+    def doors(self, places: Iterable[str]) -> list[str]:
+        """Return the addresses of some of its gateways."""
+        return [self.addresses[place] for place in places]
+
+    def start(self) -> None:
+        """Start the node; return when it listens. From the second start on, where it did before.
+
+        Raises:
+            NodeFailed: It ended, or is not ready in `START_TIMEOUT_S`.
+        """
+        super().start()
+        self.addresses = {place: str(self.described[place]) for place in self._places}
+
+    def _settings(self) -> dict[str, str]:
+        found = {}
+        for place in self._places:
+            where = self.addresses.get(place, "").rpartition("://")[2] or "127.0.0.1:0"
+            found[f"ACTORCHAT_GATEWAY__{place.upper()}__LISTEN"] = where
+        if self._group_inline_max is not None:
+            found["ACTORCHAT_CHAT__GROUP_INLINE_MAX"] = str(self._group_inline_max)
+        return found

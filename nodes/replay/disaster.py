@@ -6,6 +6,7 @@ import asyncio
 
 from actorchat.errors import ActorchatError
 from nodes.replay.child import ChildNode
+from nodes.replay.children import ChildCluster
 
 DRAIN_SHARE = 0.25  # of the kills: the rest comes while messages are being sent
 
@@ -24,9 +25,12 @@ def _spread(count: int) -> list[float]:
 
 
 class Disaster:
-    """Kills a node whenever enough was done, and starts it again on the same data and port."""
+    """Kills a node whenever enough was done, and starts it again on the same data and port.
 
-    def __init__(self, child: ChildNode, kills: int, *, has_drain: bool) -> None:
+    Of a cluster it is another each time.
+    """
+
+    def __init__(self, child: ChildNode | ChildCluster, kills: int, *, has_drain: bool) -> None:
         self._child = child
         self._at_acked, self._at_drained = points(kills, has_drain=has_drain)
         self._acked = self._drained = 0.0

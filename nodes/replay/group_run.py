@@ -16,12 +16,11 @@ from actorchat.errors import ActorchatError
 from actorchat.ids import CLIENT_ID_BYTES, group_address
 from actorchat.limits import GROUP_NAMED_MAX
 from nodes.history import stretches
-from nodes.replay.child import ChildNode
 from nodes.replay.crowd import Crowd, each
 from nodes.replay.door import Doors
 from nodes.replay.group_ledger import GroupLedger
 from nodes.replay.ledger import RUN_BYTES, Seen
-from nodes.replay.run import Outcome, Plan, Progress, Replay
+from nodes.replay.run import Outcome, Plan, Progress, Replay, Server
 from nodes.replay.traffic import Line, Traffic
 
 READERS_BACK = 2  # members of each group who read its history back, beside the owner
@@ -72,7 +71,7 @@ class GroupReplay(Replay):
         self._ledger = self._copies
         self._owed = sum(len(self._absent & set(members[line.to])) for line in self._lines)
 
-    def _outcome(self, crowd: Crowd, doors: Doors, child: ChildNode | None) -> Outcome:
+    def _outcome(self, crowd: Crowd, doors: Doors, child: Server | None) -> Outcome:
         outcome = super()._outcome(crowd, doors, child)
         return msgspec.structs.replace(outcome, conversations=len(self._circles))
 

@@ -19,6 +19,7 @@ from actorchat.client import Chat, Message, Sent, connect
 from actorchat.errors import ActorchatError
 from nodes.history import stretches
 from nodes.replay.child import ChildNode
+from nodes.replay.children import ChildCluster
 from nodes.replay.crowd import Crowd, each
 from nodes.replay.disaster import Disaster
 from nodes.replay.door import PLACES, Doors
@@ -28,6 +29,7 @@ from nodes.replay.traffic import Traffic
 STALL_S = 15.0  # without any progress for so long a phase is given up, and the rest is lost
 SENDS_UNDER_WAY_MAX = 4_096  # of all senders together
 
+Server = ChildNode | ChildCluster
 Progress = Callable[[str, int, int], None]  # phase, done, of how many
 PHASES = ("provision", "sign in", "send", "drain", "change doors", "check")
 
@@ -39,7 +41,9 @@ class Plan(Struct, frozen=True):
     everything was sent. `addresses` and `operator_key` are those of a running node; without, a node
     with these `gateways` is started for the run, and then `kills` says how often it is killed.
     Where there are several addresses, people come in by all of them, and by others for the check.
-    `group_inline_max` is the setting of the node that is started, None: the default.
+    `group_inline_max` is the setting of the node that is started, None: the default. With several
+    `nodes` a cluster of so many is started, and `kills` go around among them and their registry,
+    which may be a `zookeeper`: `local`, or the hosts of a running one.
     """
 
     traffic: Traffic
@@ -52,6 +56,8 @@ class Plan(Struct, frozen=True):
     seed: int = 0
     window: int = 64
     group_inline_max: int | None = None
+    nodes: int = 1
+    zookeeper: str = ""
 
 
 class Outcome(Struct, frozen=True):
@@ -124,7 +130,7 @@ class Replay:
                 self._ledger.note_unkilled(plan.kills, kills)
             return self._outcome(crowd, doors, child)
 
-    def _outcome(self, crowd: Crowd, doors: Doors, child: ChildNode | None) -> Outcome:
+    def _outcome(self, crowd: Crowd, doors: Doors, child: Server | None) -> Outcome:
         resent, rewritten = crowd.updates_repeated
         traffic = self._plan.traffic
         return Outcome(
@@ -145,7 +151,7 @@ class Replay:
         )
 
     @contextlib.asynccontextmanager
-    async def _node(self) -> AsyncIterator[tuple[Sequence[str], str, ChildNode | None]]:
+    async def _node(self) -> AsyncIterator[tuple[Sequence[str], str, Server | None]]:
         """Give the addresses and the operator's key of the node, and the node if it is our own."""
         plan = self._plan
         if plan.addresses:
@@ -153,12 +159,17 @@ class Replay:
             return
         places = [PLACES[gateway] for gateway in plan.gateways]
         scratch = Path(tempfile.mkdtemp(prefix="actorchat-replay-"))
-        child = ChildNode(scratch / "node", places, plan.group_inline_max)
+        child: Server
+        if plan.nodes > 1 or plan.zookeeper:
+            data, few = scratch / "cluster", plan.group_inline_max
+            child = ChildCluster(data, plan.nodes, places, few, plan.zookeeper)
+        else:
+            child = ChildNode(scratch / "node", places, plan.group_inline_max)
         try:
             with self._timed("start"):
                 await asyncio.to_thread(child.start)
             key = (child.data / "operator.key").read_text(encoding="ascii").strip()
-            yield [child.addresses[place] for place in places], key, child
+            yield child.doors(places), key, child
         finally:
             # Not in a thread: it must also happen when the run is cancelled.
             child.stop()

@@ -38,6 +38,16 @@ NODE = (
     Metric("swept_bytes", "gauge", "bytes", "Bytes of those messages."),
     Metric("swept_updates", "gauge", "updates", "Updates let go that had waited too long."),
 )
+MEMBER = (
+    Metric("slots_led", "gauge", "slots", "Slots that this node leads."),
+    Metric("slots_waiting", "gauge", "slots", "Slots whose leader can't be reached from here."),
+    Metric("table_version", "gauge", "", "Version of the slot table that this node goes by."),
+    Metric("members", "gauge", "nodes", "Nodes in the registry, this one too."),
+    Metric("links_up", "gauge", "links", "Links to other nodes that are up."),
+    Metric("registry_connected", "gauge", "", "1 while the registry is in reach."),
+    Metric("messages_dropped", "counter", "messages", "Messages between nodes that got lost."),
+    Metric("frames_refused", "counter", "frames", "Frames of nodes that were not believed."),
+)
 ACTORS = (
     Metric("actors", "gauge", "actors", "Actors that run."),
     Metric("told", "counter", "messages", "Messages that were told."),

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actorchat import logs
 from actorchat.actor import ActorSystem, LoopDispatcher
@@ -30,7 +30,10 @@ from nodes.roles.courier import make_courier
 from nodes.roles.files import FileRoom, file_policy_of
 from nodes.roles.gateways import make_gateways
 from nodes.roles.issuer import make_token_reader
-from nodes.roles.numbers import expose_node
+from nodes.roles.numbers import MEMBER, expose_node
+
+if TYPE_CHECKING:
+    from nodes.roles.membership import Membership
 
 log = logs.logger(__name__)
 
@@ -42,7 +45,8 @@ class Standalone:
     """Store, broker and gateways of one node, on the running loop.
 
     `failure` is the error after which it could not go on. `on_end` is called with the exit status
-    when the node must end by itself.
+    when the node must end by itself. `member`: its part in a cluster, which it has entered; None
+    where it is the only node.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Standalone:
         operator_key: str,
         on_end: Callable[[int], None],
         collector: Collector | None = None,
+        member: Membership | None = None,
     ) -> None:
         self.failure: Fatal | None = None
         self._settings = settings
@@ -62,8 +67,8 @@ class Standalone:
         self._engine = _open_engine(settings, data)
         sync = self._engine.sync if settings.store.sync else _no_sync
         self._syncer = ThreadSyncer(sync, loop.call_soon_threadsafe)
-        dispatcher = LoopDispatcher(loop)
-        self._system = ActorSystem(dispatcher)
+        self._member = member
+        self._system = ActorSystem(LoopDispatcher(loop)) if member is None else member.system
         self._system.on_crash(self._crashed)
         self._system.on_terminated(self._terminated)
         auth, hooks = settings.auth, settings.hooks
@@ -102,10 +107,13 @@ class Standalone:
                 sweep_every_s=settings.retention.sweep_every_s,
                 index=index_of(settings, data),
                 index_dispatcher=self._system.pinned("index"),
+                reach=None if member is None else member.reach,
                 on_fatal=self._fatal,
             )
         )
         self._broker.context.report = self.report
+        if member is not None:
+            self._broker.context.locate = member.locate
         self._is_listening = False
         self._files = FileRoom(settings, data, self._broker.context)
         self._make_gateways(settings)
@@ -125,6 +133,8 @@ class Standalone:
             self._metrics.add(name, gateway.counters)
             self._numbers.add("gateway", gateway.counters, {"transport": name})
         expose_node(self._numbers, self._system.counts, self._counts, self._engine.stats)
+        if self._member is not None:
+            self._numbers.add_reader("cluster", MEMBER, self._member.numbers)
 
     @property
     def tcp_address(self) -> str:
@@ -142,9 +152,13 @@ class Standalone:
         if self._keyset is not None:
             self._keyset.start()
         await self._broker.start().started()
+        if self._member is not None:
+            await self._member.join()
         for gateway in self._gateways.values():
             await gateway.start()
         self._is_listening = True
+        if self._member is not None:
+            self._member.open(self.addresses, lambda: self._counts()["sessions"])
 
     def why_not_ready(self) -> str:
         """Say why no client should be sent here now; empty when one should."""
@@ -153,7 +167,9 @@ class Standalone:
             return "the store is broken"
         if not self._is_listening:
             return "not listening"
-        return "the store is full" if committer.is_full else ""
+        if committer.is_full:
+            return "the store is full"
+        return "" if self._member is None else self._member.why_not_ready()
 
     async def stop(self) -> None:
         """Send clients away, let what is under way be stored, close the store."""
@@ -167,6 +183,8 @@ class Standalone:
         await self._courier.close()
         if self._keyset is not None:
             await self._keyset.close()
+        if self._member is not None:
+            await self._member.leave()
         self._broker.context.log.committer.hush()
         await self._system.stop()
         if self.failure is None:
@@ -196,6 +214,7 @@ class Standalone:
         """Return the node's counters, as an operator sees them."""
         return {
             "node": self._settings.node.name,
+            **({} if self._member is None else self._member.report()),
             **self._counts(),
             **{name: int(count) for name, count in self._metrics.snapshot().items()},
             **{f"actor_{name}": count for name, count in self._system.counts().items()},

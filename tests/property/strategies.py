@@ -44,6 +44,7 @@ from actorchat.protocol.ops import (
     History,
     Hook,
     Hooks,
+    Locate,
     Mark,
     MarkPush,
     Msg,
@@ -70,6 +71,7 @@ from actorchat.protocol.ops import (
     Unwatch,
     Upload,
     Watch,
+    Whereis,
 )
 from actorchat.protocol.ops.group import (
     Add,
@@ -217,6 +219,8 @@ CLIENT_STRATEGIES: dict[type[Struct], st.SearchStrategy[Struct]] = {
     Revoke: st.builds(Revoke, request_ids, names),
     Provision: st.builds(Provision, request_ids, names, st.none() | secrets, st.none() | names),
     Status: st.builds(Status, request_ids),
+    Locate: st.builds(Locate, request_ids, names, st.text(max_size=64)),
+    Whereis: st.builds(Whereis, request_ids, names),
     Actors: st.builds(
         Actors,
         request_ids,

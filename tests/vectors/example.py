@@ -46,6 +46,7 @@ from actorchat.protocol.ops import (
     History,
     Hook,
     Hooks,
+    Locate,
     Mark,
     MarkPush,
     Msg,
@@ -72,6 +73,7 @@ from actorchat.protocol.ops import (
     Unwatch,
     Upload,
     Watch,
+    Whereis,
 )
 from actorchat.protocol.ops.group import (
     Add,
@@ -313,6 +315,9 @@ CLIENT_EXAMPLES = {
     "revoke": Example(Revoke(5, "phone"), "revoke"),
     "provision": Example(Provision(6, "cid", "secret", "desk"), "provision"),
     "status": Example(Status(7), "status"),
+    "locate": Example(Locate(7, "ann"), "locate"),
+    "locate-region": Example(Locate(7, "ann", "eu"), "locate"),
+    "whereis": Example(Whereis(7, "ann"), "whereis"),
     "actors": Example(Actors(8, "top", "memory", 20), "actors"),
     "devices": Example(Devices(9), "devices"),
     "rename": Example(Rename(9, "phone", "Anns Telefon"), "rename"),
@@ -347,6 +352,9 @@ CLIENT_EXAMPLES = {
     "actors-info": Example(Actors(8, "info", who="broker"), "actors"),
 }
 
+_LOCATED = {"node": "n2", "region": "eu", "home": "n1", "addresses": ["tcp://127.0.0.1:7710"]}
+_HOME = {"user": "ann", "slot": 512, "home": "n1", "epoch": 3}
+_PLACES = [{"device": "phone", "node": "n2"}]
 SERVER_EXAMPLES = {
     "reply-welcome": _ok("welcome", **_WELCOME),
     "reply-welcome-too-old": _ok("welcome", **_WELCOME, too_old=True),
@@ -366,6 +374,10 @@ SERVER_EXAMPLES = {
     "reply-done": _ok("done"),
     "reply-provisioned": _ok("provisioned", user="cid", token="t0ken"),
     "reply-report": _ok("report", connections=2, version="1.0"),
+    "reply-located": _ok("located", **_LOCATED),
+    "reply-located-stay": _ok("located", node="", region="", home="", addresses=[]),
+    "reply-whereabouts": _ok("whereabouts", **_HOME, up=True, account=True, devices=_PLACES),
+    "reply-whereabouts-down": _ok("whereabouts", **_HOME, up=False),
     "reply-actor-lines": _ok("actor-list", total=4, actors=_LINES),
     "reply-actor-infos": _ok("actor-list", total=4, actors=[_INFO]),
     "reply-devices": _ok("device-list", devices=_DEVICES),

@@ -14,6 +14,7 @@ from actorchat.protocol.ops.extra import Extra, FileRef, Forwarded
 from actorchat.protocol.ops.file import FILE_OPS, Download, Upload
 from actorchat.protocol.ops.firehose import FIREHOSE_OPS, Bot, Events, Hook, Hooks
 from actorchat.protocol.ops.group import AnyChange, Change, Group, Groups, Receipts
+from actorchat.protocol.ops.locate import Locate, Whereis
 from actorchat.protocol.ops.message import History, Msg, Record, Send
 from actorchat.protocol.ops.operator import Actors, Provision, Revoke, Status
 from actorchat.protocol.ops.people import (
@@ -96,6 +97,8 @@ ClientOp = (
     | Blocks
     | DeleteAccount
     | Search
+    | Locate
+    | Whereis
 )
 Push = Msg | MarkPush | Presence | SignalPush | FlagPush | Pong | Bye
 ServerOp = Reply | Push
@@ -141,6 +144,8 @@ CLIENT_OPS: dict[str, type[ClientOp]] = {
     "blocks": Blocks,
     "delete_account": DeleteAccount,
     "search": Search,
+    "locate": Locate,
+    "whereis": Whereis,
 }
 
 # A reply carries no op's name: what it answers is known by `re`.
@@ -196,6 +201,7 @@ __all__ = [
     "Hook",
     "Hooks",
     "Invalid",
+    "Locate",
     "Mark",
     "MarkPush",
     "Mechanism",
@@ -228,4 +234,5 @@ __all__ = [
     "Unwatch",
     "Upload",
     "Watch",
+    "Whereis",
 ]

@@ -41,6 +41,7 @@ class Somebody(Reference):
 S = Somebody(b"s")
 EXTRA = Extra(re=3, mentions=["bob"])
 EXAMPLES: list[Any] = [
+    afar.Where(S, 7),
     event.Post("ann", S, 7, CID, "hi", None, b"", True),
     event.Post("ann", S, 7, CID, "hi", more=EXTRA),
     event.Post("ann", S, 7, CID, "", more=Acting(Reacted(4, "+"))),

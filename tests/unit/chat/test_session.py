@@ -68,6 +68,7 @@ from actorchat.protocol.ops import (
     Hook,
     Hooks,
     Invalid,
+    Locate,
     Mark,
     Password,
     Ping,
@@ -86,6 +87,7 @@ from actorchat.protocol.ops import (
     Unwatch,
     Upload,
     Watch,
+    Whereis,
 )
 from actorchat.protocol.ops.group import Leave
 from actorchat.testing.playbook import Playbook
@@ -129,7 +131,10 @@ USER_OPS = [
     Search(7, "word"),
 ]
 FIREHOSE_FOR_OPERATORS = [Bot(8, "robot", "main", []), Hook(8, "a", "test"), Hooks(8)]
-OPERATOR_OPS = [Provision(5, "eve"), Status(6), Actors(7, "tree"), *FIREHOSE_FOR_OPERATORS]
+OPERATOR_OPS = [
+    *(Provision(5, "eve"), Status(6), Actors(7, "tree"), Whereis(8, "eve")),
+    *FIREHOSE_FOR_OPERATORS,
+]
 ANSWERS = [Answer(3, {}), Refused(4, "busy", "later")]
 DELIVERIES = [
     Accepted(2, 1, 5),
@@ -173,7 +178,7 @@ def at(state: State, token: str | None = None) -> Playbook:
 def refusal(op: object, state: State) -> Refused:
     if state in BEFORE_SIGN_IN:
         return Refused(op.id, "unauthenticated", "sign in first", "reconnect")
-    if type(op) in {Provision, Status, Actors, Bot, Hook, Hooks}:
+    if type(op) in {Provision, Status, Actors, Bot, Hook, Hooks, Whereis}:
         return Refused(op.id, "forbidden", "for operators only")
     name = type(op).__name__.lower()
     return Refused(op.id, "unexpected_op", f"{name} is not allowed here")
@@ -250,6 +255,18 @@ def test_user_ops_pass_only_when_signed_in(op: object, state: State) -> None:
     assert play.machine.state is state
 
 
+@pytest.mark.parametrize("state", State)
+def test_anybody_may_ask_for_the_best_node_unless_it_is_being_signed_in(state: State) -> None:
+    op = Locate(9, "eve")
+    play = at(state) >> op
+    if state in (State.NEW, State.OPEN, State.OPERATOR):
+        play = play << op
+    elif state is not State.CLOSED:
+        play = play << refusal(op, state)
+    assert play
+    assert play.machine.state is state
+
+
 @pytest.mark.parametrize("op", OPERATOR_OPS, ids=lambda op: type(op).__name__)
 @pytest.mark.parametrize("state", State)
 def test_operator_ops_pass_only_for_the_operator(op: object, state: State) -> None:
@@ -277,7 +294,7 @@ def test_invalid_op_is_refused_for_its_own_reason(state: State, rid: int | None)
 @pytest.mark.parametrize("state", State)
 def test_what_is_said_to_pass_is_what_is_only_returned(state: State) -> None:
     machine = at(state).machine
-    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES, NodeLost("b")]
+    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES, NodeLost("b"), Locate(9, "eve")]
     returned = {type(e) for e in known if at(state).machine.handle(e, 0) == [e]}
     assert machine.passed == returned
 

@@ -231,3 +231,15 @@ def test_whatever_happens_every_slot_ends_where_it_should_be(
         assert slot.leader in slot.in_sync
         assert len(slot.replicas) == replicas
         assert not slot.coming
+
+
+def test_first_table_waits_for_as_many_as_there_are_to_be_and_no_later_one_does() -> None:
+    controller, registry = started("a", 1, members_min=2)
+    assert registry.table is None
+    run(controller, registry, controller.handle(Present(members("ab")), 1.0), 1.0)
+    assert {slot.leader for slot in table_of(registry).slots} == {"a", "b"}
+    other = Controller(SLOTS, 1, members_min=2)
+    run(other, registry, other.handle(Present(members("a")), 2.0), 2.0)
+    run(other, registry, other.handle(Elected(), 2.0), 2.0)
+    assert table_of(registry).controller == other.epoch
+    assert {slot.leader for slot in table_of(registry).slots} == {"a", "b"}

@@ -12,13 +12,16 @@ from actorchat.errors import MalformedFrame
 from actorchat.protocol import codec
 from tests.unit.cluster.registry_world import opened, turns
 
-ANN = Member("node-1", zone="a", region="eu", capacity=2.0, address="tcp://127.0.0.1:7")
+ANN = Member(
+    "node-1", zone="a", region="eu", capacity=2.0, address="tcp://127.0.0.1:7", key="k", leads=False
+)
 
 
 def test_member_comes_back_with_its_incarnation() -> None:
     back = member_in("node-1", member_out(ANN), 77)
     assert (back.zone, back.region, back.capacity, back.address) == ("a", "eu", 2.0, ANN.address)
     assert (back.name, back.incarnation, back.is_up) == ("node-1", 77, True)
+    assert (back.key, back.leads) == ("k", False)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,9 @@ async def test_entry_is_made_and_made_again_with_a_higher_incarnation() -> None:
     await turns()
     assert len(told) == 2
     assert told[1] > told[0]
+    # The process is the same, and so are its links.
+    (member,) = await read_members(registry)
+    assert member.incarnation == registration.process == told[0]
     await registration.close()
     await registry.close()
     assert await read_members(await opened(store)) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.settings.networks import may_call, parse_networks
+from actorchat.settings.networks import may_call, parse_networks, parse_regions, region_of
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
@@ -69,3 +69,19 @@ def test_networks_that_a_setting_names_are_called() -> None:
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"network|host bits|address"):
         parse_networks(text)
+
+
+def test_region_is_that_of_the_narrowest_network() -> None:
+    regions = parse_regions("us=10.0.0.0/8 eu=10.1.0.0/16 eu=fd00::/8")
+    assert region_of("10.1.2.3", regions) == "eu"
+    assert region_of("10.2.2.3", regions) == "us"
+    assert region_of("::ffff:10.1.2.3", regions) == "eu"
+    assert region_of("fd00::1%eth0", regions) == "eu"
+    assert region_of("192.0.2.1", regions) == ""
+    assert region_of("", regions) == ""
+
+
+@pytest.mark.parametrize("text", ["eu", "=10.0.0.0/8", "eu=10.0.0.1/8", "E U=10.0.0.0/8"])
+def test_what_names_no_regions_network_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_regions(text)

@@ -90,3 +90,16 @@ def test_curve_key_is_written_for_its_owner_and_its_public_half_is_printed(
     assert run(["config", "curve-key", str(file)]) == Exit.IO
     assert file.read_text(encoding="ascii").strip() == secret
     assert "there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["standalone", "chat", "gateway", "registry"])
+def test_settings_of_each_kind_are_written_and_found_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    file = tmp_path / "it.toml"
+    assert run(["config", "init", str(file), "--for", kind]) == Exit.OK
+    said = capsys.readouterr().err
+    assert f"actorchat {'registry up' if kind == 'registry' else ''}" in said
+    assert run(["config", "check", str(file)]) == Exit.OK
+    file.write_text(file.read_text(encoding="utf-8") + "nonsense = 1\n", encoding="utf-8")
+    assert run(["config", "check", str(file)]) == Exit.CONFIG

@@ -1,0 +1,196 @@
+"""Knows which files and addresses a cluster of one machine has. Must not know processes.
+
+FOLDER/registry.toml  registry.key  registry/
+       NAME.toml      NAME/operator.key …     one of each a node
+       links/         the nodes' own sockets
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actorchat.errors import SettingsError
+from actorchat.settings import render_toml
+from actorchat.settings.cluster import MemberSettings, member_contradictions
+from actorchat.settings.loader import gather
+from actorchat.settings.registry import RegistrySettings, registry_contradictions
+from nodes.boot import operator_key, write_private
+
+HOST = "127.0.0.1"
+IPC_PATH_BYTES_MAX = 100  # of a socket, its lock included
+PORTS: Mapping[str, int] = {"tcp": 7700, "ws": 7701, "zmq": 7702, "http": 7780}
+PORT_STEP = 10  # between the ports of two nodes
+REGISTRY_PORT = 7750
+OUR_PORTS = range(10_240, 32_768)  # Linux gives those above to clients
+TRIALS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One node: its name, its settings' file, its data."""
+
+    name: str
+    region: str
+    config: Path
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A cluster that is ready to be started. `registry_config` is None with a ZooKeeper."""
+
+    folder: Path
+    registry: str
+    registry_config: Path | None
+    places: Sequence[Place]
+    links: Path
+
+
+@dataclass(slots=True)
+class Wish:
+    """What is asked for. `zookeeper`: hosts of a running one, to be used as the registry.
+
+    `gateways`: which of them each node opens. `more`: settings of all nodes, by dotted key.
+    `has_usual_ports`: listen at the ports that people know, where they are free.
+    """
+
+    count: int
+    regions: Sequence[str] = ("local",)
+    zookeeper: str = ""
+    gateways: Iterable[str] = ("tcp",)
+    more: Mapping[str, object] = field(default_factory=dict)
+    has_usual_ports: bool = False
+
+
+def lay_out(folder: Path, wish: Wish) -> Layout:
+    """Write all files of a cluster into `folder`; those of before that must stay, stay.
+
+    Raises:
+        SettingsError: What is asked for can't be.
+        OSError: A file can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = folder.resolve()
+    names = [f"n{number}" for number in range(1, wish.count + 1)]
+    _check_count(folder, names)
+    ports = Ports(is_usual=wish.has_usual_ports)
+    config, key_file = None, ""
+    if wish.zookeeper:
+        registry = zookeeper_address(wish.zookeeper)
+    else:
+        registry = f"tcp://{HOST}:{ports.take(REGISTRY_PORT)}"
+        key_file = str(_registry_key(folder))
+        config = _write_registry(folder, registry, key_file)
+    links = links_folder(folder, names)
+    shared = {
+        "cluster.registry": registry,
+        "cluster.registry_key_file": key_file,
+        "cluster.members_min": wish.count,
+        "log.format": "console",
+        **wish.more,
+    }
+    operator = ""
+    places = []
+    for number, name in enumerate(names):
+        place = Place(
+            name, wish.regions[number % len(wish.regions)], folder / f"{name}.toml", folder / name
+        )
+        own: dict[str, object] = {
+            "node.name": name,
+            "node.region": place.region,
+            "node.zone": name,
+            "node.data_dir": str(place.data),
+            "cluster.listen": f"ipc://{links}/{name}",
+        }
+        for gateway in wish.gateways:
+            port = ports.take(PORTS[gateway] + number * PORT_STEP)
+            own[f"gateway.{gateway}.listen"] = f"{HOST}:{port}"
+        settings, _ = gather(MemberSettings, member_contradictions, None, {}, {**shared, **own})
+        write_private(place.config, render_toml(settings, commented=False))
+        place.data.mkdir(exist_ok=True, mode=0o700)
+        if operator:  # one operator for all
+            write_private(place.data / "operator.key", operator + "\n")
+        operator = operator or operator_key(place.data)
+        places.append(place)
+    return Layout(folder, registry, config, places, links)
+
+
+def zookeeper_address(hosts: str) -> str:
+    """Return the registry's address for `host:port,host:port/root`, with or without zk://."""
+    return hosts if hosts.startswith("zk://") else f"zk://{hosts}"
+
+
+def _check_count(folder: Path, names: Sequence[str]) -> None:
+    """Refuse another number of nodes than there were: what was theirs would wait for ever."""
+    before = sorted(path.parent.name for path in folder.glob("n*/operator.key"))
+    if before and set(before) != set(names):
+        text = f"{folder} is of a cluster of {len(before)} nodes: take as many, or another folder"
+        raise SettingsError([text])
+
+
+def _registry_key(folder: Path) -> Path:
+    path = folder / "registry.key"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32) + "\n")
+    return path
+
+
+def _write_registry(folder: Path, address: str, key_file: str) -> Path:
+    overrides = {
+        "registry.data_dir": str(folder / "registry"),
+        "registry.listen": address.removeprefix("tcp://"),
+        "registry.key_file": key_file,
+        "log.format": "console",
+    }
+    settings, _ = gather(RegistrySettings, registry_contradictions, None, {}, overrides)
+    path = folder / "registry.toml"
+    write_private(path, render_toml(settings, commented=False))
+    return path
+
+
+def links_folder(folder: Path, names: Sequence[str]) -> Path:
+    """Return a folder of its owner alone for the nodes' sockets, whose paths must be short."""
+    longest = max(len(f"{folder}/links/{name}.lock".encode()) for name in names)
+    if longest <= IPC_PATH_BYTES_MAX:
+        found = folder / "links"
+    else:
+        short = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+        found = Path(tempfile.gettempdir()) / f"actorchat-{os.getuid()}-{short}"
+    found.mkdir(exist_ok=True, mode=0o700)
+    # A socket in somebody else's folder could be anybody's.
+    if found.stat().st_uid != os.getuid():
+        raise SettingsError([f"{found} belongs to somebody else"])
+    found.chmod(0o700)
+    return found
+
+
+class Ports:
+    """Ports that nobody listens at, each given once.
+
+    Not of those that the system gives to whoever connects: one that is free now would be taken
+    by a client, soon or while its node is down.
+    """
+
+    def __init__(self, *, is_usual: bool = False) -> None:
+        self._is_usual = is_usual
+        self._taken: set[int] = set()
+
+    def take(self, wanted: int) -> int:
+        """Return `wanted` if usual ports are wanted and it is free, else any other."""
+        others = [secrets.choice(OUR_PORTS) for _ in range(TRIALS)]
+        for port in [wanted, *others] if self._is_usual else others:
+            with contextlib.suppress(OSError), socket.socket() as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind((HOST, port))
+                if port not in self._taken:
+                    self._taken.add(port)
+                    return port
+        raise SettingsError(["no port is free"])

@@ -1,0 +1,153 @@
+"""Knows the processes of a cluster together: started in order, kept alive, ended in order.
+Must not know how that is asked for or shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from actorchat.errors import Unavailable
+from nodes.boot import EXIT_CONFIG, write_private
+from nodes.cluster.child import Child, ChildFailed, Hear, actorchat
+from nodes.cluster.layout import Layout, Ports, Wish, lay_out
+from nodes.cluster.zookeeper import zookeeper_answers, zookeeper_command
+
+REGISTRY = "registry"
+SUPERVISOR = "cluster"
+DESCRIPTION = "cluster.json"
+AGAIN_S = 1.0  # before what ended by itself is started again, doubled each time ...
+AGAIN_MAX_S = 15.0
+ZOOKEEPER_PORT = 2181
+
+
+class TownFailed(Unavailable):
+    """A process of the cluster could not be started."""
+
+    code = "cluster_failed"
+
+
+class Town:
+    """A registry, or a ZooKeeper of its own, and nodes. Use it once; thread: the loop's.
+
+    Args:
+        has_zookeeper: Whether a ZooKeeper is started for it.
+        hear: Is called with each line that any of them logs, and with the supervisor's own.
+    """
+
+    def __init__(self, folder: Path, wish: Wish, hear: Hear, *, has_zookeeper: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._hear = hear
+        keeper = None
+        if has_zookeeper:
+            port = Ports(is_usual=wish.has_usual_ports).take(ZOOKEEPER_PORT)
+            command = zookeeper_command(folder.resolve() / "zookeeper", port)
+            keeper = Child(REGISTRY, command, hear, lambda: zookeeper_answers(port))
+            wish.zookeeper = f"127.0.0.1:{port}"
+        self.layout: Layout = lay_out(folder, wish)
+        if self.layout.registry_config is not None:
+            command = actorchat(
+                "registry", "up", "--json", "--config", str(self.layout.registry_config)
+            )
+            keeper = Child(REGISTRY, command, hear)
+        self.keeper = keeper
+        self.nodes = [
+            Child(place.name, actorchat("node", "--json", "--config", str(place.config)), hear)
+            for place in self.layout.places
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_ending = False
+
+    @property
+    def children(self) -> list[Child]:
+        """All processes, the registry first."""
+        return [*([self.keeper] if self.keeper is not None else []), *self.nodes]
+
+    async def start(self) -> None:
+        """Start all, and keep them alive from now on.
+
+        Raises:
+            TownFailed: One could not be started; nothing is left running.
+        """
+        try:
+            if self.keeper is not None:
+                await self.keeper.start()
+            await asyncio.gather(*(node.start() for node in self.nodes))
+        except (ChildFailed, OSError) as error:
+            await self.stop()
+            raise TownFailed(str(error)) from error
+        except BaseException:
+            await self.stop()
+            raise
+        self.describe()
+        self._tasks = [asyncio.create_task(self._keep(child)) for child in self.children]
+
+    async def _keep(self, child: Child) -> None:
+        wait_s = AGAIN_S
+        while True:
+            status = await child.ended()
+            if self._is_ending:
+                return
+            self.describe()
+            if status == EXIT_CONFIG:
+                self._hear(SUPERVISOR, f"{child.name} can't run (status {status}): left alone")
+                return
+            self._hear(
+                SUPERVISOR, f"{child.name} ended with status {status}; again in {wait_s:g} s"
+            )
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, AGAIN_MAX_S)
+            try:
+                await child.start()
+                wait_s = AGAIN_S
+            except ChildFailed as error:
+                self._hear(SUPERVISOR, str(error))
+            self.describe()
+
+    async def stop(self) -> None:
+        """End all: the nodes first, the registry when they have left it."""
+        self._is_ending = True
+        await asyncio.gather(*(node.stop() for node in self.nodes))
+        if self.keeper is not None:
+            await self.keeper.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        (self.layout.folder / DESCRIPTION).unlink(missing_ok=True)
+
+    def describe(self) -> None:
+        """Write `cluster.json`, by which other commands find the processes."""
+        regions = {place.name: place.region for place in self.layout.places}
+        described = {
+            "pid": os.getpid(),
+            "registry": self.layout.registry,
+            "processes": [
+                {
+                    "name": child.name,
+                    "pid": child.pid,
+                    "starts": child.starts,
+                    "region": regions.get(child.name, ""),
+                    "addresses": addresses_of(child.described),
+                }
+                for child in self.children
+            ],
+        }
+        write_private(self.layout.folder / DESCRIPTION, json.dumps(described) + "\n")
+
+
+def addresses_of(described: dict[str, Any]) -> dict[str, str]:
+    """Return the gateways' addresses of what a node says when it is ready."""
+    return {name: str(at) for name, at in described.items() if "://" in str(at)}
+
+
+def read_town(folder: Path) -> dict[str, Any] | None:
+    """Return what the cluster over `folder` wrote about itself, if it runs."""
+    try:
+        described: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        os.kill(int(described["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return described
