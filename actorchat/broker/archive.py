@@ -266,8 +266,7 @@ class Archive:
             elif record and reading is not None and self._may_be_old(row, record, reading):
                 record = reading.update(row.conversation, row.seq, record)
             if not record:
-                conv = self._conv_of(row.conversation)
-                found.append(Row(upd, conv, row.seq, b""))
+                found.append(Row(upd, self._conv_of(row.conversation), row.seq, b""))
                 continue
             left -= len(record)
             if left < 0 and found:
@@ -276,9 +275,8 @@ class Archive:
         return found
 
     def _may_be_old(self, row: keys.InboxRow, record: bytes, reading: Reading) -> bool:
-        if reading.veiled or record[0] >= _RICH:
-            return True
-        return bool(row.record) and codec.record_group(record) is not None
+        is_rich = bool(reading.veiled) or record[0] >= _RICH
+        return is_rich or (bool(row.record) and codec.record_group(record) is not None)
 
     def _of_span(
         self, upd: int, row: keys.InboxRow, first: int, last: int, bytes_max: int
