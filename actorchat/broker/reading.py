@@ -129,7 +129,8 @@ class Reading:
             return record
         now = self._archive.find(conversation, seq)
         if now is None:
-            return b""
+            is_gone = self._archive.first_seq(conversation) > seq
+            return b"" if is_gone else self.kept(conversation, seq, record)  # of another node
         if is_plain:
             # A home is not told what is rewritten of a group that has become big since.
             return self.shown(conversation, now) if rich.is_rich(now) else record

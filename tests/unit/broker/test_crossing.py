@@ -101,6 +101,7 @@ EXAMPLES: list[Any] = [
     group_event.AskReceipts("ann", S, 7),
     afar.AskAbout(S, 3, "ann", ["bob", "zed"]),
     afar.AboutThem(3, "b", ["zed"], ["bob"]),
+    signin_event.Renewal(S, 7, "ann", "phone", "token"),
 ]
 
 
