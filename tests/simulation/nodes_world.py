@@ -7,24 +7,30 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from actorchat.actor import LocalRef
 from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.conversation import ConversationActor
+from actorchat.broker.group import GroupActor
 from actorchat.broker.session import SessionActor
 from actorchat.broker.tree import SESSIONS
 from actorchat.broker.user import UserActor
 from actorchat.broker.whois import WhoIsActor
+from actorchat.chat.event import Conv
 from actorchat.errors import MailboxFull
-from actorchat.ids import direct_pair
+from actorchat.ids import direct_pair, group_address
 from actorchat.protocol import codec, ops
+from actorchat.protocol.ops.group import Create
 from actorchat.store import keys
 from actorchat.testing.link_net import LinkWeather
 from actorchat.testing.node import Poison, is_injected
 from tests.unit.broker.city import City, Quarter
 from tests.unit.broker.stage import FakeConnection
 
+GROUP_ID = bytes(range(16))
+GROUP = group_address(GROUP_ID)
 HOMES = {"ann": "a", "bob": "b", "cat": "c", "dan": "a"}
 DEVICES = [
     ("ann", "phone"),
@@ -33,7 +39,7 @@ DEVICES = [
     ("cat", "phone"),
     ("dan", "phone"),
 ]
-VICTIMS = (UserActor, ConversationActor, SessionActor, AuthenticatorActor, WhoIsActor)
+VICTIMS = (UserActor, ConversationActor, GroupActor, SessionActor, AuthenticatorActor, WhoIsActor)
 FAULTS = ("power", "cut", "poison", "drop", "link")
 TROUBLE_S = 12.0
 HEAL_MAX_S = 90.0
@@ -56,9 +62,11 @@ class Phone:
         self.waits: dict[bytes, float] = {}  # not again before
         self.acked: dict[bytes, tuple[str, int, str]] = {}
         self.upd = 0
-        self.got: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+        self.got: dict[Conv, dict[int, str]] = defaultdict(dict)
         self._rid = 0
         self._hello = 0
+        self._asked = 0
+        self._answer: dict[str, Any] | None = None
         self._since_s = 0.0
         self._again_s = 0.0
 
@@ -68,6 +76,17 @@ class Phone:
 
     def write(self, to: str, body: str) -> None:
         self.outbox[self.world.rng.randbytes(16)] = (to, body)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether what was asked last was done."""
+        return self._answer is not None and "ok" in self._answer
+
+    def ask(self, make: Callable[[int], object]) -> None:
+        """Ask something once, in calm times."""
+        self._rid += 1
+        self._asked = self._rid
+        self._tell(make(self._rid))
 
     def drop(self) -> None:
         """Lose the connection."""
@@ -138,6 +157,8 @@ class Phone:
 
     def _answered(self, rid: int, reply: dict[str, Any]) -> None:
         error = reply.get("err")
+        if rid == self._asked:
+            self._answer = reply
         if rid == self._hello:
             self.is_in = error is None
             if error is not None:
@@ -164,7 +185,7 @@ class Phone:
         self.upd = push["upd"]
         message = push["msg"]
         other = push.get("to") or message["from"]
-        got = self.got[direct_pair(self.user, other)]
+        got = self.got[message.get("conv") or direct_pair(self.user, other)]
         if message["seq"] in got:
             self.world.violate(f"{self.label}: {message['body']!r} came twice")
         got[message["seq"]] = message["body"]
@@ -179,7 +200,9 @@ class NodesWorld:
         self.kinds = rng.sample(FAULTS, rng.randint(1, len(FAULTS)))
         weather = LinkWeather(latency_max_s=rng.choice((0.0, 0.01, 0.1)))
         slowness = {"idle_s": rng.choice((0.5, 3.0, 60.0)), "sync_s": rng.choice((0.001, 0.3))}
-        self.city = City(HOMES, seed=seed, weather=weather, **slowness)
+        homes = {**HOMES, GROUP: rng.choice("abc")}
+        inline_max = rng.choice((2, 256))
+        self.city = City(homes, seed=seed, weather=weather, group_inline_max=inline_max, **slowness)
         self.dispatcher = self.city.dispatcher
         self.dispatcher.haste = rng.choice((0.0, 0.02, 0.1))
         self.violations: list[str] = []
@@ -202,7 +225,7 @@ class NodesWorld:
         for phone in self.phones:
             self._care(phone)
         self._run_until(lambda: all(phone.is_in for phone in self.phones), 10.0)
-        # A device of a user is told of what others of the user send from when it is known.
+        self._found_group()
         self._write()
         self._break()
         self._run_for(TROUBLE_S)
@@ -222,11 +245,18 @@ class NodesWorld:
         phone.step()
         self.dispatcher.call_later(self.rng.uniform(0.02, 0.3), self._care, phone)
 
+    def _found_group(self) -> None:
+        phone = self.phones[0]
+        create = Create("all", [user for user in HOMES if user != phone.user])
+        phone.ask(lambda rid: ops.Change(rid, GROUP, GROUP_ID, create))
+        if not self._run_until(lambda: phone.is_answered, 10.0):
+            self.violate("no group")
+
     def _write(self) -> None:
         if not self.is_troubled:
             return
         phone = self.rng.choice(self.phones)
-        to = self.rng.choice([user for user in HOMES if user != phone.user])
+        to = self.rng.choice([GROUP, *(user for user in HOMES if user != phone.user)])
         body = f"{len(self.sent)} of {phone.label} to {to}"
         self.sent.add((phone.user, body))
         phone.write(to, body)
@@ -298,26 +328,30 @@ class NodesWorld:
         histories = self._histories()
         for phone in self.phones:
             for pair, records in histories.items():
-                if phone.user in pair:
+                if pair == GROUP:
+                    lacking = set(records) - set(phone.got[pair])
+                    if lacking:
+                        found.append(f"{phone.label} lacks {sorted(lacking)} of the group")
+                elif phone.user in pair:
                     theirs = {seq for seq, (sender, _) in records.items() if sender != phone.user}
                     lacking = theirs - set(phone.got[pair])
                     if lacking:
                         found.append(f"{phone.label} lacks {sorted(lacking)} of {pair}")
         return found
 
-    def _histories(self) -> dict[tuple[str, str], dict[int, tuple[str, str]]]:
-        found: dict[tuple[str, str], dict[int, tuple[str, str]]] = defaultdict(dict)
+    def _histories(self) -> dict[Conv, dict[int, tuple[str, str]]]:
         users = sorted(HOMES)
-        for one in users:
-            for other in users:
-                if one < other:
-                    node = self.city[HOMES[one]]
-                    key = keys.conversation_key(one, other)
-                    archive = node.broker.context.archive
-                    for seq, record in archive.records(key, 0, keys.SEQ_MAX, 100_000, False):
-                        said = codec.decode_record(record)
-                        found[one, other][seq] = (said.sender, said.body)
-        return found
+        pairs = [(one, other) for one in users for other in users if one < other]
+        found = {pair: self._history(pair[0], keys.conversation_key(*pair)) for pair in pairs}
+        return {**found, GROUP: self._history(GROUP, keys.group_key(GROUP))}
+
+    def _history(self, whose: str, key: bytes) -> dict[int, tuple[str, str]]:
+        archive = self.city[self.city.homes[whose]].broker.context.archive
+        said = [
+            codec.decode_record(record)
+            for _, record in archive.records(key, 0, keys.SEQ_MAX, 100_000, False)
+        ]
+        return {one.seq: (one.sender, one.body) for one in said}
 
     def _check(self) -> None:
         histories = self._histories()
@@ -328,11 +362,12 @@ class NodesWorld:
             for what, count in said.items():
                 if count > 1:
                     self.violate(f"{pair}: {what} is there {count} times")
-                if what not in self.sent:
+                if what not in self.sent and what[1]:  # the group's beginning says nothing
                     self.violate(f"{pair}: {what} was never written")
         for phone in self.phones:
             for to, seq, body in phone.acked.values():
-                if histories[direct_pair(phone.user, to)].get(seq) != (phone.user, body):
+                conv = GROUP if to == GROUP else direct_pair(phone.user, to)
+                if histories[conv].get(seq) != (phone.user, body):
                     self.violate(f"{phone.label}: acked {body!r}, {seq}, is not there")
             for pair, got in phone.got.items():
                 for seq, body in got.items():

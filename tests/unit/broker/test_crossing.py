@@ -17,7 +17,7 @@ from actorchat.protocol import ops
 from actorchat.protocol.ops import Extra, PresenceState, Reacted
 from actorchat.protocol.ops.group import Add
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "crossing.hex"
+VECTORS = Path(__file__).parent / "crossing.hex"
 PAIR = ("ann", "bob")
 KEY = bytes(range(18))
 CID = bytes(range(16))
