@@ -148,7 +148,7 @@ class Membership:
             SettingsError: It can't listen where it is to.
         """
         self.mesh.start()
-        heard = (self.mesh, self._load, self.loads, self._ring)
+        heard = (self.mesh, self._load, self.loads, self._on_nodes)
         children = [Child(LOCATOR, Locator, heard, name=LOCATOR)]
         if self._settings.cluster.role == "chat":
             children.append(Child("candidate", Candidate, (self.registry, self._settings)))
@@ -266,6 +266,10 @@ class Membership:
     # -- news --------------------------------------------------------------------------------------
     def _ring(self) -> None:
         self._news.set()
+
+    def _on_nodes(self) -> None:
+        self.neighbours.poke()  # who was only kept for its link may be let go
+        self._ring()
 
     def _on_registered(self, incarnation: int) -> None:
         if not self._entered.done():
