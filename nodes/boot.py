@@ -48,6 +48,7 @@ class NodeInfo:
     data: Path
     pid: int
     also: Mapping[str, str] = field(default_factory=dict)  # the other gateways' addresses, by name
+    cluster: str = ""  # the registry's address, where it is one of several
 
 
 def run(settings: Settings, *, on_ready: Callable[[NodeInfo], None] | None = None) -> int:
@@ -114,7 +115,8 @@ async def _serve(
         return await ended
     dump.begin(loop, node.log_actors)
     also = {name: address for name, address in node.addresses.items() if name != "tcp"}
-    info = NodeInfo(node.tcp_address, data, os.getpid(), also)
+    cluster = settings.cluster.registry if isinstance(settings, MemberSettings) else ""
+    info = NodeInfo(node.tcp_address, data, os.getpid(), also, cluster)
     describe(info)
     collector.start()
     log.info("node is ready", tcp=info.tcp, **also, data=str(data), pid=info.pid)
@@ -198,6 +200,8 @@ def describe(info: NodeInfo) -> None:
         "started_at_wall_ms": time.time_ns() // 1_000_000,
         "version": actorchat.__version__,
     }
+    if info.cluster:
+        described["cluster"] = info.cluster
     write_private(info.data / "node.json", json.dumps(described) + "\n")
 
 

@@ -13,7 +13,7 @@ from actorchat.errors import ActorchatError
 from nodes.cli.credential import Credentials, Login, credentials_path, errand_of, new_device
 from nodes.cli.failure import CommandFailed, Exit
 from nodes.cli.option import As, Data, Json, Server, Timeout
-from nodes.cli.place import server_address
+from nodes.cli.place import realm, server_address
 from nodes.cli.terminal import note, say, say_json, say_table
 
 TIMEOUT_S = 10.0
@@ -76,7 +76,7 @@ def add(
         assert errand_token is not None
         return Login(device, token, errand_of(device), errand_token)
 
-    credentials = Credentials(server_address(server, data))
+    credentials = Credentials(realm(server, data))
     credentials.keep(name, run_async(make()))
     if json:
         made = {"user": name, "server": credentials.server, "device": device}
@@ -113,7 +113,7 @@ def login(
     file = password_file if jwt_file is None else jwt_file
     secret = read_password(file, confirm=False)
     address = server_address(server, data)
-    credentials = Credentials(address)
+    credentials = Credentials(realm(server, data))
     known = credentials.logins.get(name)
     device = known.device if known else new_device()
 
@@ -156,7 +156,7 @@ def logout(
     """Sign this machine out: make its tokens void, and forget them."""
     from nodes.cli.wire import as_user, run_async
 
-    credentials = Credentials(server_address(server, data))
+    credentials = Credentials(realm(server, data))
     user, known = credentials.choose(name)
 
     async def leave() -> None:
@@ -177,7 +177,7 @@ def logout(
 
 def whoami(server: Server = None, data: Data = None, json: Json = False) -> None:
     """Show who is signed in here; commands act as the one marked *, unless told --as."""
-    credentials = Credentials(server_address(server, data))
+    credentials = Credentials(realm(server, data))
     chosen = credentials.last
     if chosen is None and len(credentials.logins) == 1:
         chosen = next(iter(credentials.logins))
@@ -242,7 +242,7 @@ def passwd(
     async def ask() -> str:
         user, chat = as_user(server, data, as_, ack="manual", timeout_s=timeout)
         async with chat:
-            mine = Credentials(server_address(server, data)).choose(user)[1]
+            mine = Credentials(realm(server, data)).choose(user)[1]
             keep = [mine.device, mine.errand_device]
             await chat.change_password(old, new, revoke_others=revoke_others, keep=keep)
         return user

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
@@ -72,6 +71,8 @@ def up(
     json: Json = False,
 ) -> None:
     """Run a registry and N nodes in the foreground, with their logs, until Ctrl-C."""
+    import asyncio
+
     from nodes.boot import raise_file_limit
     from nodes.cluster.layout import PORTS, Wish
 
@@ -95,6 +96,8 @@ def up(
 
 
 async def _run(folder: Path, wish: Any, hear: Any, *, has_zookeeper: bool, json: bool) -> None:
+    import asyncio
+
     from nodes.cluster.town import Town
 
     town = Town(folder, wish, hear, has_zookeeper=has_zookeeper)
@@ -160,6 +163,8 @@ def say_line_of(names: list[str]) -> Any:
 
 def status(data: Folder = None, json: Json = False) -> None:
     """Show how the cluster and each of its nodes are doing."""
+    import asyncio
+
     folder = folder_of(data)
     town = found(folder)
     rows = asyncio.run(_ask_all(folder, town))
@@ -173,6 +178,8 @@ def status(data: Folder = None, json: Json = False) -> None:
 
 
 async def _ask_all(folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
+    import asyncio
+
     return list(await asyncio.gather(*(_ask(folder, each) for each in town["processes"])))
 
 

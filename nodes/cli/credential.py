@@ -11,6 +11,8 @@ The file is TOML, mode 0600 in a directory of mode 0700:
     errand_device = "desk-3fa2-errand"
     errand_token = "…"
 
+A server is an address, or `cluster` and the registry's, for all its nodes.
+
 A user has two devices here, because a device has one session: `tail` and `chat` listen as the
 first, `send` and other short errands go as the second and so don't end them.
 """

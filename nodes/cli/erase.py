@@ -11,7 +11,7 @@ from nodes.cli.credential import Credentials
 from nodes.cli.failure import CommandFailed, Exit
 from nodes.cli.option import As, Data, Server, Timeout
 from nodes.cli.people import TIMEOUT_S
-from nodes.cli.place import server_address
+from nodes.cli.place import realm
 from nodes.cli.terminal import note
 
 
@@ -33,7 +33,7 @@ def delete_account(
     """End your account for good; nobody gets the name again, others keep what you sent them."""
     from nodes.cli.wire import as_user, run_async
 
-    credentials = Credentials(server_address(server, data))
+    credentials = Credentials(realm(server, data))
     user, _ = credentials.choose(as_)
     if not yes and not typer.confirm(f"End the account of {user} for good?", err=True):
         raise CommandFailed(Exit.USAGE, "not_meant", "nothing was done")

@@ -55,6 +55,15 @@ def server_address(server: str | None, data: Path | None) -> str:
     return node["tcp"] if node is not None else DEFAULT_SERVER
 
 
+def realm(server: str | None, data: Path | None) -> str:
+    """Return what a login is good for: the cluster of the node on `data`, or its address."""
+    if not server:
+        node = running_node(data_dir(data))
+        if node is not None and node.get("cluster"):
+            return f"cluster {node['cluster']}"
+    return server_address(server, data)
+
+
 def operator_key(data: Path | None) -> str:
     """Return the operator's secret of the node on `data`.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodes.cli.failure import CommandFailed, Exit
-from nodes.cli.place import operator_key, server_address
+from nodes.cli.place import operator_key, realm, server_address
 
 if TYPE_CHECKING:
     from actorchat.client import AckMode, Chat, CurveIdentity
@@ -102,7 +102,7 @@ def as_user(
 
     address = server_address(server, data)
     reach(address, timeout_s)  # before anything is said of who is signed in there
-    credentials = Credentials(address)
+    credentials = Credentials(realm(server, data))
     name, login = credentials.choose(user)
     device = login.device if listens else login.errand_device
     return name, connect(

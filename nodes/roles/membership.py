@@ -46,9 +46,13 @@ RETRY_S = 1.0  # between two attempts to reach the registry at the start
 class Membership:
     """One node's part in its cluster: `enter`, then the actors, `join`, then the gateways.
 
-    `mesh` and `reach` are there once it has entered. Thread: the loop's.
+    What is declared here is there once it has entered. Thread: the loop's.
     """
 
+    registry: Registry
+    table: TableCache
+    leading: Leading
+    neighbours: Neighbours
     mesh: Mesh
     reach: Reach
 
@@ -56,12 +60,13 @@ class Membership:
         self,
         settings: MemberSettings,
         system: ActorSystem,
-        registry: Registry | None = None,
+        open_registry: Callable[[], Registry] | None = None,
         seat: str = "",
     ) -> None:
         """Say who the node is, by the `seat` of its data if that is locked.
 
-        `registry` is that of the settings unless given.
+        `open_registry` returns the registry, which is to be started: anew for each attempt, that of
+        the settings unless given.
 
         Raises:
             SettingsError: A key can't be read, or what an address needs is not installed.
@@ -74,15 +79,9 @@ class Membership:
         self._key: NodeKey | None = None
         if not cluster.listen.startswith(IPC):
             self._key = read_node_key(Path(cluster.key_file).expanduser())
-        self.registry = registry or make_registry(cluster)
+        self._open_registry = open_registry or (lambda: make_registry(cluster))
         self._entered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._news = asyncio.Event()
-        self._registration = Registration(self.registry, self._member(), self._on_registered)
-        self.table = TableCache(self.registry, self._on_table)
-        self.leading = Leading(
-            self._name, self.registry, lambda: self.table.table, system.dispatcher.now_s
-        )
-        self.neighbours = Neighbours(self.registry, self._is_needed, self._on_neighbours)
         self.loads: dict[str, Load] = {}
         self._regions = parse_regions(cluster.regions)
         self._clients = ""
@@ -110,16 +109,12 @@ class Membership:
         Raises:
             SettingsError: The registry has another secret.
         """
-        while True:
-            try:
-                await self.registry.start()
-                break
-            except NotAllowed as error:
-                text = f"cluster.registry_key_file: the registry does not let this node in: {error}"
-                raise SettingsError([text]) from None
-            except RegistryAway as error:
-                log.warning("registry is out of reach", code=error.code, reason=str(error))
-                await asyncio.sleep(RETRY_S)
+        registry = self.registry = await self._reach_registry()
+        self._registration = Registration(registry, self._member(), self._on_registered)
+        self.table = TableCache(registry, self._on_table)
+        now_s = self.system.dispatcher.now_s
+        self.leading = Leading(self._name, registry, lambda: self.table.table, now_s)
+        self.neighbours = Neighbours(registry, self._is_needed, self._on_neighbours)
         self._registration.start()
         incarnation = await self._entered
         transport = ZmqTransport(self._settings.cluster.listen, self._key)
@@ -128,6 +123,20 @@ class Membership:
         allow_load(self.mesh)
         self.reach = Reach(self.mesh, self.leading.slot)
         log.info("node is a member", node=self._name, incarnation=incarnation)
+
+    async def _reach_registry(self) -> Registry:
+        while True:
+            registry = self._open_registry()
+            try:
+                await registry.start()
+                return registry
+            except NotAllowed as error:
+                why = str(error) or "it has another secret"
+                text = f"cluster.registry_key_file: the registry does not let this node in: {why}"
+                raise SettingsError([text]) from None
+            except RegistryAway as error:
+                log.warning("registry is out of reach", code=error.code, reason=str(error))
+                await asyncio.sleep(RETRY_S)
 
     async def join(self) -> None:
         """Link up with the others; return when there is a table, and a link to all who are there.
@@ -139,7 +148,7 @@ class Membership:
             SettingsError: It can't listen where it is to.
         """
         self.mesh.start()
-        heard = (self.mesh, self._load, self.loads, self._ring)
+        heard = (self.mesh, self._load, self.loads, self._on_nodes)
         children = [Child(LOCATOR, Locator, heard, name=LOCATOR)]
         if self._settings.cluster.role == "chat":
             children.append(Child("candidate", Candidate, (self.registry, self._settings)))
@@ -186,9 +195,10 @@ class Membership:
             self._root.stop("shutdown")
             with contextlib.suppress(Exception):
                 await self._root.ended()
-        for part in (self.neighbours, self.table, self._registration):
-            await part.close()
-        await self.registry.close()
+        if hasattr(self, "registry"):
+            for part in (self.neighbours, self.table, self._registration):
+                await part.close()
+            await self.registry.close()
 
     # -- what others ask ---------------------------------------------------------------------------
     def why_not_ready(self) -> str:
@@ -256,6 +266,10 @@ class Membership:
     # -- news --------------------------------------------------------------------------------------
     def _ring(self) -> None:
         self._news.set()
+
+    def _on_nodes(self) -> None:
+        self.neighbours.poke()  # who was only kept for its link may be let go
+        self._ring()
 
     def _on_registered(self, incarnation: int) -> None:
         if not self._entered.done():

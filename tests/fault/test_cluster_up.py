@@ -90,6 +90,11 @@ def test_cluster_comes_back_whole_after_the_death_of_anybody(tmp_path: Path) -> 
             found.run("user", "add", user, "--generate", "--data", str(tmp_path / "c" / "n1"))
             where = found.run("whereis", user, "--data", str(tmp_path / "c" / "n2"))
             assert where[0]["home"] in {"n1", "n2"} and where[0]["account"], where
+        found.run("send", "bob", "hello", "--as", "ann", "--data", str(tmp_path / "c" / "n2"))
+        (told,) = found.run(
+            "tail", "--as", "bob", "--count", "1", "--data", str(tmp_path / "c" / "n1")
+        )
+        assert (told["from"], told["text"]) == ("ann", "hello")
         for region, node in (("eu", "n1"), ("us", "n2")):
             (best,) = found.run(
                 "locate", "ann", "--region", region, "--data", str(tmp_path / "c" / "n1")

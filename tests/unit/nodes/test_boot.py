@@ -25,3 +25,7 @@ def test_description_says_where_the_node_is(tmp_path: Path) -> None:
     assert described["tcp"] == "tcp://127.0.0.1:1"
     assert described["pid"] == os.getpid()
     assert [path.name for path in tmp_path.iterdir()] == ["node.json"]
+    assert "cluster" not in described
+    boot.describe(boot.NodeInfo("tcp://127.0.0.1:1", tmp_path, 1, {}, "tcp://127.0.0.1:7750"))
+    described = json.loads((tmp_path / "node.json").read_text())
+    assert described["cluster"] == "tcp://127.0.0.1:7750"

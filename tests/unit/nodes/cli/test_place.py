@@ -82,3 +82,15 @@ def test_without_the_key_nobody_is_operator(tmp_path: Path) -> None:
         place.operator_key(tmp_path)
     assert caught.value.status == Exit.REFUSED
     assert "--data" in caught.value.hint
+
+
+def test_login_is_good_for_all_nodes_of_a_cluster(tmp_path: Path) -> None:
+    for name, port in (("n1", 1), ("n2", 2)):
+        describe(tmp_path / name, os.getpid(), f"tcp://127.0.0.1:{port}")
+        node = json.loads((tmp_path / name / "node.json").read_text(encoding="utf-8"))
+        described = json.dumps({**node, "cluster": "zk://h:2181"})
+        (tmp_path / name / "node.json").write_text(described, encoding="utf-8")
+        assert place.realm(None, tmp_path / name) == "cluster zk://h:2181"
+    assert place.realm("tcp://127.0.0.1:1", tmp_path / "n1") == "tcp://127.0.0.1:1"
+    describe(tmp_path / "alone", os.getpid())
+    assert place.realm(None, tmp_path / "alone") == "tcp://127.0.0.1:4711"

@@ -14,7 +14,7 @@ from actorchat.actor import ActorSystem, LoopDispatcher
 from actorchat.client import connect
 from actorchat.cluster.link_key import write_node_key
 from actorchat.cluster.memory_registry import MemoryRegistry, MemoryStore
-from actorchat.cluster.registry import NotAllowed
+from actorchat.cluster.registry import NotAllowed, RegistryAway
 from actorchat.errors import SettingsError
 from actorchat.settings.cluster import ClusterSection, MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
@@ -40,10 +40,13 @@ class Node:
         }
         settings, _ = gather(MemberSettings, member_contradictions, None, {}, overrides)
         self.registry: MemoryRegistry = store.client(call_timeout_s=0.0)
-        self.member = Membership(settings, ActorSystem(LoopDispatcher()), self.registry)
+        self.member = Membership(settings, ActorSystem(LoopDispatcher()), self.open_registry)
         self.ended: list[int] = []
         self._settings, self._data = settings, folder / name / settings.node.data_dir
         self.node: Standalone
+
+    def open_registry(self) -> MemoryRegistry:
+        return self.registry
 
     async def start(self) -> None:
         await self.member.enter()
@@ -223,6 +226,37 @@ async def test_registry_that_refuses_this_node_ends_it(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not let this node in: another secret"):
         await one.member.enter()
     await one.member.leave()
+
+
+async def test_registry_that_is_away_at_the_start_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nodes.roles.membership.RETRY_S", 0)
+    store = MemoryStore()
+    one = Node(tmp_path, store, "n1", **{"cluster.members_min": 1})
+    there = one.registry
+    tried: list[MemoryRegistry] = []
+
+    async def be_away() -> None:
+        raise RegistryAway("nobody is there", "none")
+
+    def open_registry() -> MemoryRegistry:
+        registry = there if len(tried) == 3 else store.client(call_timeout_s=0.0)
+        if registry is not there:
+            registry.start = be_away  # type: ignore[method-assign]
+        tried.append(registry)
+        return registry
+
+    one.member._open_registry = open_registry
+    async with running(one):
+        assert len(tried) == 4  # one that could not be started is of no more use
+        assert one.report["cluster_registry"] == "connected"
+
+
+async def test_node_that_never_reached_its_registry_can_leave(tmp_path: Path) -> None:
+    one = Node(tmp_path, MemoryStore(), "n1")
+    await one.member.leave()
+    await one.member.system.stop()
 
 
 async def test_nodes_of_different_machines_prove_who_they_are(tmp_path: Path) -> None:
