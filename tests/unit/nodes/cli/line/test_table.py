@@ -25,6 +25,8 @@ UNTYPED = {
     "invitation": "for operators: actorchat invitation",
     "invitations": "for operators: actorchat invitation list",
     "status": "for operators: actorchat status",
+    "whereis": "for operators: actorchat whereis",
+    "locate": "the client does it by itself, before it signs in",
     "actors": "for operators: actorchat actors",
     "bot": "for operators: actorchat bot",
     "hook": "for operators: actorchat hook",
