@@ -129,6 +129,8 @@ class ConversationActor(Meeting):
 
     def _hold(self, event: Any) -> None:
         """Keep `event` until the log may be read; then build the machine and go on."""
+        if self._moves_on(event):
+            return
         if self._held is None:
             self._join()
         assert self._held is not None

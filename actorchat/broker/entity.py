@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.actor import Actor, Mailbox
+from actorchat.broker.turned_away import turn_away
 from actorchat.chat.act import Hide
+from actorchat.chat.afar import Leave
 from actorchat.chat.block import Blocking
 from actorchat.chat.event import (
     Attach,
@@ -22,6 +24,7 @@ from actorchat.chat.event import (
     Repeat,
 )
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.errors import Unavailable, Unsendable
 from actorchat.limits import ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class IdleCheck(Event):
 
 
 IDLE_CHECK = IdleCheck()
+LEFT = -2  # the generation of an entity that is led elsewhere now, which its next event finds
+ELSEWHERE = "this part of the server is elsewhere now; try again"
 
 
 class EntityActor(Actor):
@@ -74,8 +79,11 @@ class EntityActor(Actor):
         """
         if message is IDLE_CHECK:
             return
-        if self._is_passivated:
-            self._place.tell(message)
+        if self._is_passivated and not self._stays(message):
+            try:
+                self._place.tell(message)
+            except (Unavailable, Unsendable):
+                turn_away(message, Unavailable.code, ELSEWHERE)
         elif isinstance(
             message, Post | Fetch | Hide | Changing | Describe | AskReceipts | Blocking
         ):
@@ -89,6 +97,24 @@ class EntityActor(Actor):
             message.session.tell(HomeLost())
         elif isinstance(message, Join):
             message.conversation.tell(HomeLost())
+
+    def leave(self) -> None:
+        """Have the next event find that this entity is led by another node now."""
+        self._generation = LEFT
+        self.ref.tell(Leave())
+
+    def _moves_on(self, event: object) -> bool:
+        """End if another node leads this entity now; `event`, and what waits, goes there."""
+        if self._generation != LEFT:
+            return False
+        self._is_passivated = True
+        self.stop("moved")
+        self.discarded(event)
+        return True
+
+    def _stays(self, message: object) -> bool:
+        """Say whether a message can't follow an entity to another node: it was in no log yet."""
+        return self._generation == LEFT and isinstance(message, Record | Repeat | Join)
 
     def _rebuild(self) -> None:
         # What was appended but not written yet must be seen by the reads that follow.

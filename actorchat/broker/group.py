@@ -79,6 +79,8 @@ class GroupActor(Abroad):
             return
         self._is_active = True
         if self._generation != self._committer.generation:
+            if self._moves_on(event):
+                return
             self._rebuild()
         if isinstance(event, ANSWERS):
             self._take_answer(event)

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from actorchat.broker.crossing import allow
 from actorchat.broker.turned_away import turn_away
+from actorchat.chat.afar import TableTurned
 from actorchat.errors import MailboxFull, Unavailable
 from actorchat.ids import is_group, is_name, slot_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from actorchat.broker.context import Context
 
 MOVED = "this part of the server is elsewhere now; try again"
@@ -24,18 +27,35 @@ class Lodging:
 
     `user/NAME`, `direct/ONE/OTHER`, `group/#ADDRESS`, `tracker/NUMBER`. What is for an
     entity that is led elsewhere by a newer table than its sender's is passed on.
+
+    Args:
+        sessions: Returns the refs of all sessions.
     """
 
-    __slots__ = ("_context", "_reach")
+    __slots__ = ("_context", "_reach", "_sessions")
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, sessions: Callable[[], Iterable[Any]]) -> None:
         assert context.reach is not None
         self._context = context
+        self._sessions = sessions
         self._reach = context.reach
 
     def open(self) -> None:
         """Let other nodes in."""
-        self._reach.serve(allow, self.resolve, self.undelivered, lambda _changed: None)
+        self._reach.serve(allow, self.resolve, self.undelivered, self.turn)
+
+    def turn(self, changed: list[int]) -> None:
+        """Let go of what these slots have here, if another node leads them now."""
+        context, slots = self._context, set(changed)
+        for whose, ref in context.router.entities():
+            if slot_of(whose) in slots and not self._reach.is_here(whose):
+                actor = ref._actor
+                if actor is not None:
+                    actor.leave()
+        context.trackers.leave(slots)
+        for session in self._sessions():
+            with suppress(MailboxFull):  # one that is so far behind looks anew when it watches
+                session.tell(TableTurned())
 
     def resolve(self, name: str) -> Any:
         """Return the ref of an entity; None: there is no such one, or it is led elsewhere."""

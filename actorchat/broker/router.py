@@ -79,6 +79,12 @@ class Router:
         if self._conversations.get(conv) is ref:
             del self._conversations[conv]
 
+    def entities(self) -> list[tuple[str, Any]]:
+        """Return the ref of each entity that runs, with the name whose slot it is in."""
+        users = list(self._users.items())
+        convs = [(c if isinstance(c, str) else c[0], ref) for c, ref in self._conversations.items()]
+        return [*users, *convs]
+
     def counts(self) -> dict[str, int]:
         """Return how many entities run, by kind."""
         groups = sum(isinstance(conv, str) for conv in self._conversations)

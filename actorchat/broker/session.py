@@ -13,7 +13,7 @@ from actorchat.broker.acting import acting, pair_of
 from actorchat.broker.asking import Asking, why
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
-from actorchat.chat.afar import NodeLost
+from actorchat.chat.afar import NodeLost, TableTurned
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -253,9 +253,15 @@ class SessionActor(Asking):
         if self._watching is not None:
             self._watching.handle(event)
 
+    def _on_table_turned(self, event: TableTurned) -> None:
+        if self._watching is not None:
+            self._watching.turned()
+
     def _on_node_lost(self, event: NodeLost) -> None:
         """End, if anything was told that node: nobody knows what of it has arrived."""
-        if event.node not in self._nodes:
+        places = [*self._conversations.values(), self._home]
+        is_used = any(place is not None and place.node == event.node for place in places)
+        if event.node not in self._nodes and not is_used:
             if self._watching is not None:
                 self._watching.node_lost(event.node)
             return
@@ -350,6 +356,7 @@ class SessionActor(Asking):
         ops.Receipts: _receipts,
         **dict.fromkeys(PRESENCE_EVENTS, _on_presence),
         NodeLost: _on_node_lost,
+        TableTurned: _on_table_turned,
         Accepted: _accepted,
         Refused: _refused,
         Update: _update,

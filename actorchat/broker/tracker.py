@@ -95,6 +95,16 @@ class Trackers:
             return None
         return self._places[int(number)].ref()
 
+    def leave(self, slots: set[int]) -> None:
+        """Stop the trackers here of which another node leads some slot now; those go on."""
+        assert self._reach is not None
+        here = self._reach.node
+        gone = {slot for slot in slots if self._reach.leader(slot) != here}
+        for number in {slot * PRESENCE_TRACKERS // SLOTS for slot in gone}:
+            ref = self._refs.get(number)
+            if ref is not None and ref.is_alive():
+                ref.stop("moved")  # its sessions look for their trackers anew
+
     def is_online(self, user: str) -> bool:
         """Say whether the tracker of `user`, if it runs, has them as online; for the simulation."""
         ref = self._refs.get(self.number_of(user))

@@ -242,7 +242,7 @@ class Broker:
             Child("search", SearchActor, (context, index)),
         ]
         if parts.reach is not None:
-            Lodging(context).open()
+            Lodging(context, self._sessions).open()
             children.append(Child("whois", WhoIsActor, (context,)))
             children.append(Child("lookout", Lookout, (parts.reach, self._sessions)))
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")

@@ -86,6 +86,8 @@ class UserActor(Hiding):
             return
         self._is_active = True
         if self._generation != self._committer.generation:
+            if self._moves_on(event):
+                return
             self._rebuild_with_sessions()
         prepare = self._PREPARE.get(type(event))
         if prepare is not None and not prepare(self, event):

@@ -96,6 +96,12 @@ class Watching:
             except Unavailable:
                 continue  # the tracker finds that nobody is behind this address any more
 
+    def turned(self) -> None:
+        """Look anew for one's own tracker, and those of whom one watches."""
+        self._arrive()
+        if self._list is not None:
+            self._on_watchlist(LevelChanged(self._list.level))
+
     def node_lost(self, node: str) -> None:
         """Go on without the trackers of a node until they can be reached again."""
         for tracker in self._context.trackers.ids_at(node):

@@ -110,3 +110,11 @@ class AbroadDue(Event):
     """Time to give up a change that other nodes have not answered for."""
 
     number: int
+
+
+class Leave(Event):
+    """The slot of an entity is led by another node now: it is to go there."""
+
+
+class TableTurned(Event):
+    """Some slots have another leader; a session looks anew for what it has told to stay told."""

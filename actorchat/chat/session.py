@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from actorchat.chat.afar import NodeLost
+from actorchat.chat.afar import NodeLost, TableTurned
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -293,6 +293,7 @@ class Session:
             Company: _on_company,
             HomeLost: _on_home_lost,
             NodeLost: _pass,
+            TableTurned: _pass,
             Ended: _on_ended,
             Disconnected: _on_disconnected,
         },

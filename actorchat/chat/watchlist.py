@@ -75,6 +75,11 @@ class Watchlist:
         self._asked: dict[int, _Question] = {}
         self._is_cooling = False
 
+    @property
+    def level(self) -> PrivacyLevel:
+        """The user's own setting."""
+        return self._level
+
     def handle(self, event: object) -> list[Effect | Presence | Answer | Refused]:
         """Take an op or event in; return what must be done, in this order."""
         out: list[Any] = []

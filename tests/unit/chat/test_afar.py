@@ -14,9 +14,11 @@ from actorchat.chat.afar import (
     FactsGiven,
     InquiryDue,
     Known,
+    Leave,
     Listed,
     NodeLost,
     RoundupDue,
+    TableTurned,
     WhoIs,
 )
 from tests.unit.chat.cast import Peer
@@ -32,6 +34,8 @@ def test_events_are_values_that_the_collector_does_not_see() -> None:
         NodeLost("b"),
         InquiryDue("bob"),
         RoundupDue(1),
+        Leave(),
+        TableTurned(),
         AskAbout(Peer("s"), 1, "ann", ["bob"]),
         AboutThem(1, "b", [], []),
         AbroadDue(1),

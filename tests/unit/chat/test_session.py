@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.chat.afar import NodeLost
+from actorchat.chat.afar import NodeLost, TableTurned
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -328,7 +328,8 @@ def test_invalid_op_is_refused_for_its_own_reason(state: State, rid: int | None)
 @pytest.mark.parametrize("state", State)
 def test_what_is_said_to_pass_is_what_is_only_returned(state: State) -> None:
     machine = at(state).machine
-    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES, NodeLost("b"), Locate(9, "eve")]
+    known = [*USER_OPS, *OPERATOR_OPS, *ANSWERS, *DELIVERIES]
+    known += [NodeLost("b"), TableTurned(), Locate(9, "eve")]
     returned = {type(e) for e in known if at(state).machine.handle(e, 0) == [e]}
     assert machine.passed == returned
 
