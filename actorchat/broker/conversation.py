@@ -208,7 +208,8 @@ class ConversationActor(Meeting):
     def _store(self, effect: Store) -> None:
         post, seq, ts = effect.post, effect.seq, effect.ts
         key, pair, me = self._key, self._pair, self._me
-        if post.more is None and seq > 1:
+        is_usual = post.more is None and seq > 1
+        if is_usual:
             record = codec.encode_record(self._names[post.sender], seq, ts, post.cid, post.body)
             ops = self._rows.message(key, seq, record, effect.key, ts, effect.owes)
         else:
@@ -220,7 +221,7 @@ class ConversationActor(Meeting):
             recipient = self._away
             is_own = post.sender == pair[0]  # of the user at home
             deliver = Deliver(pair, key, me, seq, effect.prev, record, not is_own)
-            if post.more is not None and post.sender not in pair:
+            if not is_usual and post.sender not in pair:
                 deliver.is_own = False  # a moderator's, who is neither of the two
         try:
             self._home.tell(
@@ -243,10 +244,11 @@ class ConversationActor(Meeting):
         except MailboxFull as full:
             self._overrun(post, full)
             return
-        if post.more is not None:
-            audit(post, " ".join(pair), seq)
-        if seq == 1:
-            self._list_afar()
+        if not is_usual:
+            if post.more is not None:
+                audit(post, " ".join(pair), seq)
+            if seq == 1:
+                self._list_afar()
 
     def _rows_of(self, effect: Store) -> tuple[bytes, tuple[Op, ...]]:
         """Return the record that is told of any message, and its rows."""

@@ -135,18 +135,23 @@ class SessionActor(Asking):
         if place is None:
             self._refused(_nobody(op.id, op.to))
             return
-        rid = op.id
-        if op.extra is not None and op.extra.files and self._is_not_yet(op):
-            return
-        if op.extra is not None and op.extra.files and not self._context.shelf.has(op.extra.files):
-            self._refused(Refused(rid, "no_such_file", NO_SUCH_FILE))
+        rid, extra = op.id, op.extra
+        if extra is not None and extra.files and not self._has_files(op, extra.files):
             return
         try:
             machine = self._machine
             user, company = machine.user, machine.has_company
-            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company, op.extra))
+            place.tell(Post(user, self._me, rid, op.cid, op.body, None, b"", company, extra))
         except Unavailable as error:
             self._untold(rid, error)
+
+    def _has_files(self, op: ops.Send, files: list[ops.FileRef]) -> bool:
+        """Say whether a message may refer to `files`; refuse it if not."""
+        if not self._is_not_yet(op):
+            if self._context.shelf.has(files):
+                return True
+            self._refused(Refused(op.id, "no_such_file", NO_SUCH_FILE))
+        return False
 
     def _ask(self, place: Place, event: object, rid: int) -> None:
         try:

@@ -158,20 +158,12 @@ class Conversation:
             return [Refuse(event.session, refused)]
         if event.prior is not None:
             return [self._again(event, event.prior)]
-        pair, more, blocks = self.pair, event.more, self.blocks
-        if blocks and block.is_open(blocks.get(event.sender, ())):
-            # Before an act is judged, for it is under way then.
-            return [Refuse(event.session, block.refusal(event.rid))]
-        if more is None:
+        pair, more = self.pair, event.more
+        if more is None and not self.blocks:
             digest = hash(event.body)
         else:
-            digest = digest_of(event.body, more)
-            verdict = self._judge(event, now_wall_ms)
-            if verdict is not None:
-                refused = Refused(event.rid, verdict.code, verdict.reason)
-                return [Refuse(event.session, refused)]
-        if blocks and event.sender in pair:
-            effects = self._post_past_block(event, digest, now_wall_ms)
+            digest = hash(event.body) if more is None else digest_of(event.body, more)
+            effects = self._post_unusual(event, digest, now_wall_ms)
             if effects is not None:
                 return effects
         self.seq = seq = self.seq + 1
@@ -190,6 +182,21 @@ class Conversation:
             return [store]
         self._asking = True
         return [store, StartTimer(FAN_OUT_CONFIRM_S, ConfirmDue())]
+
+    def _post_unusual(self, event: Post, digest: int, now_wall_ms: int) -> list[Effect] | None:
+        """Return what comes of a post that is refused, or that a block hides; None: go on."""
+        blocks = self.blocks
+        if blocks and block.is_open(blocks.get(event.sender, ())):
+            # Before an act is judged, for it is under way then.
+            return [Refuse(event.session, block.refusal(event.rid))]
+        if event.more is not None:
+            verdict = self._judge(event, now_wall_ms)
+            if verdict is not None:
+                refused = Refused(event.rid, verdict.code, verdict.reason)
+                return [Refuse(event.session, refused)]
+        if blocks and event.sender in self.pair:
+            return self._post_past_block(event, digest, now_wall_ms)
+        return None
 
     def _judge(self, event: Post, now_wall_ms: int) -> Verdict | None:
         more = event.more
