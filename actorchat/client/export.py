@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from actorchat.client import event
+from actorchat.client.file import OwnFile, OwnFiles
 from actorchat.client.message import Entry, GroupInfo, PageAnswer
 from actorchat.client.people import ConversationsAnswer, Line, read
-from actorchat.errors import InvalidOp
+from actorchat.errors import InvalidOp, Refusal, Unavailable
 from actorchat.ids import is_group
 from actorchat.limits import HISTORY_PAGE_MESSAGES_MAX
 from actorchat.protocol import ops
@@ -42,8 +43,9 @@ class ExportCalls:
         or, with all members, `group`, with flags and marks, and behind it each `message`, oldest
         first, as history shows it: with its extra, which names files by hash, size and type, with
         its reactions, or what was done (`act`). Bytes, as `cid`, are hexadecimal. Last, each `file`
-        that such a message of the user's own names. It asks for a page at a time and keeps no more
-        than that, but for the files' hashes. What changes meanwhile may be missing or there.
+        that such a message of the user's own names, or that is the user's all the same. It asks for
+        a page at a time and keeps no more than that, but for the files' hashes. What changes
+        meanwhile may be missing or there.
         """
         files: dict[str, Fact] = {}
         profile = await self._ask(ops.Profile(0, self._own_name()))
@@ -64,6 +66,10 @@ class ExportCalls:
                 yield message
         for file in files.values():
             yield {"kind": "file", **file}
+        async for own in self._own_files():
+            if own.sha256.hex() not in files:
+                about = {"hash": own.sha256.hex(), "size": own.size, "type": own.type}
+                yield {"kind": "file", **about, "created": own.created}
 
     async def _lines(self) -> AsyncIterator[Line]:
         after: str | None = None
@@ -75,6 +81,21 @@ class ExportCalls:
                 yield line
             more = page.more and bool(page.conversations)
             after = page.conversations[-1].conv if page.conversations else None
+
+    async def _own_files(self) -> AsyncIterator[OwnFile]:
+        after: bytes | None = None
+        more = True
+        while more:
+            try:
+                page = read(await self._ask(ops.Files(0, after)), OwnFiles)
+            except Refusal as refusal:
+                if refusal.code != Unavailable.code:
+                    raise
+                return  # a server of several nodes, where files are not to be had yet
+            for file in page.files:
+                yield file
+            more = page.more and bool(page.files)
+            after = page.files[-1].sha256 if page.files else None
 
     async def _info(self, conv: str) -> GroupInfo:
         found = page = read(await self._ask(ops.Group(0, conv)), GroupInfo)

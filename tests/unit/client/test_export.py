@@ -56,14 +56,21 @@ async def serve(peer: Peer) -> None:
     asked = await answer(peer, ops.Group, info)
     assert asked.conv == GROUP
     await answer(peer, ops.History, page(1, head=1))
+    file = {"sha256": bytes(32), "size": 7, "type": "text/plain", "created": 5}
+    counts = {"used": 7, "count": 2, "quota": 100}
+    await answer(peer, ops.Files, {"files": [file], "more": True, **counts})
+    asked = await answer(peer, ops.Files, {"files": [], "more": False, **counts})
+    assert asked.after == bytes(32)
 
 
 def check(facts: list[Fact]) -> None:
     assert [fact["kind"] for fact in facts] == [
         *("profile", "devices", "contacts", "blocks", "privacy"),
         *("conversation", "message", "message", "message"),
-        *("group", "message"),
+        *("group", "message", "file"),
     ]
+    about = {"hash": "00" * 32, "size": 7, "type": "text/plain", "created": 5}
+    assert facts[11] == {"kind": "file", **about}
     assert facts[5]["muted"] is True
     assert [fact["text"] for fact in facts[6:9]] == ["text 1", "text 2", "text 3"]
     assert facts[9]["members"] == {"ann": "owner"}
@@ -127,6 +134,8 @@ async def test_messages_are_whole_and_files_and_all_members_are_named() -> None:
         gone = {**record(4), "body": "", "gone": True, "hidden": True}
         await answer(peer, ops.History, {**page(head=4), "events": [mine]})
         await answer(peer, ops.History, {**page(head=4), "events": [theirs, act, gone]})
+        asked = await peer.heard(ops.Files)  # of a server where the list is not to be had
+        peer.say(ops.Reply(re=asked.id, err=ops.Failure("unavailable", "", "never", "none")))
         facts = (await using)[5:]
         assert [fact["kind"] for fact in facts] == ["group", *["message"] * 4, "file"]
         assert facts[0]["members"] == {"ann": "owner", "bob": "member"}
