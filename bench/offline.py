@@ -57,7 +57,7 @@ async def run(options: argparse.Namespace) -> tuple[dict[str, Figure], list[str]
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     figures: dict[str, Figure] = {"pairs": options.pairs, "messages_each": options.messages}
-    for name, stretches in zip(("in", "out"), zip(*ways, strict=True), strict=True):
+    for name, stretches in zip(("ingest", "drain"), zip(*ways, strict=True), strict=True):
         figures[f"{name}_per_s"] = round(middle([one.per_s for one in stretches]))
         figures[f"{name}_server_cpu_us"] = round(middle([one.cpu_us for one in stretches]), 2)
         figures[f"{name}_load_share"] = round(middle([one.load_share for one in stretches]), 2)
@@ -148,8 +148,8 @@ async def until(tally: Tally, is_so: Callable[[], bool]) -> None:
 def parse(args: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench offline", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=200, help="senders, and people away")
-    parser.add_argument("--messages", type=int, default=500, help="of each sender, at least")
+    parser.add_argument("--pairs", type=int, default=500, help="senders, and people away")
+    parser.add_argument("--messages", type=int, default=100, help="of each sender, at least")
     parser.add_argument("--window", type=int, default=8, help="in flight, of each sender")
     parser.add_argument("--rounds", type=int, default=3, help="each on a new node")
     parser.add_argument("--data", help="directory for scratch data, on the disk to be measured")
