@@ -57,14 +57,7 @@ def add(
     from nodes.cli.wire import as_operator, run_async
 
     check_name(name)
-    if generate and password_file is not None:
-        raise typer.BadParameter("give one of --generate and --password-file")
-    if generate:
-        import secrets
-
-        password = secrets.token_urlsafe(PASSWORD_BYTES)
-    else:
-        password = read_password(password_file, confirm=True)
+    password = new_password(password_file, generate=generate)
     device = new_device()
 
     async def make() -> Login:
@@ -256,6 +249,21 @@ def check_name(name: str) -> None:
 
     if not is_name(name):
         raise typer.BadParameter(f"{name!r} is no name: 1 to 64 of a-z 0-9 . _ -, ends a-z 0-9")
+
+
+def new_password(file: Path | None, *, generate: bool) -> str:
+    """Return the password of a new account: one that is made here, or one that is read.
+
+    Raises:
+        BadParameter: Both are asked for.
+    """
+    if not generate:
+        return read_password(file, confirm=True)
+    if file is not None:
+        raise typer.BadParameter("give one of --generate and --password-file")
+    import secrets
+
+    return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
 def read_password(file: Path | None, *, confirm: bool) -> str:

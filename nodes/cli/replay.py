@@ -152,12 +152,8 @@ def replay(
 
     if self_contained and (server or data):
         raise typer.BadParameter("--self-contained goes without --server and --data")
-    if group_inline_max is not None and not self_contained:
-        raise typer.BadParameter("--group-inline-max needs --self-contained")
-    if (nodes > 1 or zookeeper) and not self_contained:
-        raise typer.BadParameter("--nodes and --zookeeper need --self-contained")
-    if kill and not self_contained:
-        raise typer.BadParameter("--kill kills only a node of our own: add --self-contained")
+    if not self_contained:
+        _refuse_for_others(group_inline_max, nodes > 1 or bool(zookeeper), kill)
     addresses, key = ((), "") if self_contained else _find_node(gateway, server, data)
     plan = Plan(
         traffic=traffic.read(file, limit),
@@ -178,6 +174,16 @@ def replay(
     _tell(outcome, is_checked=check, json=json)
     if outcome.ledger.difference_count:
         raise typer.Exit(Exit.FAILED)
+
+
+def _refuse_for_others(group_inline_max: int | None, is_cluster: bool, kill: int) -> None:
+    """Refuse what can be had of a server of our own alone."""
+    if group_inline_max is not None:
+        raise typer.BadParameter("--group-inline-max needs --self-contained")
+    if is_cluster:
+        raise typer.BadParameter("--nodes and --zookeeper need --self-contained")
+    if kill:
+        raise typer.BadParameter("--kill kills only a node of our own: add --self-contained")
 
 
 def _find_node(

@@ -7,17 +7,16 @@ from typing import Annotated
 import typer
 
 from nodes.cli.account import (
-    PASSWORD_BYTES,
     TIMEOUT_S,
     Name,
     PasswordFile,
     check_name,
-    read_password,
+    new_password,
 )
 from nodes.cli.credential import Credentials, Login, credentials_path, errand_of, new_device
 from nodes.cli.failure import CommandFailed, Exit
 from nodes.cli.option import Data, Json, Server, Timeout
-from nodes.cli.place import server_address
+from nodes.cli.place import realm, server_address
 from nodes.cli.terminal import note, say, say_json
 
 
@@ -45,21 +44,16 @@ def signup(
     from nodes.cli.wire import run_async
 
     check_name(name)
-    if generate and password_file is not None:
-        raise typer.BadParameter("give one of --generate and --password-file")
-    if generate:
-        import secrets
-
-        password = secrets.token_urlsafe(PASSWORD_BYTES)
-    else:
-        password = read_password(password_file, confirm=True)
+    password = new_password(password_file, generate=generate)
     address = server_address(server, data)
     device = new_device()
     token = run_async(_make(address, name, device, password, code, timeout))
     if generate and not json:
         say(f"password: {password}")  # before anything else can fail
     errand_token = run_async(_sign_in(address, name, errand_of(device), password, timeout))
-    Credentials(address).keep(name, Login(device, token, errand_of(device), errand_token))
+    Credentials(realm(server, data)).keep(
+        name, Login(device, token, errand_of(device), errand_token)
+    )
     if json:
         made = {"user": name, "server": address, "device": device}
         say_json({**made, "password": password} if generate else made)
