@@ -313,7 +313,7 @@ class ZmqPeer:
             setattr(dealer, name, value)
         peer = cls(dealer)
         dealer.connect(address.replace("zmq://", "tcp://"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (event := peer._event()) != zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 if event is not None:
                     await peer.close()

@@ -111,7 +111,7 @@ async def test_members_and_marks_of_many_are_asked_for_at_once(people: People) -
     sent = await ann.send(group, "hi")
     await take(bob, sent.seq)
     bob.mark_read(group, sent.seq)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while (marks := await ann.receipts(group))["bob"].read < sent.seq:
             await asyncio.sleep(0.05)
     assert marks.keys() == info.members.keys()

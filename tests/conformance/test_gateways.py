@@ -205,7 +205,7 @@ async def site(
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for something that the far end can't see."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0.005)
 
@@ -537,7 +537,7 @@ async def is_cut(stranger: Stranger) -> None:
     """Return when the gateway has closed the connection, whatever it says before."""
     reader, writer = stranger
     with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await reader.read(-1)
     writer.close()
     with contextlib.suppress(ConnectionError):
@@ -657,7 +657,7 @@ async def test_drain_does_not_wait_for_ever(site: Site) -> None:
     payload = encode({"op": "msg", "x": b"x" * 200_000})
     for _ in range(4):
         session.outlet.push(payload)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         cut = await site.gateway.drain()
     assert session.reasons == ["drain"]
     assert site.gateway.counters.open == 0

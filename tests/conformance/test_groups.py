@@ -42,7 +42,7 @@ async def people(tmp_path: Path) -> AsyncIterator[dict[str, Chat]]:
 
 async def take(chat: Chat, count: int) -> list[str]:
     feed = chat.messages()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         got = [await anext(feed) for _ in range(count)]
     return [m.text or type(m.change).__name__ for m in got]
 
@@ -82,7 +82,7 @@ async def test_marks_of_a_group_are_told_and_asked_for(people: dict[str, Chat]) 
     await ann.send(group, "hi")
     await take(bob, 2)
     bob.mark_read(group, 2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         async for progress in ann.marks():
             if progress.read:
                 break

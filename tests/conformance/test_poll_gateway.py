@@ -106,7 +106,7 @@ def first_tries(lost: Fate) -> Callable[[str], Fate]:
 @pytest.mark.parametrize("lost", ["lose request", "lose answer"])
 async def test_lost_poll_loses_nothing_and_brings_nothing_twice(lost: Fate) -> None:
     async with Ride(first_tries(lost)) as ride:
-        await asyncio.wait_for(ride.is_open.wait(), 5)
+        await asyncio.wait_for(ride.is_open.wait(), 20)
         wanted = list(range(1, 21))
         for number in wanted:
             ride.send(number)
@@ -130,7 +130,7 @@ async def test_any_mixture_of_losses_and_bursts_keeps_the_order(seed: int) -> No
         return rng.choice(("lose request", "lose answer"))
 
     async with Ride(fate) as ride:
-        await asyncio.wait_for(ride.is_open.wait(), 5)
+        await asyncio.wait_for(ride.is_open.wait(), 20)
         wanted = list(range(1, 401))
         for number in wanted:
             ride.send(number)
@@ -153,7 +153,7 @@ async def test_push_whose_answer_got_lost_comes_with_the_next_poll() -> None:
 
     ride = Ride(fate)
     async with ride:
-        await asyncio.wait_for(ride.is_open.wait(), 5)
+        await asyncio.wait_for(ride.is_open.wait(), 20)
         ride.sessions[0].outlet.push(encode_accepted(7, 7, 0))
         ride.sessions[0].outlet.push(encode_accepted(8, 8, 0))
         await ride.hear(2)
@@ -163,7 +163,7 @@ async def test_push_whose_answer_got_lost_comes_with_the_next_poll() -> None:
 
 async def test_server_that_stays_away_ends_the_link_with_a_reason() -> None:
     async with Ride(lambda head: "lose request" if number_of(head) else "pass") as ride:
-        await asyncio.wait_for(ride.is_open.wait(), 5)
+        await asyncio.wait_for(ride.is_open.wait(), 20)
         async with asyncio.timeout(20):
             while not ride.ends:
                 await asyncio.sleep(0.01)
@@ -173,7 +173,7 @@ async def test_server_that_stays_away_ends_the_link_with_a_reason() -> None:
 
 async def test_held_reading_keeps_ops_and_hands_them_on_once() -> None:
     async with Ride(lambda _: "pass") as ride:
-        await asyncio.wait_for(ride.is_open.wait(), 5)
+        await asyncio.wait_for(ride.is_open.wait(), 20)
         ride.link.pause()
         for number in range(1, 6):
             ride.send(number)
@@ -193,7 +193,7 @@ async def test_held_reading_keeps_ops_and_hands_them_on_once() -> None:
 
 async def test_close_sends_what_was_written_first() -> None:
     async with Ride(lambda _: "pass") as ride:
-        await asyncio.wait_for(ride.is_open.wait(), 5)
+        await asyncio.wait_for(ride.is_open.wait(), 20)
         ride.send(1)
         ride.link.close()
         await ride.link.wait_gone(5)
@@ -210,7 +210,7 @@ async def test_busy_session_is_polled_until_it_takes_all() -> None:
             loop.call_later(0.01, self.outlet.reply, encode_accepted(op.id, op.id, 0))
 
     async with Ride(lambda _: "pass", Slow) as ride:
-        await asyncio.wait_for(ride.is_open.wait(), 5)
+        await asyncio.wait_for(ride.is_open.wait(), 20)
         wanted = list(range(1, 1001))  # four times what may be unanswered
         for number in wanted:
             ride.send(number)

@@ -148,7 +148,7 @@ async def test_stranger_and_strange_bytes_are_sent_away(tmp_path: Path) -> None:
     for said in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, frame(b"\xff"), frame(b"x" * 5_000)):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(said)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(20):
             await reader.read()  # the challenge, then the end
             assert reader.at_eof() or await reader.read() == b""
         writer.close()

@@ -75,7 +75,7 @@ async def test_no_handshake_is_no_connection_and_no_noise(
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(opening)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         try:
             while await reader.read(1000):
                 pass  # an alert, perhaps
@@ -98,7 +98,7 @@ async def test_small_frames_are_not_held_back_by_the_kernel() -> None:
     gateway = TcpGateway(note, "127.0.0.1", 0)
     await gateway.start()
     _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    await asyncio.wait_for(is_open.wait(), 5)
+    await asyncio.wait_for(is_open.wait(), 20)
     transport = outlets[0]._transport  # type: ignore[attr-defined]
     server_side = transport.get_extra_info("socket")
     assert server_side.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -66,7 +66,7 @@ async def test_message_in_fragments_is_one_op(gateway: WsGateway) -> None:
 async def test_pings_are_answered_and_keep_the_connection(gateway: WsGateway) -> None:
     async with dial(gateway, CBOR_PROTOCOL) as peer:
         for _ in range(8):
-            await asyncio.wait_for(await peer.ping(), 5)
+            await asyncio.wait_for(await peer.ping(), 20)
             await asyncio.sleep(0.05)
         assert peer.close_code is None
 

@@ -19,7 +19,7 @@ from bench.crowd import PER_SOURCE, PING, PONG, Crowd, due_since, source_of
 
 TOKENS = {"ann": "a", "bob": "b"}
 WELCOME = frame(codec.encode({"re": 0, "ok": {"cursor": 0}}))
-WAIT_S = 5.0
+WAIT_S = 20.0
 
 Answer = Callable[[dict[str, object]], bytes]
 

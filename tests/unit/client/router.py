@@ -9,7 +9,7 @@ from typing import Any
 
 import zmq
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 ZAP = "inproc://zeromq.zap.01"
 
 

@@ -14,7 +14,7 @@ from actorchat.protocol.codec import encode, encode_reply
 from actorchat.protocol.connection import Connection, Side, frame
 
 Op = TypeVar("Op")
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 class Peer:

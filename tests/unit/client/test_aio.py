@@ -52,7 +52,7 @@ async def opened(server: ScriptedServer, **options: object) -> AsyncIterator[tup
 async def take(chat: Chat, count: int) -> list[str]:
     """Fetch `count` messages; return their texts."""
     feed = chat.messages()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return [(await anext(feed)).text for _ in range(count)]
 
 
@@ -468,7 +468,7 @@ async def test_watched_users_are_followed_through_a_reconnect(server: ScriptedSe
         peer.say(ops.Reply(re=op.id, ok=ANN_SEES_BOB))
         assert await asking == [Presence("bob", True)]
         peer.say(ops.Presence([ops.PresenceState("bob", False, 5)]))
-        assert await anext(chat.presence()) == Presence("bob", False, 5)
+        assert await anext(chat.presence()) == Presence("bob", False, 20)
         peer.hang_up()
         again = await server.peer()
         await again.welcome()

@@ -66,7 +66,7 @@ class Rig:
         self.link.open(Address("http", "127.0.0.1", self.port), None)
 
     async def end(self) -> list[Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self.ended.wait()
             await self.link.wait_gone(1)
         return self.said
@@ -86,7 +86,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0)
 
@@ -172,7 +172,7 @@ async def test_session_that_is_not_granted_is_an_end_without_an_open(
 
 
 async def test_peer_that_is_sent_away_hears_why(rig: Rig) -> None:
-    bye = ops.Bye("overload", "after", 5)
+    bye = ops.Bye("overload", "after", 20)
     rig.script.session = (503, FRAMES_TYPE, frame(encode(bye)))
     rig.open()
     assert await rig.end() == ["open", [bye], "the server sent us away"]
@@ -246,6 +246,6 @@ async def test_server_that_is_not_there_is_an_end_like_any_other() -> None:
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         link = PollLink(lambda: None, lambda _: None, ended.set_result)
         link.open(Address("http", host, 1), None)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await ended
         await link.wait_gone(1)

@@ -78,7 +78,7 @@ class Place:
 
 
 async def heard(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.strip().split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines)
@@ -88,7 +88,7 @@ async def heard(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], byte
 
 async def cut(reader: asyncio.StreamReader) -> None:
     """See that the connection ends, at once: no timer of real time is that short."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         try:
             assert await reader.read() == b""
         except ConnectionResetError:

@@ -162,7 +162,7 @@ async def test_flood_of_bodies_for_one_session_is_refused(
         "Actorchat-Poll: 1\r\nActorchat-Ack: 0\r\nActorchat-Wait-Ms: 0\r\n\r\n"
     )
     writer.write(head.encode() + body[:5])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not door.gateway._lines[token].bodies:
             await asyncio.sleep(0)
     assert (await door.poll(token, 2, body=body))[0] == 429

@@ -173,9 +173,9 @@ def test_long_head_is_refused(end: bytes) -> None:
 
 def test_head_of_nothing_but_spaces_and_commas_costs_little() -> None:
     head = asked(X=" \t" * 4000, Sec_WebSocket_Protocol=" ," * 2000 + " " * 4000 + "x")
-    start = time.perf_counter()
+    start = time.process_time()
     assert upgrade.read_request(head, ()).protocols == ["x"]
-    assert time.perf_counter() - start < 0.05
+    assert time.process_time() - start < 0.05
 
 
 def test_clients_request_is_one_that_a_server_grants() -> None:
