@@ -24,7 +24,7 @@ LONG_FUNCTION = "def long():\n" + "    x = 1\n" * rule.FUNCTION_LINES_MAX
 Whole = Callable[[Iterable[Source]], Iterator[Finding]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sources() -> list[Source]:
     return rule.read_sources(ROOT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 from pathlib import Path
 
@@ -22,6 +23,7 @@ EFFECTS = [
 PACKAGE = Path(effect.__file__).parents[1]
 
 
+@functools.cache
 def names_in(package: str, *, but: str = "") -> set[str]:
     """Return all the names that the modules of a package use, imports aside."""
     return {
