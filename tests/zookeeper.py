@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -32,10 +33,22 @@ maxClientCnxns=0
 """
 
 
+def is_installed() -> bool:
+    return all(jar.exists() for jar in JARS) and shutil.which("java") is not None
+
+
 def install() -> None:
     """See to it that ZooKeeper is there, or skip with the reason why not."""
-    if all(jar.exists() for jar in JARS) and shutil.which("java"):
+    if is_installed():
         return
+    # One worker installs it; those who came for it at the same time find it done.
+    with (Path(tempfile.gettempdir()) / "actorchat-zookeeper.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_installed():
+            _install()
+
+
+def _install() -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         pytest.skip("no ZooKeeper here, and Debian's can't be installed without root and apt-get")
     wanted = ("install", "-y", "--no-install-recommends", "zookeeper", "default-jre-headless")

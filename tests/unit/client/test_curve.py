@@ -17,7 +17,12 @@ def test_what_libzmq_makes_is_a_key() -> None:
         assert all(is_key(key.decode()) for key in zmq.curve_keypair())
 
 
-@pytest.mark.parametrize("text", ["", PUBLIC[:-1], PUBLIC + "0", "~" + PUBLIC[1:], "#" * 40])
+# Names of their own: those of keys by chance would be others in each worker (pytest-xdist).
+@pytest.mark.parametrize(
+    "text",
+    ["", PUBLIC[:-1], PUBLIC + "0", "~" + PUBLIC[1:], "#" * 40],
+    ids=["empty", "short", "long", "not-z85", "no-multiple"],
+)
 def test_what_libzmq_refuses_is_none(text: str) -> None:
     assert not is_key(text)
     with pytest.raises(ValueError, match="public key"):
@@ -40,7 +45,9 @@ def test_secret_key_is_read_beside_words_for_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"# nothing\n", b"nonsense", f"{SECRET}\n{SECRET}".encode(), b"\xff"]
+    "content",
+    [b"", b"# nothing\n", b"nonsense", f"{SECRET}\n{SECRET}".encode(), b"\xff"],
+    ids=["empty", "comment", "nonsense", "two", "no-text"],
 )
 def test_file_without_one_key_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ann.key"

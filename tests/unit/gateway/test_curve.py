@@ -39,6 +39,7 @@ def test_files_make_the_keys_of_a_server(tmp_path: Path) -> None:
         (SECRET, "# nobody yet\n", "nobody could connect"),
         (SECRET, f"{OTHER}\nann", "line 2 begins with no key"),
     ],
+    ids=["short", "two", "none", "no-clients", "second-client"],
 )
 def test_files_that_hold_no_keys_are_refused(
     tmp_path: Path, secret: str, clients: str, said: str
@@ -91,6 +92,7 @@ def test_other_addresses_need_keys(tmp_path: Path, host: str) -> None:
         ('"' * 40, False),
         ("#" * 40, False),  # more than 32 bits in five characters
     ],
+    ids=["key", "short", "long", "no-ascii", "not-z85", "too-much"],
 )
 def test_key_is_forty_characters_of_z85(text: str, is_one: bool) -> None:
     assert is_key(text) == is_one
