@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from nodes.cluster.layout import Ports
+
 JARS = (Path("/usr/share/java/zookeeper.jar"), Path("/usr/share/java/slf4j-simple.jar"))
 READY_S = 30.0
 TICK_MS = 500
@@ -64,17 +66,6 @@ def _apt(*arguments: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     command = ["apt-get", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class Server:
@@ -148,7 +139,8 @@ class Ensemble:
     """Some servers that are one ZooKeeper."""
 
     def __init__(self, folder: Path, count: int) -> None:
-        ports = free_ports(3 * count)
+        free = Ports()
+        ports = [free.take(0) for _ in range(3 * count)]
         peers = "".join(
             f"server.{n + 1}=127.0.0.1:{ports[count + 2 * n]}:{ports[count + 2 * n + 1]}\n"
             for n in range(count)

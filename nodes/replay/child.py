@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from actorchat.errors import Unavailable
+from nodes.cluster.layout import HOST, Ports
 
 START_TIMEOUT_S = 60.0  # a node that was killed replays its log first
 STOP_TIMEOUT_S = 30.0
@@ -145,6 +146,7 @@ class ChildNode(ChildProcess):
         self.data = data
         self.addresses: dict[str, str] = {}  # by the gateway's name, once they are known
         self._group_inline_max = group_inline_max
+        self._ports = Ports()
         self._places = ("tcp", *(place for place in places if place != "tcp"))
 
     @property
@@ -168,7 +170,8 @@ class ChildNode(ChildProcess):
     def _settings(self) -> dict[str, str]:
         found = {}
         for place in self._places:
-            where = self.addresses.get(place, "").rpartition("://")[2] or "127.0.0.1:0"
+            where = self.addresses.get(place, "").rpartition("://")[2]
+            where = where or f"{HOST}:{self._ports.take(0)}"  # that stays free while it is down
             found[f"ACTORCHAT_GATEWAY__{place.upper()}__LISTEN"] = where
         if self._group_inline_max is not None:
             found["ACTORCHAT_CHAT__GROUP_INLINE_MAX"] = str(self._group_inline_max)

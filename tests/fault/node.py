@@ -23,6 +23,7 @@ from actorchat.limits import POSITION_MAX
 from actorchat.protocol import codec
 from actorchat.protocol.framing import frame
 from actorchat.settings.loader import env_name
+from nodes.cluster.layout import Ports
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 30.0
@@ -69,14 +70,14 @@ class Node:
         """Start the process and wait for nothing."""
         chosen = {"log.level": "warning", "log.format": "json"} | self._settings
         env = {env_name(key): str(value) for key, value in chosen.items()}
-        tcp = f"127.0.0.1:{self.port}"  # from the second start on where it was before
+        self.port = self.port or Ports().take(0)  # nobody's, even while it is down
         command = [sys.executable, "-m", "nodes.cli", "up", "--json", "--data", str(self.data)]
         if self._files_max is not None:
             limited = f'ulimit -n {self._files_max} && exec "$@"'
             command = ["sh", "-c", limited, "sh", *command]
         with self.words_path.open("ab") as words:
             self._process = subprocess.Popen(
-                [*command, "--tcp", tcp, *flags],
+                [*command, "--tcp", f"127.0.0.1:{self.port}", *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=words,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from actorchat.client import connect
+from nodes.cluster.layout import Ports
 from tests.fault.node import ROOT, Node, Operator, running
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
@@ -23,12 +24,12 @@ def address(node: Node) -> str:
 
 
 async def test_client_comes_back_over_zeromq_after_a_kill(tmp_path: Path) -> None:
-    with running(tmp_path / "node", dict(ZMQ)) as node:
+    listen = f"127.0.0.1:{Ports().take(0)}"
+    with running(tmp_path / "node", {"gateway.zmq.listen": listen}) as node:
         operator = await Operator.sign_in(node)
         anns, bobs = await operator.token("ann"), await operator.token("bob")
         await operator.close()
         at = address(node)
-        node._settings["gateway.zmq.listen"] = at.removeprefix("zmq://")
         async with (
             connect(at, user="ann", device="d", token=anns, reconnect_cap_s=0.5) as ann,
             connect(at, user="bob", device="d", token=bobs, reconnect_cap_s=0.5) as bob,

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from actorchat.client import connect
+from nodes.cluster.layout import Ports
 from tests.fault.crowd import Crowd
 from tests.fault.node import MIB, Node, Operator, running, until
 
@@ -87,13 +88,13 @@ async def test_messages_go_over_http_and_are_counted(node: Node) -> None:
 
 
 async def test_client_comes_back_over_http_after_a_kill(tmp_path: Path) -> None:
-    with running(tmp_path / "node", {**HTTP, "gateway.http.listen": "127.0.0.1:0"}) as node:
+    listen = f"127.0.0.1:{Ports().take(0)}"
+    with running(tmp_path / "node", {**HTTP, "gateway.http.listen": listen}) as node:
         operator = await Operator.sign_in(node)
         anns = await operator.token("ann")
         await operator.token("bob")
         await operator.close()
         at = address(node)
-        node._settings["gateway.http.listen"] = at.removeprefix("http://")
         async with connect(at, user="ann", device="d", token=anns, reconnect_cap_s=0.5) as ann:
             assert (await ann.send("bob", "1")).seq == 1
             node.kill()

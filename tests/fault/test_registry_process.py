@@ -17,6 +17,7 @@ import pytest
 
 from actorchat.cluster.registry import RegistryAway, RegistryRefusal, create, put
 from actorchat.cluster.registry_client import RegistryClient
+from nodes.cluster.layout import HOST, Ports
 from tests.conformance.registry_peers import Bell, Diary, until
 
 pytestmark = pytest.mark.fault
@@ -28,7 +29,7 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.words = folder.with_suffix(".words")
-        self.address = "127.0.0.1:0"
+        self.address = f"{HOST}:{Ports().take(0)}"
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> Process:
