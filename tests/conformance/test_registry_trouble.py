@@ -278,8 +278,10 @@ async def test_nobody_there_is_said_so_in_time() -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(ensemble: Ensemble, timeout_s: float) -> AsyncIterator[tuple[Registry, Diary]]:
-    registry = ZooKeeperPeer(ensemble).client(timeout_s, call_timeout_s=15.0)
+async def opened(
+    ensemble: Ensemble, timeout_s: float, call_timeout_s: float = 15.0
+) -> AsyncIterator[tuple[Registry, Diary]]:
+    registry = ZooKeeperPeer(ensemble).client(timeout_s, call_timeout_s)
     diary = Diary(registry)
     await registry.start()
     try:
@@ -323,7 +325,7 @@ async def test_zookeeper_that_stops_is_suspended_and_its_lease_runs_out(
 ) -> None:
     ensemble = ensemble_of(1)
     loop = asyncio.get_running_loop()
-    async with opened(ensemble, 2.0) as (registry, diary):
+    async with opened(ensemble, 2.0, call_timeout_s=5.0) as (registry, diary):
         await create(registry, "/mine", ephemeral=True)
         ensemble.servers[0].signal(signal.SIGSTOP)
         try:

@@ -68,14 +68,17 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def build(data: Path) -> float:
-    """Make the store as a killed node leaves it; return how long that took (s)."""
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The store as a killed node leaves it."""
+    data = tmp_path / "node"
     data.mkdir()
     began = time.monotonic()
     arguments = [str(data / "store"), str(MESSAGES), str(USERS)]
     run = subprocess.run([sys.executable, "-c", BUILDER, *arguments], cwd=ROOT, check=False)
     assert run.returncode == -signal.SIGKILL
-    return time.monotonic() - began
+    print(f"built in {time.monotonic() - began:.1f} s")
+    return data
 
 
 async def timed_first_answers(node: Node, number: int) -> dict[str, float]:
@@ -127,9 +130,8 @@ def start_and_measure(node: Node, after: str, number: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_million_messages_are_no_burden_at_the_start(tmp_path: Path) -> None:
-    print(f"built in {build(tmp_path / 'node'):.1f} s")
-    node = Node(tmp_path / "node")
+def test_a_million_messages_are_no_burden_at_the_start(data: Path, alone: None) -> None:
+    node = Node(data)
     try:
         start_and_measure(node, "kill", 7)
         start_and_measure(node, "stop", 70)

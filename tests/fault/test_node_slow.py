@@ -138,7 +138,9 @@ async def test_a_device_that_never_reads_long_messages_is_closed_and_gets_all(no
     await operator.close()
 
 
-async def test_who_was_away_while_megabytes_came_gets_them_in_one_session(node: Node) -> None:
+async def test_who_was_away_while_megabytes_came_gets_them_in_one_session(
+    node: Node, alone: None
+) -> None:
     """A backlog much longer than the outbox is no reason to be closed for one who reads."""
     operator = await Operator.sign_in(node)
     ann = await Device(node, "ann", await operator.token("ann")).sign_in()
@@ -158,7 +160,9 @@ async def test_who_was_away_while_megabytes_came_gets_them_in_one_session(node: 
     await operator.close()
 
 
-async def test_pages_of_long_messages_hold_nobody_up_and_are_complete(node: Node) -> None:
+async def test_pages_of_long_messages_hold_nobody_up_and_are_complete(
+    node: Node, alone: None
+) -> None:
     """A page is bounded in bytes before it is read, not after."""
     operator = await Operator.sign_in(node)
     ann = await Device(node, "ann", await operator.token("ann")).sign_in()
