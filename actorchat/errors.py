@@ -48,6 +48,8 @@ from typing import ClassVar, Literal
 Retry = Literal["never", "now", "after", "reconnect", "elsewhere"]
 Outcome = Literal["none", "done", "unknown"]
 
+BUSY = "too much at once; try again a little later"  # what clients are told of a full mailbox
+
 
 class ActorchatError(Exception):
     """Base of all errors raised by this library."""

@@ -32,7 +32,7 @@ from actorchat.chat.signin_event import (
     Revocation,
 )
 from actorchat.chat.source import source_of
-from actorchat.errors import LinkFull, MailboxFull, Unavailable
+from actorchat.errors import BUSY, LinkFull, MailboxFull, Unavailable
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Groups
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from actorchat.broker.outlet import Connection
     from actorchat.chat.session import Session
 
-BUSY = "too much at once; send again a little later"
 OWN_FILE_OPS = (ops.Files, ops.DropFile)
 NO_ACTOR = "no actor has this name or id"
 NOT_YET = "this is not possible yet where the server has several nodes"

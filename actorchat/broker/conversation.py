@@ -49,7 +49,7 @@ from actorchat.chat.event import (
     Repeat,
 )
 from actorchat.chat.sighting import BlockChanged
-from actorchat.errors import MailboxFull, Outcome
+from actorchat.errors import BUSY, MailboxFull, Outcome
 from actorchat.limits import CATCH_UP_PAGE_UPDATES, ENTITY_MAILBOX_MAX, HOME_FULL_WAIT_S
 from actorchat.protocol import codec, rich
 from actorchat.store import keys
@@ -380,5 +380,4 @@ class ConversationActor(Meeting):
 
 
 def _busy(rid: int, full: MailboxFull, outcome: Outcome) -> Refused:
-    reason = "too much at once; send again a little later"
-    return Refused(rid, full.code, reason, full.retry, outcome, 1_000)
+    return Refused(rid, full.code, BUSY, full.retry, outcome, 1_000)

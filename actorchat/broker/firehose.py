@@ -25,7 +25,7 @@ from actorchat.chat.firehose_event import (
     Wanted,
 )
 from actorchat.chat.signin_event import Provisioning
-from actorchat.errors import MailboxFull
+from actorchat.errors import BUSY, MailboxFull
 from actorchat.limits import ENTITY_MAILBOX_MAX, EVENTS_KEEP_DAYS, FIREHOSE_BEAT_S
 from actorchat.protocol import jsontext, signature
 from actorchat.protocol.ops.firehose import Bot
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 FIREHOSE = "firehose"
 NO_COURIER = "this node posts nothing"
-BUSY = "too much at once; send again a little later"
 
 
 class News:

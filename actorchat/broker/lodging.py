@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actorchat.broker.crossing import allow
 from actorchat.broker.turned_away import turn_away
 from actorchat.chat.afar import TableTurned
-from actorchat.errors import MailboxFull, Unavailable
+from actorchat.errors import BUSY, MailboxFull, Unavailable
 from actorchat.ids import is_group, is_name, slot_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from actorchat.broker.context import Context
 
 MOVED = "this part of the server is elsewhere now; try again"
-BUSY = "too much at once; send again a little later"
 
 
 class Lodging:

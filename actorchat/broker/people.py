@@ -28,7 +28,7 @@ from actorchat.chat.people import (
     TellWhenDurable,
     flags_shown,
 )
-from actorchat.errors import MailboxFull, Unavailable
+from actorchat.errors import BUSY, MailboxFull, Unavailable
 from actorchat.ids import is_group
 from actorchat.limits import ENTITY_MAILBOX_MAX, UNAVAILABLE_AFTER_MS
 from actorchat.protocol import codec
@@ -49,8 +49,6 @@ from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
-
-BUSY = "too much at once; ask again a little later"
 
 
 class PeopleActor(Roundup):

@@ -25,15 +25,13 @@ from actorchat.chat.sighting import (
     Watched,
 )
 from actorchat.chat.watchlist import ToTracker, Watchlist
-from actorchat.errors import MailboxFull, Unavailable
+from actorchat.errors import BUSY, MailboxFull, Unavailable
 from actorchat.limits import IDLE_TIMEOUT_S, PRESENCE_PUSH_S, SIGNALS_BURST, SIGNALS_PER_S
 from actorchat.protocol import codec, ops
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
     from actorchat.protocol.ops import PrivacyLevel
-
-BUSY = "too much at once; ask again a little later"
 
 
 class Outlet(Protocol):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from actorchat.broker.asking import BUSY, NO_ACTOR
+from actorchat.broker.asking import NO_ACTOR
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.people import PEOPLE
 from actorchat.broker.search import SEARCH
-from actorchat.errors import MailboxFull
+from actorchat.errors import BUSY, MailboxFull
 from actorchat.protocol import ops
 from tests.unit.broker.stage import Stage
 
