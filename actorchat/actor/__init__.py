@@ -13,7 +13,7 @@ from actorchat.actor.dynamic import DynamicSupervisor
 from actorchat.actor.future import Reply
 from actorchat.actor.groups import Groups, Joined, Left
 from actorchat.actor.info import Info, Tree
-from actorchat.actor.mailbox import Mailbox
+from actorchat.actor.mailbox import NOTHING, Mailbox
 from actorchat.actor.monitor import Down
 from actorchat.actor.overlap import interleave
 from actorchat.actor.pinned import PinnedDispatcher
@@ -48,6 +48,7 @@ __all__ = [
     "Left",
     "LocalRef",
     "LoopDispatcher",
+    "NOTHING",
     "Mailbox",
     "PinnedDispatcher",
     "Ref",

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections import deque
+from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from actorchat import limits
 from actorchat.actor import lifecycle
 from actorchat.actor.broadcast import Burst
 from actorchat.actor.lifecycle import HANDLING
+from actorchat.actor.mailbox import NOTHING
 from actorchat.actor.ref import IDLE, LocalRef
 from actorchat.actor.stash import Aside, is_over, release
 from actorchat.actor.step import SPECIAL, Steps
@@ -20,7 +22,7 @@ from actorchat.actor.timer import Cancellable, Timers, Wheel
 from actorchat.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from actorchat.actor.behaviour import Actor
 
@@ -237,6 +239,8 @@ class Dispatcher(Steps):
         del queue[: len(batch)]
         ref._handled += len(batch)
         pending = iter(batch)
+        if actor.takes:
+            return self._drain_usual(ref, actor, batch, pending)
         for message in pending:
             try:
                 if type(message) in SPECIAL:
@@ -248,18 +252,49 @@ class Dispatcher(Steps):
             except BaseException as error:  # noqa: BLE001
                 self._fail(actor, error, None, message)
             if ref._exit is not None or ref._task is not None:
-                if type(ref._task) is Aside and is_over(ref, message):
-                    continue
-                rest = list(pending)
-                queue[:0] = rest
-                ref._handled -= len(rest)
-                if type(ref._task) is Aside:  # what goes back must come before the rest
-                    release(ref)
-                    ref._task = None
-                if ref._exit is not None and ref._task is None:
-                    self._end(ref)
-                return len(batch) - len(rest)
+                left = self._put_back(ref, message, pending)
+                if left is not None:
+                    return len(batch) - left
         return len(batch)
+
+    def _drain_usual(
+        self, ref: LocalRef, actor: Actor, batch: list[Any], pending: Iterator[Any]
+    ) -> int:
+        """As `_drain_batch`, for an actor that takes what is usual by itself."""
+        while True:
+            message = NOTHING
+            try:
+                message = actor.take(pending)
+                if message is NOTHING:
+                    if ref._exit is None:
+                        return len(batch)
+                elif type(message) in SPECIAL:
+                    self._special(ref, actor, message)
+                else:
+                    result = actor.on_receive(message)
+                    if result is not None and type(result) is CoroutineType:
+                        self._step(ref, result, None, message, HANDLING)
+            except BaseException as error:  # noqa: BLE001
+                message = batch[len(batch) - length_hint(pending) - 1]
+                self._fail(actor, error, None, message)
+            if ref._exit is not None or ref._task is not None:
+                left = self._put_back(ref, message, pending)
+                if left is not None:
+                    return len(batch) - left
+
+    def _put_back(self, ref: LocalRef, message: Any, pending: Iterator[Any]) -> int | None:
+        """End a visit, as the actor ends or waits; return how many it left. None: it goes on."""
+        if type(ref._task) is Aside and is_over(ref, message):
+            return None
+        rest = list(pending)
+        ref._queue[:0] = rest
+        ref._handled -= len(rest)
+        if type(ref._task) is Aside:  # what goes back must come before the rest
+            release(ref)
+            ref._task = None
+        if ref._exit is not None and ref._task is None:
+            self._end(ref)
+        return len(rest)
 
 
 class LoopDispatcher(Dispatcher):

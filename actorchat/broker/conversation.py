@@ -14,6 +14,7 @@ from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.meeting import Meeting
 from actorchat.broker.moderation import audit
+from actorchat.broker.plain import take_posts
 from actorchat.broker.sequence import SequenceActor
 from actorchat.chat.afar import AnswerDue, Known
 from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut, is_heard
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
 
 class ConversationActor(Meeting):
     """One direct conversation, in the slot of the first user of its pair."""
+
+    take = take_posts
 
     def __init__(self, context: Context, pair: Pair) -> None:
         super().__init__(context, context.router.conversation(pair), keys.conversation_key(*pair))

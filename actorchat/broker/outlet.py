@@ -1,8 +1,10 @@
-"""Knows what a session needs of its connection. Must not know transports."""
+"""Knows what a session and its connection are to each other. Must not know transports."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
+
+from actorchat.chat.event import Disconnected
 
 
 class Connection(Protocol):
@@ -28,3 +30,19 @@ class Connection(Protocol):
     def close(self, payload: bytes | None = None) -> None:
         """Send `payload` last, and close."""
         ...
+
+
+class SessionInlet:
+    """A session as its connection sees it; the gateways' `Inlet`."""
+
+    __slots__ = ("_ref", "receive", "receive_all")
+
+    def __init__(self, ref: Any) -> None:
+        self._ref = ref
+        self.receive = ref.tell
+        self.receive_all = ref.tell_each
+
+    def closed(self, reason: str) -> None:
+        """Tell the session that its connection is over."""
+        if self._ref.is_alive():
+            self._ref.tell(Disconnected(reason))

@@ -44,7 +44,7 @@ class Place:
     def tell(self, event: object) -> None:
         """Tell the entity `event`; raises MailboxFull as its mailbox does."""
         ref = self._ref
-        if ref is None or not ref.is_alive():
+        if ref is None or ref._exit is not None:  # is_alive(), without a call
             ref = self._ref = self._activate(self._id)
         ref.tell(event)
 

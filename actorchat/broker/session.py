@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actorchat.actor import Mailbox
+from actorchat.actor import LocalRef, Mailbox
 from actorchat.broker.acting import acting, pair_of
 from actorchat.broker.asking import Asking, why
+from actorchat.broker.plain import SessionRef, take_ops
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
 from actorchat.chat.afar import NodeLost, TableTurned
@@ -32,7 +33,6 @@ from actorchat.chat.event import (
     Aware,
     Conv,
     Detach,
-    Disconnected,
     Ended,
     Fetch,
     Marked,
@@ -76,6 +76,8 @@ class SessionActor(Asking):
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=SESSION_MAILBOX_MAX, overflow="fail")
     is_ephemeral: ClassVar[bool] = True  # it ends with its connection, whatever is under way
+    ref_class: ClassVar[type[LocalRef]] = SessionRef
+    take = take_ops
 
     def __init__(self, context: Context, connection: Connection) -> None:
         super().__init__()
@@ -377,21 +379,6 @@ class SessionActor(Asking):
         Hangup: _hang_up,
         Stop: _end,
     }
-
-
-class SessionInlet:
-    """A session as its connection sees it; the gateways' `Inlet`."""
-
-    __slots__ = ("_ref", "receive")
-
-    def __init__(self, ref: Any) -> None:
-        self._ref = ref
-        self.receive = ref.tell
-
-    def closed(self, reason: str) -> None:
-        """Tell the session that its connection is over."""
-        if self._ref.is_alive():
-            self._ref.tell(Disconnected(reason))
 
 
 def _nobody(rid: int, peer: str) -> Refused:

@@ -27,13 +27,14 @@ from actorchat.broker.lodging import Lodging
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.lookout import Lookout
 from actorchat.broker.moderation import Moderators
+from actorchat.broker.outlet import SessionInlet
 from actorchat.broker.people import PeopleActor
 from actorchat.broker.reach import Reach
 from actorchat.broker.retention import RetentionLog
 from actorchat.broker.router import Router
 from actorchat.broker.rows import Rows
 from actorchat.broker.search import IndexActor, SearchActor
-from actorchat.broker.session import SessionActor, SessionInlet
+from actorchat.broker.session import SessionActor
 from actorchat.broker.shelf import Shelf
 from actorchat.broker.sweeper import Chore, Sweeper
 from actorchat.broker.tombs import Tombs

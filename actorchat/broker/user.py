@@ -10,6 +10,7 @@ from actorchat.broker.access import UserAccess
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.hiding import Hiding, conversation_key_of
 from actorchat.broker.log_writer import store_full
+from actorchat.broker.plain import take_updates
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS
 from actorchat.broker.whereabouts import tell_where
@@ -66,6 +67,8 @@ _RICH = codec.RICH_HEAD[0]
 
 class UserActor(Hiding):
     """The home of one user: its update log and the cursors of its devices."""
+
+    take = take_updates
 
     def __init__(self, context: Context, user: str) -> None:
         super().__init__(context, context.router.user(user))
@@ -323,8 +326,7 @@ class UserActor(Hiding):
         self._append((), to.tell, effect.event)
 
     def _read_rows(self, effect: ReadRows) -> None:
-        first, last = effect.first, effect.last
-        archive = self._archive
+        archive, first, last = self._archive, effect.first, effect.last
         access = UserAccess(self._user, self._context.blocks, self._context.groups)
         now_wall_ms = self._context.clock.wall_ms()
         reading = Reading(archive, now_wall_ms, self._key, self._veils, access)

@@ -149,6 +149,36 @@ class Conversation:
         """Take `event` in; return what must be done, in this order."""
         return self._HANDLERS[type(event)](self, event, now_wall_ms)
 
+    def post_plain(
+        self,
+        event: Post,
+        now_wall_ms: int,
+        prior: Callable[[bytes, bytes], Prior | None],
+        conversation: bytes,
+    ) -> Store | None:
+        """Do for a text by one of the two, while a fan-out is owed, what `handle` does for any.
+
+        None: it is no such, or not new, and nothing was changed. `prior(conversation, key)` says
+        what the store knows of a client id.
+        """
+        pair, sender, window = self.pair, event.sender, self._window
+        if sender == pair[0]:
+            key, is_away = TAG_OF_FIRST + event.cid, sender != pair[1]
+        elif sender == pair[1]:
+            key, is_away = TAG_OF_SECOND + event.cid, event.has_company
+        else:
+            return None
+        if self.blocks or (is_away and self._owed is None):
+            return None
+        if window.get(key) is not None or prior(conversation, key) is not None:
+            return None
+        self.seq = seq = self.seq + 1
+        wants = window.add(key, Prior(seq, now_wall_ms, hash(event.body)))
+        prev = 0
+        if is_away:
+            prev, self._away_seq = self._away_seq, seq
+        return Store(seq, now_wall_ms, event, key, is_away, prev, False, wants)
+
     def _on_post(self, event: Post, now_wall_ms: int) -> list[Effect]:
         if not event.key:
             self.key_to_look_up(event)

@@ -190,7 +190,7 @@ class Inbox(Backlog):
             self._direct = None
             return None, True
         direct.sent = upd
-        self._landing.fly(upd, pair, seq)
+        self._landing.fly_last(upd, pair, seq)
         return direct.session, False
 
     def _span(

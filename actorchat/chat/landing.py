@@ -38,6 +38,13 @@ class Landing:
         if not flying or flying[-1][0] < upd:
             flying.append((upd, pair, seq))
 
+    def fly_last(self, upd: int, pair: Conv, seq: int) -> None:
+        """Note that an update was pushed which is the last of all, so nobody has it yet."""
+        flying = self._flying
+        if flying is None:
+            flying = self._flying = deque()
+        flying.append((upd, pair, seq))
+
     def land(self, upto: int) -> bool:
         """Note an ack of all updates up to `upto`; say whether a round begins with it."""
         if upto > self.landed:

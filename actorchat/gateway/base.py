@@ -51,7 +51,11 @@ class Outlet(Protocol):
 
 
 class Inlet(Protocol):
-    """A session as its connection sees it. Called on the loop's thread, and never waits."""
+    """A session as its connection sees it. Called on the loop's thread, and never waits.
+
+    One that has `receive_all(ops)` too is given what one read brought in one call, unless that
+    raises MailboxFull, having taken none of it.
+    """
 
     def receive(self, op: Any) -> None:
         """Take one op of the peer.

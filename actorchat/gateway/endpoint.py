@@ -8,27 +8,23 @@ from collections.abc import Callable, Sequence
 from sys import maxsize
 from typing import TYPE_CHECKING, Any
 
-from actorchat.errors import MailboxFull, ProtocolError, Unavailable
+from actorchat.errors import ProtocolError, Unavailable
 from actorchat.gateway.base import Inlet
+from actorchat.gateway.intake import Intake
 from actorchat.gateway.outbox import Outbox
-from actorchat.protocol.codec import PONG, encode_error
-from actorchat.protocol.ops import CLIENT_OPS, Invalid, Ping
+from actorchat.protocol.codec import encode_error
 
 if TYPE_CHECKING:
     from actorchat.gateway.listener import Listener
 
 log = logging.getLogger(__name__)
 
-REQUESTS: frozenset[type] = frozenset(
-    {op for op in CLIENT_OPS.values() if "id" in op.__struct_fields__} | {Invalid}
-)
-
 
 def _ignore(op: object) -> None:
     """Take the place of a session that is gone."""
 
 
-class Endpoint:
+class Endpoint(Intake):
     """One connection over an asyncio transport, and the `Outlet` of its session.
 
     Life: open → (admitted) → closing → lost. At the close the session is told at once and let go;
@@ -39,19 +35,8 @@ class Endpoint:
 
     __slots__ = (
         "due",
-        "_listener",
-        "_transport",
-        "_outbox",
         "_inlet",
-        "_receive",
-        "_in_flight",
-        "_heard",
-        "_held",
-        "_farewell",
-        "_is_admitted",
-        "_is_closing",
         "_is_peer_done",
-        "_is_watchful",
     )
 
     _transport: Transport
@@ -62,6 +47,7 @@ class Endpoint:
         self._listener = listener
         self._inlet: Inlet | None = None
         self._receive: Callable[[Any], None] = _ignore
+        self._receive_all: Callable[[list[Any]], None] | None = None  # where a session can
         self._in_flight = 0  # requests that the session has not answered
         self._heard = 0  # the tick in which the peer was last heard
         self._held: list[Any] | None = None  # ops read and not passed on: reading is paused
@@ -209,46 +195,7 @@ class Endpoint:
             self._let_go("session")
         else:
             self._receive = inlet.receive
-
-    def _deliver(self, ops: list[Any], in_flight_max: int) -> None:
-        """Pass `ops` on in order, until one has to wait; those after it wait with it.
-
-        Heartbeats end here: who has signed in is answered without the session, unless it owes an
-        answer, which must come first. They are most of what idle connections cost, each alone in
-        its turn of the loop.
-        """
-        if self._held is not None:
-            self._held.extend(ops)
-            return
-        for position, op in enumerate(ops):
-            is_request = op.__class__ in REQUESTS
-            if is_request:
-                if self._in_flight >= in_flight_max:
-                    self._is_watchful = True
-                    self._hold(ops[position:])
-                    return
-                self._in_flight += 1
-            elif op.__class__ is Ping and self._is_admitted:
-                if op.noreply:
-                    continue
-                if not self._in_flight:
-                    if not self._outbox.put_now(self._wrap(PONG)):
-                        self._overflow()
-                        return
-                    continue
-            try:
-                self._receive(op)
-            except MailboxFull as error:
-                self._hold(ops[position + is_request :])
-                if is_request:
-                    self._refuse(op.id, error)
-                self._listener.loop.call_later(self._listener.bounds.busy_pause_s, self._resume)
-                return
-            except Exception as error:  # noqa: BLE001  as above
-                self._fail(error)
-                return
-            if self._is_closing:
-                return
+            self._receive_all = getattr(inlet, "receive_all", None)
 
     def _break(self, ops: Sequence[Any], error: ProtocolError | None) -> None:
         """End a connection whose bytes make no sense any more, after `ops` that still did.
@@ -311,20 +258,6 @@ class Endpoint:
 
     # -- within ---------------------------------------------------------------------------------
 
-    def _hold(self, ops: list[Any]) -> None:
-        self._listener.counters.paused += 1
-        self._held = ops
-        self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        held = self._held
-        if held is None or self._farewell is not None:
-            return
-        self._held = None
-        self._heard = self._listener.sweep.now
-        self._transport.resume_reading()
-        self._deliver(held, self._listener.bounds.in_flight_max)
-
     def _settle(self) -> None:
         """Do what waited for answers, if enough of them have come."""
         listener = self._listener
@@ -338,15 +271,6 @@ class Endpoint:
                 listener.loop.call_soon(self._resume)
         elif self._is_peer_done and not self._in_flight:
             self._end("eof")
-
-    def _refuse(self, request_id: int | None, error: MailboxFull) -> None:
-        bounds, counters = self._listener.bounds, self._listener.counters
-        counters.busy += 1
-        after_ms = max(1, int(bounds.busy_pause_s * 1000))
-        reason = "the session is behind"
-        self.reply(
-            encode_error(request_id, error.code, reason, error.retry, error.outcome, after_ms)
-        )
 
     def _overflow(self) -> None:
         self._listener.counters.slow_consumers += 1
@@ -385,7 +309,7 @@ class Endpoint:
 
     def _let_go(self, reason: str) -> None:
         inlet, self._inlet = self._inlet, None
-        self._receive = _ignore
+        self._receive, self._receive_all = _ignore, None
         if inlet is None:
             return
         try:

@@ -27,7 +27,7 @@ class Outbox:
         "_counters",
         "_due",
         "_frames",
-        "_queued_bytes",
+        "_room_bytes",
         "_bytes_max",
         "_water_bytes",
         "_is_due",
@@ -53,7 +53,9 @@ class Outbox:
         self._transport = transport
         self._counters = counters
         self._frames: list[bytes] = []
-        self._queued_bytes = 0
+        # What is left below the water; less than 0 also while it is not due, or closed, so that
+        # one comparison says that a frame is as most are.
+        self._room_bytes = -1
         self._bytes_max = bytes_max
         self._water_bytes = min(WATER_BYTES, bytes_max // 4)
         self._is_due = False
@@ -64,16 +66,22 @@ class Outbox:
     @property
     def unsent_bytes(self) -> int:
         """Bytes that the kernel has not taken yet."""
-        return self._queued_bytes + self._transport.get_write_buffer_size()
+        return sum(map(len, self._frames)) + self._transport.get_write_buffer_size()
 
     def put(self, frame: bytes) -> bool:
         """Queue `frame`; say whether the peer keeps up. Once closed, frames are ignored."""
-        if self._is_closed:
-            return True
         self._frames.append(frame)
-        self._queued_bytes += len(frame)
-        if self._queued_bytes > self._water_bytes:
+        self._room_bytes = room_bytes = self._room_bytes - len(frame)
+        return room_bytes >= 0 or self._put_unusual()
+
+    def _put_unusual(self) -> bool:
+        if self._is_closed:
+            self._frames.clear()
+            return True
+        room_bytes = self._water_bytes - sum(map(len, self._frames))
+        if room_bytes < 0:
             return self._crowd()
+        self._room_bytes = room_bytes
         if not self._is_due:
             self._is_due = True
             due = self._due
@@ -87,7 +95,6 @@ class Outbox:
         if self._frames or self._is_held or self._is_closed:
             return self.put(frame)
         self._frames.append(frame)
-        self._queued_bytes = len(frame)
         self._write()
         return self._transport.get_write_buffer_size() <= self._bytes_max
 
@@ -106,25 +113,27 @@ class Outbox:
         if not self._is_closed:
             self._write()
             self._is_closed = True
+            self._room_bytes = -1
 
     def drop(self) -> None:
         """Forget what is queued and take no more."""
         self._is_closed = True
+        self._room_bytes = -1
         self._frames = []
-        self._queued_bytes = 0
 
     def flush(self) -> None:
         """Give what is queued to the transport, if it takes more."""
         self._is_due = False
+        self._room_bytes = -1
         if self._frames and not self._is_held:
             self._write()
 
     def _write(self) -> None:
         frames, self._frames = self._frames, []
         counters = self._counters
-        counters.bytes_out += self._queued_bytes
+        counters.bytes_out += sum(map(len, frames))
         counters.frames_out += len(frames)
-        self._queued_bytes = 0
+        self._room_bytes = self._water_bytes if self._is_due else -1
         # The transport may have been closed by the loop before it says so to its protocol.
         if frames and not self._transport.is_closing():
             self._transport.writelines(frames)
@@ -136,7 +145,7 @@ class Outbox:
         if self.unsent_bytes <= self._bytes_max:
             return True
         self._frames = []
-        self._queued_bytes = 0
+        self._room_bytes = self._water_bytes if self._is_due else -1
         return False
 
 

@@ -10,7 +10,8 @@ from actorchat.actor import ActorSystem, Crash, LocalRef, SeededDispatcher
 from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.log_writer import LogWriter
-from actorchat.broker.session import SessionActor, SessionInlet
+from actorchat.broker.outlet import SessionInlet
+from actorchat.broker.session import SessionActor
 from actorchat.broker.sweeper import Sweeper
 from actorchat.broker.tracker import PresenceTracker
 from actorchat.broker.tree import ENTITIES, SESSIONS, Broker, Parts

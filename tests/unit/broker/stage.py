@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actorchat.actor import ActorSystem, SeededDispatcher
-from actorchat.broker.session import SessionInlet
+from actorchat.broker.outlet import SessionInlet
 from actorchat.broker.sweeper import Chore
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.account import token_digest

@@ -9,6 +9,10 @@ class Ref:
         self.told: list[object] = []
         self.alive = True
 
+    @property
+    def _exit(self) -> str | None:
+        return None if self.alive else "over"
+
     def is_alive(self) -> bool:
         return self.alive
 

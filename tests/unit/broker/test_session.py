@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from actorchat.broker.session import SessionActor, SessionInlet
+from actorchat.broker.outlet import SessionInlet
+from actorchat.broker.session import SessionActor
 from actorchat.errors import MailboxFull
 from actorchat.limits import MARK_DELAY_S, SESSION_MAILBOX_MAX
 from actorchat.protocol import ops

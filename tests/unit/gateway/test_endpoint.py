@@ -8,7 +8,8 @@ import pytest
 
 from actorchat.errors import MailboxFull, Overloaded
 from actorchat.gateway.base import Outlet
-from actorchat.gateway.endpoint import REQUESTS, Endpoint
+from actorchat.gateway.endpoint import Endpoint
+from actorchat.gateway.intake import REQUESTS
 from actorchat.gateway.tcp import TcpConnection
 from actorchat.protocol.codec import PONG, encode, encode_accepted, encode_push, encode_send
 from actorchat.protocol.framing import frame
