@@ -5,7 +5,9 @@
 
 One change at a time: the next is worked out from what was really written. A slot whose leader has
 gone is given to another in sync at once; everything else is a hand-over that is announced
-(`coming`), copied, and only then switched, a bounded number at a time. Whoever takes office counts
+(`coming`), copied, and only then switched, a bounded number at a time. One that is given up, or
+goes elsewhere, counts the slot's epoch up: a leader that has held what came since its copy was
+complete must never be taken at its word after it has let go of it. Whoever takes office counts
 the controller's epoch up, and gives up at the sight of a later one.
 """
 
@@ -58,6 +60,9 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
     """It was not done, or nobody knows: what lies there must be read again."""
+
+
+COPIED_CODE = 0x8002  # codes from 0x8000 on are the cluster's own
 
 
 class Copied(msgspec.Struct, frozen=True, gc=False):
@@ -120,7 +125,7 @@ class Controller:
         self._entry = 0
         self._is_loaded = False
         self._writing: SlotTable | None = None
-        self._copied: dict[int, set[str]] = {}
+        self._copied: dict[tuple[int, int], set[str]] = {}  # by slot and epoch
         self._seen_members = False
 
     def handle(self, event: Event, now: float) -> list[Effect]:
@@ -141,6 +146,9 @@ class Controller:
                 if self._writing is None:
                     return []
                 self.table, self._entry, self._writing = self._writing, entry, None
+                slots = self.table.slots
+                # What came while it was written may be of a hand-over that it gave up.
+                self._copied = {k: v for k, v in self._copied.items() if slots[k[0]].epoch == k[1]}
             case Refused():
                 return self._reload() if self.is_elected else []
             case Copied(slot, epoch, node):
@@ -220,7 +228,7 @@ class Controller:
         slot = self.table.slots[number]
         # Of a leader that was: its copy need not have what the present one has acked.
         if slot.epoch == epoch and node in slot.coming:
-            self._copied.setdefault(number, set()).add(node)
+            self._copied.setdefault((number, epoch), set()).add(node)
 
     def _decide(self) -> list[Effect]:
         ready = self.is_elected and self._is_loaded and self._seen_members
@@ -247,8 +255,6 @@ class Controller:
             return []
         new = replaced(table, changes)
         new = SlotTable(new.slots, max(new.version, table.version + 1), self.epoch)
-        for number in changes:
-            self._copied.pop(number, None)
         self._writing = new
         return [Write(new, self.table, self._entry)]
 
@@ -259,7 +265,7 @@ class Controller:
         if not now.epoch:
             return then
         missing = tuple(name for name in then.replicas if name not in now.replicas)
-        copied = self._copied.get(number, set())
+        copied = self._copied.get((number, now.epoch), set())
         if missing and not copied.issuperset(missing):
             leader = now.leader
             if leader not in up:
@@ -267,16 +273,19 @@ class Controller:
                 leader = then.leader if then.leader in able else (able or [leader])[0]
             held = [n for n in now.replicas if n in names] if leader in names else now.replicas
             coming = missing if may_begin or now.coming else ()
-            return Slot(
-                leader,
-                now.epoch + (leader != now.leader),
-                tuple(held),
-                tuple(name for name in now.in_sync if name in held),
-                coming if leader in up else (),
-            )
-        in_sync = {*now.in_sync, *copied}
-        kept = tuple(name for name in then.replicas if name in in_sync) or then.in_sync
-        return Slot(then.leader, now.epoch + (then.leader != now.leader), then.replicas, kept)
+            coming = coming if leader in up else ()
+            in_sync = tuple(name for name in now.in_sync if name in held)
+            return _stepped(now, Slot(leader, 0, tuple(held), in_sync, coming))
+        known = {*now.in_sync, *copied}
+        in_sync = tuple(name for name in then.replicas if name in known) or then.in_sync
+        return _stepped(now, Slot(then.leader, 0, then.replicas, in_sync))
+
+
+def _stepped(now: Slot, then: Slot) -> Slot:
+    """Return `then` at the epoch that follows from `now`: the same, if all goes as announced."""
+    is_given_up = not {*now.coming} <= {*then.coming, *then.replicas}
+    is_new = then.leader != now.leader or is_given_up
+    return msgspec.structs.replace(then, epoch=now.epoch + is_new)
 
 
 def _settled(table: SlotTable) -> SlotTable:

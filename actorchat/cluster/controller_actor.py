@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
+
 from actorchat import logs
 from actorchat.actor import Actor
 from actorchat.cluster.controller import (
+    COPIED_CODE,
     Controller,
     Copied,
     Deposed,
@@ -26,8 +29,10 @@ from actorchat.cluster.controller import (
     Write,
     Written,
 )
+from actorchat.cluster.drained import DRAINED, read_drained
 from actorchat.cluster.election import Election
 from actorchat.cluster.member import MEMBERS, read_members
+from actorchat.cluster.mesh import Mesh
 from actorchat.cluster.registry import Registry, RegistryAway, RegistryRefusal, ensure
 from actorchat.cluster.table_store import load_table, save_table
 from actorchat.cluster.upkeep import RETRY_S, Upkeep
@@ -35,6 +40,7 @@ from actorchat.cluster.upkeep import RETRY_S, Upkeep
 log = logs.logger(__name__)
 
 CONTROLLERS = "/controllers"
+CONTROLLER = "controller"  # what each candidate is registered as, on its node
 
 
 class ControllerActor(Actor):
@@ -96,10 +102,17 @@ class ControllerActor(Actor):
     async def _read_members(self) -> None:
         if not self._is_watching:
             await ensure(self._registry, MEMBERS)
+            await ensure(self._registry, DRAINED)
             await self._registry.watch(MEMBERS, self._members.poke, children=True)
+            await self._registry.watch(DRAINED, self._members.poke, children=True)
             self._is_watching = True
-        members = await read_members(self._registry)
-        self.ref.tell(Present(tuple(member for member in members if member.leads)))
+        drained = await read_drained(self._registry)
+        members = [
+            msgspec.structs.replace(member, capacity=0.0) if member.name in drained else member
+            for member in await read_members(self._registry)
+            if member.leads
+        ]
+        self.ref.tell(Present(tuple(members)))
 
     async def _load(self) -> None:
         try:
@@ -122,3 +135,8 @@ class ControllerActor(Actor):
         """Have the table read again, after a moment in which whoever else writes may be done."""
         log.info("slot table was not written or read", code=code)
         self.send_after(RETRY_S, Refused(), key="refused")
+
+
+def allow_copied(mesh: Mesh) -> None:
+    """Let leaders tell the candidates of other nodes that a slot is copied."""
+    mesh.codec.allow(COPIED_CODE, Copied)

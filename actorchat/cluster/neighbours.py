@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from actorchat.cluster.drained import DRAINED, read_drained
 from actorchat.cluster.link import PeerAddress
 from actorchat.cluster.member import MEMBERS, read_members
 from actorchat.cluster.registry import Connected, Event, Recovered, Registry, ensure
@@ -33,6 +34,7 @@ class Neighbours:
         on_change: Callable[[], object],
     ) -> None:
         self.members: dict[str, Member] = {}
+        self.drained: frozenset[str] = frozenset()  # who is to lead nothing, by name
         self._registry = registry
         self._is_needed = is_needed
         self._on_change = on_change
@@ -72,8 +74,11 @@ class Neighbours:
         registry = self._registry
         if not self._is_watching:
             await ensure(registry, MEMBERS)
+            await ensure(registry, DRAINED)
             await registry.watch(MEMBERS, self._upkeep.poke, children=True)
+            await registry.watch(DRAINED, self._upkeep.poke, children=True)
             self._is_watching = True
+        self.drained = await read_drained(registry)
         found = {member.name: member for member in await read_members(registry)}
         for name, member in self.members.items():
             if name not in found and self._is_needed(name):

@@ -6,7 +6,8 @@ In this order of weight:
 1. A slot's copies are in different zones, as far as there are zones.
 2. Only who is in sync leads, and only who is up; if nobody is, the slot keeps its leader and waits.
 3. What need not move does not: a node is left in peace while it is near its share of the capacity.
-4. Shares are by capacity, of copies and of leaders.
+4. Shares are by capacity, of copies and of leaders. Who has none gets nothing, and gives up what
+   it has as soon as another can take it.
 
 The same members and table give the same result, in whatever order the members come.
 """
@@ -104,19 +105,22 @@ def place(members: Iterable[Member], table: SlotTable, replicas: int = REPLICAS)
 
     Args:
         members: Those that count. One that is not `is_up` keeps its copies and leads nothing that
-            another in sync can lead; one that is left out loses both.
+            another in sync can lead; one that is left out loses both. One of capacity 0 loses both
+            as well, but while it is up others can copy from it.
         table: Where they are. `coming` is not looked at, and is empty in what is returned.
         replicas: Copies of each slot; fewer where there are fewer members.
     """
-    known = sorted((m for m in members if m.capacity > 0), key=lambda member: member.name)
+    everybody = sorted(members, key=lambda member: member.name)
+    known = [member for member in everybody if member.capacity > 0]
     if not any(member.is_up for member in known):
         return table
-    copies = _Copies(known, table, replicas)
+    leaving = {member.name for member in everybody if member.capacity <= 0 and member.is_up}
+    copies = _Copies(known, leaving, table, replicas)
     copies.keep()
     copies.part()
     copies.fill()
     copies.even()
-    leaders = _lead(known, table, copies.holders)
+    leaders = _lead(known, leaving, table, copies.holders)
     changes: dict[int, Slot] = {}
     for number, was in enumerate(table.slots):
         holders, leader = tuple(copies.holders[number]), leaders[number]
@@ -135,10 +139,13 @@ def place(members: Iterable[Member], table: SlotTable, replicas: int = REPLICAS)
 class _Copies:
     """Who has a copy of which slot, while that is being worked out."""
 
-    def __init__(self, members: list[Member], table: SlotTable, replicas: int) -> None:
+    def __init__(
+        self, members: list[Member], leaving: set[str], table: SlotTable, replicas: int
+    ) -> None:
         self.loads = Loads(members)
         self.holders: list[list[str]] = []
         self._table = table
+        self._leaving = leaving  # up, with copies that others can make theirs of
         self._up = [member.name for member in members if member.is_up]
         self._wanted = min(replicas, len(members))
         self._held: dict[str, set[int]] = {member.name: set() for member in members}
@@ -147,7 +154,7 @@ class _Copies:
         """Begin with the copies that members have; what nobody else has waits for its node."""
         for number, slot in enumerate(self._table.slots):
             held = [name for name in slot.replicas if name in self._held]
-            if slot.epoch and not any(name in self._held for name in slot.in_sync):
+            if slot.epoch and not any(map(self._is_known, slot.in_sync)):
                 held = list(slot.replicas)  # nobody in sync is a member: nothing may be given up
             self.holders.append(held)
             for name in held:
@@ -249,10 +256,13 @@ class _Copies:
     def _may_change(self, number: int) -> bool:
         """Say whether somebody who is up has all of the slot, so that it could be copied."""
         slot = self._table.slots[number]
-        return not slot.epoch or any(n in self._held and self._is_up(n) for n in slot.in_sync)
+        return not slot.epoch or any(self._is_known(n) and self._is_up(n) for n in slot.in_sync)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._held or name in self._leaving
 
     def _is_up(self, name: str) -> bool:
-        return self.loads.members[name].is_up
+        return name in self._leaving or self.loads.members[name].is_up
 
     def _worth_giving_up(self, name: str, held: list[str], slot: Slot) -> tuple[object, ...]:
         zones = [self.loads.zone[other] for other in held]
@@ -274,7 +284,9 @@ class _Copies:
         self._put(number, new)
 
 
-def _lead(members: list[Member], table: SlotTable, holders: list[list[str]]) -> list[str]:
+def _lead(
+    members: list[Member], leaving: set[str], table: SlotTable, holders: list[list[str]]
+) -> list[str]:
     """Return who leads each slot."""
     up = {member.name: member.capacity for member in members if member.is_up}
     count = dict.fromkeys(up, 0)
@@ -288,7 +300,7 @@ def _lead(members: list[Member], table: SlotTable, holders: list[list[str]]) -> 
         able = [name for name in in_sync if name in up]
         if slot.epoch and not able:
             # All that is known of it left these members: whoever it was copied to leads next.
-            moved = any(name in up for name in slot.in_sync)
+            moved = any(name in up or name in leaving for name in slot.in_sync)
             able = [name for name in holders[number] if name in up] if moved else []
         choices.append(able)
         leader = slot.leader if slot.leader in able or not able else ""

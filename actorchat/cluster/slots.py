@@ -1,9 +1,11 @@
 """Knows the slot table: who leads a slot, who copies it, at which epoch, and how it is written.
 Must not know how places are chosen, registries, clocks or actors.
 
-An epoch grows whenever a slot's leader changes, and never else. Everything that a leader says
+An epoch grows whenever a slot's leader changes, and when a hand-over that was announced is given
+up or goes to another node: a new epoch need not be of a new leader. Everything that a leader says
 carries it, and whoever has seen a later one refuses it: that is what makes a leader that slept
-harmless, and not that it might have noticed in time.
+harmless, and not that it might have noticed in time. That a copy is complete is one of the things
+that it says; it is about the hand-over of that epoch and of no later one.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         leader: The node that answers for it, or whose return it waits for; empty before the first.
-        epoch: Of this leader; 0 before the first.
+        epoch: Of this leader and, if there is one, of its hand-over; 0 before the first.
         replicas: The nodes that have, or make themselves, a copy; the leader among them.
         in_sync: Those of them whose copy has all that was acked: only they may lead.
         coming: Nodes to which it is being copied, to take the place of others.
@@ -42,9 +44,10 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
 class Member(msgspec.Struct, frozen=True, gc=False):
     """A node, as it describes itself, and whether it is there.
 
-    `capacity` is its share of slots relative to others'. `incarnation` grows with each start.
-    `address` and `key`, its public CURVE key, are those of its links. One that leads nothing has
-    connections of clients only. `seat` is known to processes over its data only, one at a time.
+    `capacity` is its share of slots relative to others'; 0 of one that is drained. `incarnation`
+    grows with each start. `address` and `key`, its public CURVE key, are those of its links. One
+    that leads nothing has connections of clients only. `seat` is known to processes over its data
+    only, one at a time.
     """
 
     name: str

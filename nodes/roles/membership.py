@@ -19,7 +19,7 @@ from actorchat.actor import ActorSystem, Child, LocalRef, Supervisor
 from actorchat.broker.reach import Reach
 from actorchat.cluster.backend import open_registry
 from actorchat.cluster.controller import Controller
-from actorchat.cluster.controller_actor import ControllerActor
+from actorchat.cluster.controller_actor import CONTROLLER, ControllerActor, allow_copied
 from actorchat.cluster.leading import Leading
 from actorchat.cluster.link_key import NodeKey, read_node_key
 from actorchat.cluster.link_zmq import ZmqTransport
@@ -29,7 +29,7 @@ from actorchat.cluster.member import Registration
 from actorchat.cluster.mesh import Mesh
 from actorchat.cluster.neighbours import Neighbours
 from actorchat.cluster.registry import NotAllowed, Registry, RegistryAway
-from actorchat.cluster.slots import Member, SlotTable
+from actorchat.cluster.slots import Member, Slot, SlotTable
 from actorchat.cluster.table_cache import TableCache
 from actorchat.errors import SettingsError
 from actorchat.limits import MEMBER_ENTER_S
@@ -85,6 +85,7 @@ class Membership:
         self.loads: dict[str, Load] = {}
         self._regions = parse_regions(cluster.regions)
         self._clients = ""
+        self._slots: tuple[Slot, ...] = ()  # as the broker knows them
         self._sessions: Callable[[], int] = int
         self._root: LocalRef | None = None
         self._is_left = False
@@ -121,6 +122,7 @@ class Membership:
         addresses = self.neighbours.addresses
         self.mesh = Mesh(self.system, self._name, incarnation, transport, addresses)
         allow_load(self.mesh)
+        allow_copied(self.mesh)
         self.reach = Reach(self.mesh, self.leading.slot)
         log.info("node is a member", node=self._name, incarnation=incarnation)
 
@@ -151,7 +153,8 @@ class Membership:
         heard = (self.mesh, self._load, self.loads, self._on_nodes)
         children = [Child(LOCATOR, Locator, heard, name=LOCATOR)]
         if self._settings.cluster.role == "chat":
-            children.append(Child("candidate", Candidate, (self.registry, self._settings)))
+            told = (self.registry, self._settings)
+            children.append(Child("candidate", Candidate, told, name=CONTROLLER))
         self._root = self.system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="member")
         self.neighbours.start()
         self.table.start()
@@ -212,9 +215,12 @@ class Membership:
         counts = self.mesh.counts()
         return {
             "slots_led": self.leading.count(),
+            "slots_leaving": sum(s.leader == self._name and bool(s.coming) for s in slots),
+            "slots_coming": sum(self._name in slot.coming for slot in slots),
             "slots_waiting": sum(slot.leader not in up for slot in slots),
             "table_version": self.table.table.version,
             "members": len(self.neighbours.up()),
+            "drained": int(self._name in self.neighbours.drained),
             "links_up": counts["up"],
             "registry_connected": int(self.registry.state == "connected"),
             "messages_dropped": sum(n for name, n in counts.items() if name.startswith("dropped")),
@@ -276,8 +282,14 @@ class Membership:
             self._entered.set_result(incarnation)
         log.info("entry in the registry", node=self._name, revision=incarnation)
 
-    def _on_table(self, _: SlotTable, changed: list[int]) -> None:
-        self.reach.on_table(changed)
+    def _on_table(self, table: SlotTable, changed: list[int]) -> None:
+        old, self._slots = self._slots or (Slot(),) * len(table.slots), table.slots
+        moved = [n for n in changed if table.slots[n].leader != old[n].leader]
+        if moved:
+            self.reach.on_table(moved)
+        elif any(table.slots[n].epoch != old[n].epoch for n in changed):
+            # A hand-over was given up: nobody goes anywhere, but what is told carries the epoch.
+            self.reach.turn += 1
         self.neighbours.poke()
         self._ring()
 

@@ -40,9 +40,12 @@ NODE = (
 )
 MEMBER = (
     Metric("slots_led", "gauge", "slots", "Slots that this node leads."),
+    Metric("slots_leaving", "gauge", "slots", "Slots of these that are copied to another node."),
+    Metric("slots_coming", "gauge", "slots", "Slots that are copied to this node."),
     Metric("slots_waiting", "gauge", "slots", "Slots whose leader can't be reached from here."),
     Metric("table_version", "gauge", "", "Version of the slot table that this node goes by."),
     Metric("members", "gauge", "nodes", "Nodes in the registry, this one too."),
+    Metric("drained", "gauge", "", "1 while this node is to lead nothing any more."),
     Metric("links_up", "gauge", "links", "Links to other nodes that are up."),
     Metric("registry_connected", "gauge", "", "1 while the registry is in reach."),
     Metric("messages_dropped", "counter", "messages", "Messages between nodes that got lost."),

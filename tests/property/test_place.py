@@ -170,3 +170,77 @@ def test_new_zone_is_used_for_what_shared_one() -> None:
     table = place(members, empty_table(16), 2)
     joined = [*members, Member("c", zone="y")]
     check_shape(joined, place(joined, table, 2), 2)
+
+
+def emptied(members: list[Member], *names: str) -> list[Member]:
+    return [
+        Member(m.name, m.zone, capacity=0.0 if m.name in names else m.capacity) for m in members
+    ]
+
+
+@settings(max_examples=150)
+@given(MEMBERS.filter(lambda m: len(m) >= 2), COUNTS, REPLICAS, st.integers(0, 100))
+def test_drained_node_loses_all_it_had_and_only_that_moves(
+    members: list[Member], count: int, replicas: int, which: int
+) -> None:
+    table = place(members, empty_table(count), replicas)
+    name = members[which % len(members)].name
+    rest = [member for member in members if member.name != name]
+    after = place(emptied(members, name), table, replicas)
+    check_shape(rest, after, replicas)
+    for was, now in zip(table.slots, after.slots, strict=True):
+        assert name not in now.replicas
+        assert now.epoch == was.epoch + (now.leader != was.leader)
+    made = sum(
+        len(set(now.replicas) - set(was.replicas))
+        for was, now in zip(table.slots, after.slots, strict=True)
+    )
+    if len({m.capacity for m in members}) == 1 == len({m.zone for m in members}):
+        assert made <= copies(table)[name]
+    assert place(emptied(members, name), after, replicas) is after
+
+
+@given(st.integers(2, 8), COUNTS)
+def test_shares_of_equal_nodes_stay_equal_when_one_is_drained_and_when_it_comes_back(
+    nodes: int, count: int
+) -> None:
+    members = [Member(f"n{n}") for n in range(nodes)]
+    table = place(members, empty_table(count), 1)
+    after = place(emptied(members, "n0"), table, 1)
+    carried = copies(after)
+    share = count / (nodes - 1)
+    for member in members[1:]:
+        assert abs(carried[member.name] - share) <= share * PLACE_SLACK + 2
+    again = place(members, after, 1)
+    share = count / nodes
+    assert share * (1 - PLACE_SLACK) - 2 <= copies(again)["n0"] <= ceil(share)
+    for was, now in zip(after.slots, again.slots, strict=True):
+        assert now.replicas in {was.replicas, ("n0",)}
+
+
+@given(st.integers(1, 8), COUNTS)
+def test_node_that_joins_gets_its_share_of_sole_copies_too(nodes: int, count: int) -> None:
+    members = [Member(f"n{n}") for n in range(nodes)]
+    table = place(members, empty_table(count), 1)
+    after = place([*members, Member("new")], table, 1)
+    share = count / (nodes + 1)
+    assert share * (1 - PLACE_SLACK) - 2 <= copies(after)["new"] <= ceil(share)
+    for was, now in zip(table.slots, after.slots, strict=True):
+        assert now.replicas in {was.replicas, ("new",)}
+
+
+def test_what_a_drained_node_has_waits_for_it_while_it_is_down_or_all_are_drained() -> None:
+    a, b = Member("a"), Member("b")
+    table = place([a, b], empty_table(16), 1)
+    gone = Member("a", capacity=0.0, is_up=False)
+    assert place([gone, b], table, 1) is table
+    assert place(emptied([a, b], "a", "b"), table, 1) is table
+    moved = place([Member("a", capacity=0.0), b], table, 1)
+    assert {slot.leader for slot in moved.slots} == {"b"}
+
+
+def test_two_can_be_drained_at_once() -> None:
+    members = [Member(f"n{n}", zone=f"z{n}") for n in range(4)]
+    table = place(members, empty_table(64), 2)
+    after = place(emptied(members, "n0", "n1"), table, 2)
+    assert {frozenset(slot.replicas) for slot in after.slots} == {frozenset({"n2", "n3"})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from actorchat.cluster.controller import (
     Write,
     Written,
 )
-from actorchat.cluster.slots import Member, SlotTable
+from actorchat.cluster.slots import Member, Slot, SlotTable
 
 SLOTS = 24
 
@@ -37,6 +38,7 @@ class Registry:
         self.table: SlotTable | None = None
         self.entry = 0
         self.history: list[SlotTable] = []
+        self.begun: Counter[tuple[int, str]] = Counter()  # hand-overs of a slot to a node
 
     def load(self) -> Loaded:
         return Loaded(self.table, self.entry)
@@ -50,7 +52,11 @@ class Registry:
             assert write.table.controller >= old.controller
             for was, now in zip(old.slots, write.table.slots, strict=True):
                 assert now.epoch >= was.epoch
-                assert (now.leader == was.leader) == (now.epoch == was.epoch)
+                is_given_up = not {*was.coming} <= {*now.coming, *now.replicas}
+                assert (now.epoch != was.epoch) == (now.leader != was.leader or is_given_up)
+        for number, now in enumerate(write.table.slots):
+            was = old.slots[number] if old is not None else Slot()
+            self.begun.update((number, node) for node in now.coming if node not in was.coming)
         self.table, self.entry = write.table, self.entry + 1
         self.history.append(write.table)
         return Written(self.entry)
@@ -243,3 +249,140 @@ def test_first_table_waits_for_as_many_as_there_are_to_be_and_no_later_one_does(
     run(other, registry, other.handle(Elected(), 2.0), 2.0)
     assert table_of(registry).controller == other.epoch
     assert {slot.leader for slot in table_of(registry).slots} == {"a", "b"}
+
+
+def test_word_of_a_hand_over_that_was_given_up_is_never_believed() -> None:
+    controller, registry = started("a", replicas=1, moves_at_once=SLOTS)
+    run(controller, registry, controller.handle(Present(members("ab")), 1.0), 1.0)
+    number = next(n for n, slot in enumerate(table_of(registry).slots) if slot.coming)
+    begun = table_of(registry).slots[number]
+    assert (begun.epoch, begun.coming) == (1, ("b",))
+    run(controller, registry, controller.handle(Present(members("a")), 2.0), 2.0)
+    given_up = table_of(registry).slots[number]
+    assert (given_up.leader, given_up.epoch, given_up.coming) == ("a", 2, ())
+    run(controller, registry, controller.handle(Present(members("ab")), 3.0), 3.0)
+    again = table_of(registry).slots[number]
+    assert (again.epoch, again.coming) == (2, ("b",))
+    assert controller.handle(Copied(number, 1, "b"), 4.0) == []  # said before it was given up
+    run(controller, registry, controller.handle(Copied(number, 2, "b"), 4.0), 4.0)
+    moved = table_of(registry).slots[number]
+    assert (moved.leader, moved.epoch) == ("b", 3)
+
+
+def test_word_that_comes_while_its_hand_over_is_being_given_up_is_forgotten() -> None:
+    controller, registry = started("a", replicas=1, moves_at_once=SLOTS)
+    run(controller, registry, controller.handle(Present(members("ab")), 1.0), 1.0)
+    number = next(n for n, slot in enumerate(table_of(registry).slots) if slot.coming)
+    (write,) = controller.handle(Present(members("a")), 2.0)
+    assert isinstance(write, Write)
+    assert controller.handle(Copied(number, 1, "b"), 2.0) == []
+    run(controller, registry, controller.handle(registry.write(write), 2.0), 2.0)
+    run(controller, registry, controller.handle(Present(members("ab")), 3.0), 3.0)
+    slot = table_of(registry).slots[number]
+    assert (slot.leader, slot.epoch, slot.coming) == ("a", 2, ("b",))
+
+
+def test_hand_over_that_goes_to_another_node_counts_the_epoch_up() -> None:
+    controller, registry = started("a", replicas=1, moves_at_once=SLOTS)
+    run(controller, registry, controller.handle(Present(members("ab")), 1.0), 1.0)
+    before = table_of(registry).slots
+    run(controller, registry, controller.handle(Present(members("ac")), 2.0), 2.0)
+    redirected = 0
+    for was, now in zip(before, table_of(registry).slots, strict=True):
+        if (was.coming, now.coming) == (("b",), ("c",)):
+            assert (now.leader, now.epoch) == ("a", was.epoch + 1)
+            redirected += 1
+    assert redirected
+    copy_all(controller, registry, 3.0)
+    assert {slot.leader for slot in table_of(registry).slots} == {"a", "c"}
+
+
+def drained(*names: str, but: str) -> tuple[Member, ...]:
+    return tuple(
+        Member(m.name, m.zone, capacity=0.0 if m.name in but else 1.0) for m in members(names)
+    )
+
+
+def test_drained_node_gives_all_away_a_number_at_a_time_and_gets_its_share_back() -> None:
+    controller, registry = started("abc", replicas=1, moves_at_once=3)
+    led = {n: slot.leader for n, slot in enumerate(table_of(registry).slots)}
+    run(controller, registry, controller.handle(Present(drained(*"abc", but="b")), 1.0), 1.0)
+    assert sum(bool(slot.coming) for slot in table_of(registry).slots) == 3
+    assert {slot.leader for slot in table_of(registry).slots} == {"a", "b", "c"}
+    assert copy_all(controller, registry, 2.0) == SLOTS // 3
+    for number, slot in enumerate(table_of(registry).slots):
+        assert slot.leader == led[number] or led[number] == "b"
+        assert (slot.leader, slot.replicas) == (slot.in_sync[0], slot.in_sync)
+    counts = Counter(slot.leader for slot in table_of(registry).slots)
+    assert counts == {"a": SLOTS // 2, "c": SLOTS // 2}
+    # It is stopped for good: nobody waits for it.
+    run(controller, registry, controller.handle(Present(members("ac")), 3.0), 3.0)
+    run(controller, registry, controller.handle(Tick(), 9_999.0), 9_999.0)
+    assert Counter(slot.leader for slot in table_of(registry).slots) == counts
+    run(controller, registry, controller.handle(Present(members("abc")), 10_000.0), 10_000.0)
+    assert copy_all(controller, registry, 10_001.0) == SLOTS // 3
+    assert {*Counter(s.leader for s in table_of(registry).slots).values()} == {SLOTS // 3}
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcd"),
+            st.sampled_from(["in", "out", "drain", "undrain", "elect", "say", "replay", "delay"]),
+            st.integers(0, 999),
+        ),
+        max_size=40,
+    )
+)
+def test_leader_changes_only_on_a_word_of_the_very_hand_over(
+    story: list[tuple[str, str, int]],
+) -> None:
+    controller, registry = Controller(SLOTS, 1, moves_at_once=4), Registry()
+    here, empty, now = {"a", "b"}, set[str](), 0.0
+    said: list[tuple[Copied, int]] = []  # each word, and of which hand-over it is
+    waiting: list[Effect] = []
+
+    def perform(effects: list[Effect]) -> None:
+        nonlocal waiting
+        before = registry.table
+        run(controller, registry, [*waiting, *effects], now)
+        waiting = []
+        if before is None or registry.table is None:
+            return
+        for number, (was, is_now) in enumerate(
+            zip(before.slots, registry.table.slots, strict=True)
+        ):
+            if is_now.leader != was.leader:
+                of = registry.begun[number, is_now.leader]
+                words = {(w.slot, w.node, which) for w, which in said}
+                assert (number, is_now.leader, of) in words
+
+    perform(controller.handle(Present(members("ab")), now))
+    perform(controller.handle(Elected(), now))
+    for name, what, number in story:
+        now += 1.0
+        slots = table_of(registry).slots
+        coming = [(n, s) for n, s in enumerate(slots) if s.coming]
+        if what == "elect":
+            controller, waiting = Controller(SLOTS, 1, moves_at_once=4), []
+            perform(controller.handle(Elected(), now))
+        elif what == "say" and coming:
+            at, slot = coming[number % len(coming)]
+            word = Copied(at, slot.epoch, slot.coming[0])
+            said.append((word, registry.begun[at, slot.coming[0]]))
+            perform(controller.handle(word, now))
+        elif what == "replay" and said:
+            waiting += controller.handle(said[number % len(said)][0], now)
+            perform([])
+        elif what in {"drain", "undrain"}:
+            (empty.add if what == "drain" else empty.discard)(name)
+        elif what == "in" or (what == "out" and len(here) > 1):
+            (here.add if what == "in" else here.discard)(name)
+        effects = controller.handle(Present(drained(*sorted(here), but="".join(empty))), now)
+        if what == "delay":
+            waiting += effects  # words come before it is done
+            if said:
+                waiting += controller.handle(said[number % len(said)][0], now)
+        else:
+            perform(effects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actorchat.cluster.drained import DRAINED
 from actorchat.cluster.link import PeerAddress
 from actorchat.cluster.member import MEMBERS, Registration, member_out
 from actorchat.cluster.memory_registry import MemoryStore
@@ -63,6 +64,22 @@ async def test_who_is_gone_stays_while_needed() -> None:
     neighbours.poke()
     await turns()
     assert neighbours.members == {}
+    await neighbours.close()
+
+
+async def test_who_is_drained_is_seen() -> None:
+    store, seen = MemoryStore(), Seen()
+    mine, other = await opened(store), await opened(store)
+    neighbours = Neighbours(mine, seen.is_needed, seen.changed)
+    neighbours.start()
+    await turns()
+    assert neighbours.drained == frozenset()
+    await create(other, child_of(DRAINED, "b"))
+    await turns()
+    assert neighbours.drained == {"b"}
+    await delete(other, child_of(DRAINED, "b"))
+    await turns()
+    assert neighbours.drained == frozenset()
     await neighbours.close()
 
 

@@ -7,15 +7,21 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actorchat import ids
 from actorchat.actor import ActorSystem, LoopDispatcher
 from actorchat.client import connect
+from actorchat.cluster.controller import Copied
+from actorchat.cluster.controller_actor import CONTROLLER
+from actorchat.cluster.drained import drain
 from actorchat.cluster.link_key import write_node_key
 from actorchat.cluster.memory_registry import MemoryRegistry, MemoryStore
 from actorchat.cluster.registry import NotAllowed, RegistryAway
+from actorchat.cluster.slots import SlotTable
 from actorchat.errors import SettingsError
+from actorchat.limits import MOVES_AT_ONCE
 from actorchat.settings.cluster import ClusterSection, MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
 from nodes.cluster.layout import Ports
@@ -280,3 +286,49 @@ def test_registry_of_the_settings_needs_files_that_are_there(tmp_path: Path) -> 
         make_registry(ClusterSection(registry_ca_file=str(tmp_path / "none")))
     with pytest.raises(SettingsError, match=r"registry\.key_file"):
         make_registry(ClusterSection(registry_key_file=str(tmp_path / "none")))
+
+
+async def test_broker_hears_of_other_leaders_and_places_of_other_epochs(tmp_path: Path) -> None:
+    store = MemoryStore()
+    one, other = Node(tmp_path, store, "n1"), Node(tmp_path, store, "n2")
+    async with running(one, other):
+        member, heard = one.member, list[list[int]]()
+        member.reach._on_table = heard.append
+        table, turn = member.table.table, member.reach.turn
+
+        def see(number: int, **changes: object) -> None:
+            nonlocal table
+            slots = list(table.slots)
+            slots[number] = msgspec.structs.replace(slots[number], **changes)
+            table = SlotTable(tuple(slots), table.version + 1, table.controller)
+            member.table.table = table
+            member._on_table(table, [number])
+
+        number = next(n for n, slot in enumerate(table.slots) if slot.leader == "n1")
+        see(number, coming=("n2",))  # nobody goes anywhere yet
+        assert (heard, member.reach.turn) == ([], turn)
+        assert one.report["cluster_slots_leaving"] == 1
+        see(number, coming=(), epoch=2)  # given up
+        assert (heard, member.reach.turn) == ([], turn + 1)
+        see(number, leader="n2", epoch=3)
+        assert (heard, member.reach.turn) == ([[number]], turn + 2)
+        assert one.report["cluster_slots_leaving"] == 0
+
+
+async def test_status_says_who_is_drained_and_what_moves(tmp_path: Path) -> None:
+    store = MemoryStore()
+    one, other = Node(tmp_path, store, "n1"), Node(tmp_path, store, "n2")
+    async with running(one, other):
+        assert other.report["cluster_drained"] == 0
+        await drain(one.registry, "n2")
+        await until(lambda: other.report["cluster_drained"] == 1)
+        await until(lambda: one.report["cluster_slots_coming"] == MOVES_AT_ONCE)
+        await until(lambda: other.report["cluster_slots_leaving"] == MOVES_AT_ONCE)
+        assert one.report["cluster_drained"] == 0
+        candidate = one.member.system.names.whereis(CONTROLLER)
+        assert candidate is not None
+        for number, slot in enumerate(one.member.table.table.slots):
+            if slot.coming:
+                candidate.tell(Copied(number, slot.epoch, "n1"))
+                other.member.reach.named("n2", CONTROLLER).tell(Copied(number, slot.epoch, "n1"))
+        await until(lambda: one.report["cluster_slots_led"] == 512 + MOVES_AT_ONCE)
