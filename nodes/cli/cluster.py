@@ -20,6 +20,7 @@ DEFAULT_REGION = "local"
 LOCAL = "local"
 STOP_WAIT_S = 60.0
 ASK_TIMEOUT_S = 3.0
+OTHERS = ("registry", "cluster")  # who logs and is no node
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_red", "bright_cyan")
 
 Folder = Annotated[
@@ -45,6 +46,9 @@ def register(app: typer.Typer) -> None:
     cluster.command("stop")(stop)
     cluster.command("partition", epilog="Example: actorchat cluster partition 1 2,3")(partition)
     cluster.command("heal")(heal)
+    from nodes.cli import cluster_change
+
+    cluster_change.register(cluster)
     app.add_typer(cluster, name="cluster")
 
 
@@ -90,7 +94,7 @@ def up(
         has_usual_ports=True,
     )
     raise_file_limit()
-    hear = say_line_of([f"n{number}" for number in range(1, nodes + 1)])
+    hear = say_line_of()
     run = _run(folder, wish, hear, has_zookeeper=zookeeper == LOCAL, json=json)
     asyncio.run(run)  # uvloop can't give a process a group of its own
 
@@ -140,19 +144,22 @@ def _tell_ready(town: Any, *, json: bool) -> None:
         f"  actorchat send bob hello --as ann --data {first}",
         f"  actorchat chat ann --as bob --data {last}",
         f"  actorchat whereis bob --data {first}",
-        f"  actorchat cluster status --data {folder}   # also: kill 2, pause 2, resume 2, stop",
+        f"  actorchat cluster status --data {folder}   # also: kill 2, pause 2, resume 2, stop,",
+        "                                               # add, drain 2, undrain 2, remove 2",
         "Ctrl-C stops it.",
     ]
     for line in lines:
         typer.echo(line, err=not is_terminal())
 
 
-def say_line_of(names: list[str]) -> Any:
+def say_line_of() -> Any:
     """Return what prints a line of a process's log, with its name in its colour before."""
-    width = max(map(len, [*names, "registry", "cluster"]))
+    width = max(map(len, OTHERS))
 
     def hear(name: str, line: str) -> None:
-        colour = COLOURS[names.index(name) % len(COLOURS)] if name in names else "bright_black"
+        colour = "bright_black"
+        if name not in OTHERS:
+            colour = COLOURS[(int(name.removeprefix("n")) - 1) % len(COLOURS)]
         note(f"{typer.style(name.ljust(width), fg=colour)} | {visible(line)}")
 
     return hear
@@ -172,15 +179,19 @@ def status(data: Folder = None, json: Json = False) -> None:
         say_json({"registry": town["registry"], "processes": rows})
         return
     note(f"registry {town['registry']}, data in {folder}")
-    headings = ("name", "state", "pid", "starts", "region", "leads", "links", "waits for",
-                "sessions", "registry", "tcp")  # fmt: skip
+    headings = ("name", "state", "pid", "starts", "region", "leads", "leaving", "coming", "links",
+                "waits for", "sessions", "registry", "tcp")  # fmt: skip
+    for row in rows:
+        row["state"] += ", drained" if row["drained"] else ""
     say_table(headings, [[row[name] for name in headings] for row in rows])
 
 
 async def _ask_all(folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
     import asyncio
 
-    return list(await asyncio.gather(*(_ask(folder, each) for each in town["processes"])))
+    rows = list(await asyncio.gather(*(_ask(folder, each) for each in town["processes"])))
+    drained = {name for row in rows for name in row.pop("knows_drained").split()}
+    return [{**row, "drained": row["name"] in drained} for row in rows]
 
 
 async def _ask(folder: Path, process: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +205,8 @@ async def _ask(folder: Path, process: dict[str, Any]) -> dict[str, Any]:
         "starts": process["starts"],
         "region": process["region"],
         "tcp": process["addresses"].get("tcp", ""),
-        "leads": "", "links": "", "waits for": "", "sessions": "", "registry": "",
+        "leads": "", "leaving": "", "coming": "", "links": "", "waits for": "", "sessions": "",
+        "registry": "", "knows_drained": "",
     }  # fmt: skip
     if row["state"] != "up" or not process["region"]:
         return row
@@ -206,10 +218,13 @@ async def _ask(folder: Path, process: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "leads": said["cluster_slots_led"],
+        "leaving": said["cluster_slots_leaving"],
+        "coming": said["cluster_slots_coming"],
         "links": said["cluster_links"],
         "waits for": said["cluster_waits_for"],
         "sessions": said["sessions"],
         "registry": said["cluster_registry"],
+        "knows_drained": said["cluster_drained_nodes"],
     }
 
 
@@ -243,7 +258,7 @@ def stop(data: Folder = None) -> None:
     pid = int(found(folder)["pid"])
     os.kill(pid, signal.SIGTERM)
     deadline_s = time.monotonic() + STOP_WAIT_S
-    while running(folder) is not None:
+    while state_of(pid) != "down":  # what it wrote about itself goes a moment before it does
         if time.monotonic() > deadline_s:
             text = f"process {pid} has not ended in {STOP_WAIT_S:g} s"
             raise CommandFailed(Exit.FAILED, "timeout", text)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nodes.cli.drain import Wait, say_drained, say_undrained
 from nodes.cli.failure import CommandFailed, Exit
 from nodes.cli.node import tell_ready
 from nodes.cli.option import Data, Json
 from nodes.cli.terminal import say
+
+if TYPE_CHECKING:
+    from actorchat.settings.cluster import ClusterSection
 
 Config = Annotated[
     Path | None,
@@ -27,6 +31,8 @@ def register(app: typer.Typer) -> None:
     )
     node.callback()(run)
     node.command("keygen", epilog="Example: actorchat node keygen node.key")(keygen)
+    node.command("drain", epilog="Example: actorchat node drain n2 --config node.toml")(drain)
+    node.command("undrain", epilog="Example: actorchat node undrain n2 --config node.toml")(undrain)
     app.add_typer(node, name="node")
 
 
@@ -54,6 +60,30 @@ def run(
 
     status = boot.run(settings, on_ready=lambda info: tell_ready(info, json=json))
     raise typer.Exit(status)
+
+
+Node = Annotated[str, typer.Argument(metavar="NAME", help="A node of the cluster.")]
+Registered = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings of any node of the cluster."),
+]
+
+
+def drain(node: Node, config: Registered = None, wait: Wait = False, json: Json = False) -> None:
+    """Have a node lead nothing any more while it stays up: its slots go to others."""
+    say_drained(_cluster(config), node, waits=wait, json=json)
+
+
+def undrain(node: Node, config: Registered = None, json: Json = False) -> None:
+    """Let a node that was drained lead slots again."""
+    say_undrained(_cluster(config), node, json=json)
+
+
+def _cluster(config: Path | None) -> ClusterSection:
+    from actorchat.settings.cluster import MemberSettings, member_contradictions
+    from actorchat.settings.loader import gather
+
+    return gather(MemberSettings, member_contradictions, config)[0].cluster
 
 
 def keygen(

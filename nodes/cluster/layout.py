@@ -14,7 +14,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from actorchat.errors import SettingsError
@@ -45,13 +45,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A cluster that is ready to be started. `registry_config` is None with a ZooKeeper."""
+    """A cluster that is ready to be started. `registry_config` is None with a ZooKeeper.
+
+    `ports` has those that are given, `shared` the settings of all nodes, by dotted key.
+    """
 
     folder: Path
     registry: str
     registry_config: Path | None
     places: Sequence[Place]
     links: Path
+    ports: Ports
+    shared: Mapping[str, object]
 
 
 @dataclass(slots=True)
@@ -97,30 +102,43 @@ def lay_out(folder: Path, wish: Wish) -> Layout:
         "log.format": "console",
         **wish.more,
     }
-    operator = ""
-    places = []
-    for number, name in enumerate(names):
-        place = Place(
-            name, wish.regions[number % len(wish.regions)], folder / f"{name}.toml", folder / name
-        )
-        own: dict[str, object] = {
-            "node.name": name,
-            "node.region": place.region,
-            "node.zone": name,
-            "node.data_dir": str(place.data),
-            "cluster.listen": f"ipc://{links}/{name}",
-        }
-        for gateway in wish.gateways:
-            port = ports.take(PORTS[gateway] + number * PORT_STEP)
-            own[f"gateway.{gateway}.listen"] = f"{HOST}:{port}"
-        settings, _ = gather(MemberSettings, member_contradictions, None, {}, {**shared, **own})
-        write_private(place.config, render_toml(settings, commented=False))
-        place.data.mkdir(exist_ok=True, mode=0o700)
-        if operator:  # one operator for all
-            write_private(place.data / "operator.key", operator + "\n")
-        operator = operator or operator_key(place.data)
-        places.append(place)
-    return Layout(folder, registry, config, places, links)
+    layout = Layout(folder, registry, config, (), links, ports, shared)
+    for _ in names:
+        layout = with_one_more(layout, wish)
+    return layout
+
+
+def with_one_more(layout: Layout, wish: Wish) -> Layout:
+    """Write the files of one more node; return the layout with it at its end.
+
+    Raises:
+        SettingsError: What is asked for can't be.
+        OSError: A file can't be written.
+    """
+    folder, number = layout.folder, len(layout.places)
+    name = f"n{number + 1}"
+    region = wish.regions[number % len(wish.regions)]
+    place = Place(name, region, folder / f"{name}.toml", folder / name)
+    own: dict[str, object] = {
+        "node.name": name,
+        "node.region": place.region,
+        "node.zone": name,
+        "node.data_dir": str(place.data),
+        "cluster.listen": f"ipc://{layout.links}/{name}",
+    }
+    for gateway in wish.gateways:
+        port = layout.ports.take(PORTS[gateway] + number * PORT_STEP)
+        own[f"gateway.{gateway}.listen"] = f"{HOST}:{port}"
+    given = {**layout.shared, **own}
+    settings, _ = gather(MemberSettings, member_contradictions, None, {}, given)
+    write_private(place.config, render_toml(settings, commented=False))
+    place.data.mkdir(exist_ok=True, mode=0o700)
+    if layout.places:  # one operator for all
+        operator = operator_key(layout.places[0].data)
+        write_private(place.data / "operator.key", operator + "\n")
+    else:
+        operator_key(place.data)
+    return replace(layout, places=(*layout.places, place))
 
 
 def zookeeper_address(hosts: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from actorchat.errors import Unavailable
 from nodes.boot import EXIT_CONFIG, write_private
 from nodes.cluster.child import Child, ChildFailed, Hear, actorchat
-from nodes.cluster.layout import Layout, Ports, Wish, lay_out
+from nodes.cluster.desk import DESK, Desk, Refused
+from nodes.cluster.layout import Layout, Place, Ports, Wish, lay_out, with_one_more
 from nodes.cluster.zookeeper import zookeeper_answers, zookeeper_command
 
 REGISTRY = "registry"
@@ -41,6 +42,7 @@ class Town:
     def __init__(self, folder: Path, wish: Wish, hear: Hear, *, has_zookeeper: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._hear = hear
+        self._wish = wish
         keeper = None
         if has_zookeeper:
             port = Ports(is_usual=wish.has_usual_ports).take(ZOOKEEPER_PORT)
@@ -54,12 +56,15 @@ class Town:
             )
             keeper = Child(REGISTRY, command, hear)
         self.keeper = keeper
-        self.nodes = [
-            Child(place.name, actorchat("node", "--json", "--config", str(place.config)), hear)
-            for place in self.layout.places
-        ]
+        self.nodes = [self._child(place) for place in self.layout.places]
+        self._desk = Desk(self.layout.links / DESK, self._answer)
+        self._changing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
+
+    def _child(self, place: Place) -> Child:
+        command = actorchat("node", "--json", "--config", str(place.config))
+        return Child(place.name, command, self._hear)
 
     @property
     def children(self) -> list[Child]:
@@ -76,6 +81,7 @@ class Town:
             if self.keeper is not None:
                 await self.keeper.start()
             await asyncio.gather(*(node.start() for node in self.nodes))
+            await self._desk.open()
         except (ChildFailed, OSError) as error:
             await self.stop()
             raise TownFailed(str(error)) from error
@@ -89,7 +95,7 @@ class Town:
         wait_s = AGAIN_S
         while True:
             status = await child.ended()
-            if self._is_ending:
+            if self._is_ending or child not in self.children:
                 return
             self.describe()
             if status == EXIT_CONFIG:
@@ -107,9 +113,60 @@ class Town:
                 self._hear(SUPERVISOR, str(error))
             self.describe()
 
+    # -- more and fewer nodes ----------------------------------------------------------------------
+    async def add(self) -> Child:
+        """Start one more node, and keep it alive; return it when it is ready.
+
+        Raises:
+            TownFailed: It could not be started.
+            SettingsError: What its settings would be can't be.
+        """
+        async with self._changing:
+            before = self.layout
+            try:
+                self.layout = with_one_more(before, self._wish)
+                child = self._child(self.layout.places[-1])
+                self.nodes.append(child)
+                await child.start()
+            except (ChildFailed, OSError) as error:
+                if len(self.nodes) > len(before.places):
+                    await self.nodes.pop().stop()
+                self.layout = before
+                raise TownFailed(str(error)) from error
+            self._tasks.append(asyncio.create_task(self._keep(child)))
+            self.describe()
+            return child
+
+    async def remove(self, name: str) -> None:
+        """Stop a node, and do not start it again; its files stay.
+
+        Raises:
+            Refused: There is no such node.
+        """
+        async with self._changing:
+            found = [node for node in self.nodes if node.name == name]
+            if not found:
+                raise Refused("no_such_node", f"there is no {name!r}")
+            self.nodes.remove(found[0])
+            await found[0].stop()
+            self.describe()
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request:
+            case {"do": "add"}:
+                child = await self.add()
+                region = self.layout.places[-1].region
+                addresses = addresses_of(child.described)
+                return {"name": child.name, "region": region, "addresses": addresses}
+            case {"do": "remove", "name": str(name)}:
+                await self.remove(name)
+                return {"name": name}
+        raise Refused("bad_request", "the supervisor does not know how to do that")
+
     async def stop(self) -> None:
         """End all: the nodes first, the registry when they have left it."""
         self._is_ending = True
+        await self._desk.close()
         await asyncio.gather(*(node.stop() for node in self.nodes))
         if self.keeper is not None:
             await self.keeper.stop()
@@ -124,6 +181,7 @@ class Town:
         described = {
             "pid": os.getpid(),
             "registry": self.layout.registry,
+            "desk": str(self.layout.links / DESK),
             "processes": [
                 {
                     "name": child.name,

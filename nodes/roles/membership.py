@@ -238,6 +238,7 @@ class Membership:
             "cluster_registry": self.leading.standing(),
             "cluster_links": " ".join(sorted(self.mesh.nodes())),
             "cluster_waits_for": " ".join(waits),
+            "cluster_drained_nodes": " ".join(sorted(self.neighbours.drained)),
         }
 
     def home(self, user: str) -> tuple[int, str, int]:

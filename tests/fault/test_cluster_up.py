@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from actorchat.limits import MOVES_AT_ONCE
+from nodes.cli.failure import Exit
 from tests.zookeeper import install
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -41,6 +43,14 @@ class Cluster:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def refused(self, status: Exit, *arguments: str) -> str:
+        """Run a command that is not done; return what it says."""
+        done = subprocess.run(
+            [*COMMAND, *arguments, *self._data], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, (done.stdout, done.stderr)
+        return done.stderr
 
     def run(self, *arguments: str) -> list[Any]:
         """Run another command; return what it prints."""
@@ -125,6 +135,29 @@ def test_node_that_stood_still_is_taken_back_with_all_that_it_led(tmp_path: Path
         rows = found.status()
         assert [rows[name]["leads"] for name in ("n1", "n2")] == [512, 512]
         assert rows["n2"]["starts"] == 1
+
+
+def test_cluster_gets_one_more_node_and_one_of_them_is_drained(tmp_path: Path) -> None:
+    with cluster(tmp_path / "c", "-n", "2", "--regions", "eu,us") as found:
+        added = json.loads(found.ask("add", "--json"))
+        assert (added["name"], added["region"]) == ("n3", "eu")
+        rows = found.status()
+        assert rows["n3"]["tcp"] == added["addresses"]["tcp"]
+        assert rows["n3"]["links"] == "n1 n2"
+        found.until(lambda rows: rows["n3"]["coming"] == MOVES_AT_ONCE)
+        assert not any(row["drained"] for row in found.status().values())
+        found.ask("drain", "n3")
+        found.until(lambda rows: rows["n3"]["coming"] == 0 and rows["n3"]["drained"])
+        config = str(tmp_path / "c" / "n1.toml")
+        found.run("node", "drain", "n2", "--config", config)
+        found.until(lambda rows: rows["n1"]["coming"] == rows["n2"]["leaving"] == MOVES_AT_ONCE)
+        assert "nobody else" in found.refused(Exit.REFUSED, "drain", "1")
+        assert "leads 512 slots" in found.refused(Exit.REFUSED, "remove", "2")
+        found.run("node", "undrain", "n2", "--config", config)
+        found.until(lambda rows: rows["n2"]["leaving"] == 0 and not rows["n2"]["drained"])
+        found.ask("remove", "3")  # it leads nothing
+        assert found.status().keys() == {"registry", "n1", "n2"}
+        found.until(is_whole)
 
 
 def test_cluster_has_a_zookeeper_of_its_own_if_that_is_asked_for(tmp_path: Path) -> None:

@@ -72,9 +72,11 @@ def test_partition_is_refused_with_the_reason(capsys: pytest.CaptureFixture[str]
 
 
 def test_lines_carry_the_name_of_who_logged_them(capsys: pytest.CaptureFixture[str]) -> None:
-    hear = say_line_of(["n1", "n2"])
+    hear = say_line_of()
     hear("n2", "node is \x1b[31mready")
     hear("registry", "ready")
+    hear("n12", "node is ready")
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("n2") and "| node is \\x1b[31mready" in said[0]
     assert said[1].startswith("registry | ready")
+    assert said[2].startswith("n12      | node")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from actorchat.cluster.link_key import read_node_key
+from actorchat.cluster.registry import RegistryAway
+from actorchat.settings.cluster import ClusterSection
 from nodes.cli import app
 from nodes.cli.failure import Exit
 
@@ -36,3 +38,25 @@ def test_node_without_its_key_ends_with_the_status_of_bad_settings(tmp_path: Pat
     file.write_text(f'[cluster]\nkey_file = "{tmp_path}/none"\n', encoding="utf-8")
     data = str(tmp_path / "n")
     assert app.run(["node", "--config", str(file), "--data", data]) == Exit.CONFIG
+
+
+@pytest.mark.parametrize("command", ["drain", "undrain"])
+def test_registry_of_the_settings_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    asked: list[str] = []
+
+    class Away:
+        async def start(self) -> None:
+            raise RegistryAway("nobody is there", "none")
+
+    def make_registry(cluster: ClusterSection) -> Away:
+        asked.append(cluster.registry)
+        return Away()
+
+    monkeypatch.setattr("nodes.roles.membership.make_registry", make_registry)
+    file = tmp_path / "chat.toml"
+    file.write_text('[cluster]\nregistry = "zk://h1:2181"\n', encoding="utf-8")
+    assert app.run(["node", command, "n1", "--config", str(file)]) == Exit.UNREACHABLE
+    assert asked == ["zk://h1:2181"]
+    assert app.run(["node", command, "n1", "--config", str(tmp_path / "none")]) == Exit.CONFIG

@@ -11,7 +11,16 @@ from actorchat.errors import SettingsError
 from actorchat.settings.cluster import MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
 from actorchat.settings.registry import RegistrySettings, registry_contradictions
-from nodes.cluster.layout import HOST, Layout, Ports, Wish, lay_out, links_folder, zookeeper_address
+from nodes.cluster.layout import (
+    HOST,
+    Layout,
+    Ports,
+    Wish,
+    lay_out,
+    links_folder,
+    with_one_more,
+    zookeeper_address,
+)
 
 
 def settings_of(layout: Layout, number: int) -> MemberSettings:
@@ -62,6 +71,24 @@ def test_what_is_there_stays_and_another_number_of_nodes_is_refused(tmp_path: Pa
     for other in (1, 3):
         with pytest.raises(SettingsError, match="of a cluster of 2 nodes"):
             lay_out(tmp_path, Wish(other))
+
+
+def test_one_more_node_is_of_the_same_cluster(tmp_path: Path) -> None:
+    wish = Wish(2, ("eu", "us"), gateways=("tcp", "ws"), more={"auth.argon2_memory_kib": 64})
+    layout = lay_out(tmp_path, wish)
+    more = with_one_more(layout, wish)
+    assert more.places[:2] == layout.places
+    assert (more.places[2].name, more.places[2].region) == ("n3", "eu")
+    first, added = settings_of(more, 0), settings_of(more, 2)
+    assert added.cluster.registry == first.cluster.registry
+    assert added.cluster.registry_key_file == first.cluster.registry_key_file
+    assert added.cluster.members_min == 2
+    assert added.auth.argon2_memory_kib == 64
+    assert added.cluster.listen == f"ipc://{layout.links}/n3"
+    listens = {settings_of(more, n).gateway.tcp.listen for n in range(3)}
+    assert len(listens) == 3
+    assert len({(place.data / "operator.key").read_text() for place in more.places}) == 1
+    assert [place.name for place in lay_out(tmp_path, Wish(3)).places] == ["n1", "n2", "n3"]
 
 
 def test_zookeeper_takes_the_registrys_place(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nodes.cluster.layout import Wish
+from nodes.cluster.desk import Refused
+from nodes.cluster.layout import Layout, Wish, with_one_more
 from nodes.cluster.town import DESCRIPTION, Town, TownFailed, addresses_of, read_town
 
 
@@ -48,3 +49,32 @@ async def test_town_that_can_not_start_leaves_nothing(tmp_path: Path) -> None:
         await town.start()
     assert [child.pid for child in town.children] == [None, None]
     assert read_town(tmp_path) is None
+
+
+async def test_node_that_can_not_be_added_leaves_the_town_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = Town(tmp_path, Wish(1), hear, has_zookeeper=False)
+
+    def with_nonsense(layout: Layout, wish: Wish) -> Layout:
+        more = with_one_more(layout, wish)
+        more.places[-1].config.write_text("[nonsense]\n", encoding="utf-8")
+        return more
+
+    monkeypatch.setattr("nodes.cluster.town.with_one_more", with_nonsense)
+    with pytest.raises(TownFailed, match="n2 ended with status 78"):
+        await town.add()
+    assert [child.name for child in town.nodes] == ["n1"]
+    assert [place.name for place in town.layout.places] == ["n1"]
+
+
+async def test_supervisor_says_what_it_can_not_do(tmp_path: Path) -> None:
+    town = Town(tmp_path, Wish(1), hear, has_zookeeper=False)
+    for request in ({"do": "fly"}, {}, {"do": "remove"}):
+        with pytest.raises(Refused) as refused:
+            await town._answer(request)
+        assert refused.value.code == "bad_request"
+    with pytest.raises(Refused, match="no 'n2'"):
+        await town._answer({"do": "remove", "name": "n2"})
+    assert await town._answer({"do": "remove", "name": "n1"}) == {"name": "n1"}
+    assert [child.name for child in town.children] == ["registry"]
