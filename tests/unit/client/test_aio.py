@@ -468,7 +468,7 @@ async def test_watched_users_are_followed_through_a_reconnect(server: ScriptedSe
         peer.say(ops.Reply(re=op.id, ok=ANN_SEES_BOB))
         assert await asking == [Presence("bob", True)]
         peer.say(ops.Presence([ops.PresenceState("bob", False, 5)]))
-        assert await anext(chat.presence()) == Presence("bob", False, 20)
+        assert await anext(chat.presence()) == Presence("bob", False, 5)
         peer.hang_up()
         again = await server.peer()
         await again.welcome()
