@@ -44,10 +44,9 @@ def register(app: typer.Typer) -> None:
     cluster.command("pause", epilog="Example: actorchat cluster pause 2")(pause)
     cluster.command("resume", epilog="Example: actorchat cluster resume 2")(resume)
     cluster.command("stop")(stop)
-    cluster.command("partition", epilog="Example: actorchat cluster partition 1 2,3")(partition)
-    cluster.command("heal")(heal)
-    from nodes.cli import cluster_change
+    from nodes.cli import cluster_change, cluster_cut
 
+    cluster_cut.register(cluster)
     cluster_change.register(cluster)
     app.add_typer(cluster, name="cluster")
 
@@ -71,6 +70,13 @@ def up(
     gateways: Annotated[
         str, typer.Option("--gateways", metavar="A,B", help="Of tcp, ws, zmq and http.")
     ] = "tcp,ws,zmq,http",
+    namespaces: Annotated[
+        bool,
+        typer.Option(
+            "--namespaces",
+            help="Each process in a network namespace of its own, for partition; needs root.",
+        ),
+    ] = False,
     data: Folder = None,
     json: Json = False,
 ) -> None:
@@ -86,6 +92,12 @@ def up(
     opened = _listed(gateways)
     if not opened or not set(opened) <= set(PORTS):
         raise typer.BadParameter(f"--gateways: expected some of {', '.join(PORTS)}")
+    network = None
+    if namespaces:
+        from nodes.cli.cluster_cut import network_for
+
+        network = network_for(folder, zookeeper if zookeeper != LOCAL else "")
+        opened = [each for each in opened if each != "zmq"]  # beyond loopback it needs keys
     wish = Wish(
         nodes,
         _listed(regions) or [DEFAULT_REGION],
@@ -95,16 +107,18 @@ def up(
     )
     raise_file_limit()
     hear = say_line_of()
-    run = _run(folder, wish, hear, has_zookeeper=zookeeper == LOCAL, json=json)
+    run = _run(folder, wish, hear, network, has_zookeeper=zookeeper == LOCAL, json=json)
     asyncio.run(run)  # uvloop can't give a process a group of its own
 
 
-async def _run(folder: Path, wish: Any, hear: Any, *, has_zookeeper: bool, json: bool) -> None:
+async def _run(
+    folder: Path, wish: Any, hear: Any, network: Any, *, has_zookeeper: bool, json: bool
+) -> None:
     import asyncio
 
     from nodes.cluster.town import Town
 
-    town = Town(folder, wish, hear, has_zookeeper=has_zookeeper)
+    town = Town(folder, wish, hear, has_zookeeper=has_zookeeper, network=network)
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -146,6 +160,7 @@ def _tell_ready(town: Any, *, json: bool) -> None:
         f"  actorchat whereis bob --data {first}",
         f"  actorchat cluster status --data {folder}   # also: kill 2, pause 2, resume 2, stop,",
         "                                               # add, drain 2, undrain 2, remove 2",
+        *(["  also: partition 1 2,3,registry; heal"] if town.network is not None else []),
         "Ctrl-C stops it.",
     ]
     for line in lines:
@@ -176,9 +191,11 @@ def status(data: Folder = None, json: Json = False) -> None:
     town = found(folder)
     rows = asyncio.run(_ask_all(folder, town))
     if json:
-        say_json({"registry": town["registry"], "processes": rows})
+        say_json({"registry": town["registry"], "processes": rows, "cut": town.get("cut", [])})
         return
     note(f"registry {town['registry']}, data in {folder}")
+    if town.get("cut"):
+        note(f"cut from each other: {' | '.join(','.join(group) for group in town['cut'])}")
     headings = ("name", "state", "pid", "starts", "region", "leads", "leaving", "coming", "links",
                 "waits for", "sessions", "registry", "tcp")  # fmt: skip
     for row in rows:
@@ -255,6 +272,12 @@ def resume(which: Which, data: Folder = None) -> None:
 def stop(data: Folder = None) -> None:
     """End the cluster in order; return when it has ended."""
     folder = folder_of(data)
+    if running(folder) is None:
+        from nodes.cli.cluster_cut import sweep
+
+        if sweep(folder):
+            say("stopped: took away what a cluster that was killed had left")
+            return
     pid = int(found(folder)["pid"])
     os.kill(pid, signal.SIGTERM)
     deadline_s = time.monotonic() + STOP_WAIT_S
@@ -264,30 +287,6 @@ def stop(data: Folder = None) -> None:
             raise CommandFailed(Exit.FAILED, "timeout", text)
         time.sleep(0.1)
     say("stopped")
-
-
-def partition(
-    groups: Annotated[list[str], typer.Argument(metavar="GROUP...", help="As 1 2,3.")],
-    data: Folder = None,
-) -> None:
-    """Cut the nodes off from each other; not possible where all share one network."""
-    _refuse_partition()
-
-
-def heal(data: Folder = None) -> None:
-    """Undo `partition`."""
-    _refuse_partition()
-
-
-def _refuse_partition() -> None:
-    why = (
-        "needs root, and each node in a network namespace of its own"
-        if os.geteuid()
-        else "needs each node in a network namespace of its own"
-    )
-    raise CommandFailed(
-        Exit.USAGE, "unsupported", f"{why}, which cluster up does not make", "try: pause, kill"
-    )
 
 
 def folder_of(data: Path | None) -> Path:

@@ -13,22 +13,25 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from actorchat.cluster.link_key import write_node_key
 from actorchat.errors import SettingsError
 from actorchat.settings import render_toml
 from actorchat.settings.cluster import MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
 from actorchat.settings.registry import RegistrySettings, registry_contradictions
 from nodes.boot import operator_key, write_private
+from nodes.cluster.certificate import write_certificate
 
 HOST = "127.0.0.1"
 IPC_PATH_BYTES_MAX = 100  # of a socket, its lock included
 PORTS: Mapping[str, int] = {"tcp": 7700, "ws": 7701, "zmq": 7702, "http": 7780}
 PORT_STEP = 10  # between the ports of two nodes
 REGISTRY_PORT = 7750
+LINK_PORT = 7790
 OUR_PORTS = range(10_240, 32_768)  # Linux gives those above to clients
 TRIALS = 20
 
@@ -65,6 +68,7 @@ class Wish:
 
     `gateways`: which of them each node opens. `more`: settings of all nodes, by dotted key.
     `has_usual_ports`: listen at the ports that people know, where they are free.
+    `address_of`: where each process has an address of its own: the one of a name.
     """
 
     count: int
@@ -73,6 +77,7 @@ class Wish:
     gateways: Iterable[str] = ("tcp",)
     more: Mapping[str, object] = field(default_factory=dict)
     has_usual_ports: bool = False
+    address_of: Callable[[str], str] | None = None
 
 
 def lay_out(folder: Path, wish: Wish) -> Layout:
@@ -87,17 +92,24 @@ def lay_out(folder: Path, wish: Wish) -> Layout:
     names = [f"n{number}" for number in range(1, wish.count + 1)]
     _check_count(folder, names)
     ports = Ports(is_usual=wish.has_usual_ports)
-    config, key_file = None, ""
+    config, key_file, authority = None, "", ""
     if wish.zookeeper:
         registry = zookeeper_address(wish.zookeeper)
     else:
-        registry = f"tcp://{HOST}:{ports.take(REGISTRY_PORT)}"
         key_file = str(_registry_key(folder))
-        config = _write_registry(folder, registry, key_file)
+        tls: tuple[Path, Path] | None = None
+        if wish.address_of is None:
+            registry = f"tcp://{HOST}:{ports.take(REGISTRY_PORT)}"
+        else:
+            registry = f"tcp://{wish.address_of('registry')}:{REGISTRY_PORT}"
+            tls = write_certificate(folder, wish.address_of("registry"))
+            authority = str(tls[0])
+        config = _write_registry(folder, registry, key_file, tls)
     links = links_folder(folder, names)
     shared = {
         "cluster.registry": registry,
         "cluster.registry_key_file": key_file,
+        "cluster.registry_ca_file": authority,
         "cluster.members_min": wish.count,
         "log.format": "console",
         **wish.more,
@@ -124,21 +136,36 @@ def with_one_more(layout: Layout, wish: Wish) -> Layout:
         "node.region": place.region,
         "node.zone": name,
         "node.data_dir": str(place.data),
-        "cluster.listen": f"ipc://{layout.links}/{name}",
     }
-    for gateway in wish.gateways:
-        port = layout.ports.take(PORTS[gateway] + number * PORT_STEP)
-        own[f"gateway.{gateway}.listen"] = f"{HOST}:{port}"
+    place.data.mkdir(exist_ok=True, mode=0o700)
+    if wish.address_of is None:
+        own["cluster.listen"] = f"ipc://{layout.links}/{name}"
+        for gateway in wish.gateways:
+            port = layout.ports.take(PORTS[gateway] + number * PORT_STEP)
+            own[f"gateway.{gateway}.listen"] = f"{HOST}:{port}"
+    else:
+        own |= _with_an_address(place, wish.address_of(name), wish.gateways)
     given = {**layout.shared, **own}
     settings, _ = gather(MemberSettings, member_contradictions, None, {}, given)
     write_private(place.config, render_toml(settings, commented=False))
-    place.data.mkdir(exist_ok=True, mode=0o700)
     if layout.places:  # one operator for all
         operator = operator_key(layout.places[0].data)
         write_private(place.data / "operator.key", operator + "\n")
     else:
         operator_key(place.data)
     return replace(layout, places=(*layout.places, place))
+
+
+def _with_an_address(place: Place, host: str, gateways: Iterable[str]) -> dict[str, object]:
+    """Return where a node listens that has an address of its own: at the usual ports."""
+    key = place.data / "node.key"
+    if not key.exists():
+        write_node_key(key)
+    return {
+        "cluster.listen": f"tcp://{host}:{LINK_PORT}",
+        "cluster.key_file": str(key),
+        **{f"gateway.{gateway}.listen": f"{host}:{PORTS[gateway]}" for gateway in gateways},
+    }
 
 
 def zookeeper_address(hosts: str) -> str:
@@ -161,13 +188,18 @@ def _registry_key(folder: Path) -> Path:
     return path
 
 
-def _write_registry(folder: Path, address: str, key_file: str) -> Path:
+def _write_registry(
+    folder: Path, address: str, key_file: str, tls: tuple[Path, Path] | None
+) -> Path:
     overrides = {
         "registry.data_dir": str(folder / "registry"),
         "registry.listen": address.removeprefix("tcp://"),
         "registry.key_file": key_file,
         "log.format": "console",
     }
+    if tls is not None:
+        certificate, key = tls
+        overrides |= {"registry.tls_cert": str(certificate), "registry.tls_key": str(key)}
     settings, _ = gather(RegistrySettings, registry_contradictions, None, {}, overrides)
     path = folder / "registry.toml"
     write_private(path, render_toml(settings, commented=False))

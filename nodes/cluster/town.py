@@ -14,10 +14,11 @@ from actorchat.errors import Unavailable
 from nodes.boot import EXIT_CONFIG, write_private
 from nodes.cluster.child import Child, ChildFailed, Hear, actorchat
 from nodes.cluster.desk import DESK, Desk, Refused
-from nodes.cluster.layout import Layout, Place, Ports, Wish, lay_out, with_one_more
+from nodes.cluster.layout import HOST, Layout, Place, Ports, Wish, lay_out, with_one_more
+from nodes.cluster.network import REGISTRY, Groups, Network, NetworkFailed
+from nodes.cluster.network import described as network_described
 from nodes.cluster.zookeeper import zookeeper_answers, zookeeper_command
 
-REGISTRY = "registry"
 SUPERVISOR = "cluster"
 DESCRIPTION = "cluster.json"
 AGAIN_S = 1.0  # before what ended by itself is started again, doubled each time ...
@@ -37,24 +38,31 @@ class Town:
     Args:
         has_zookeeper: Whether a ZooKeeper is started for it.
         hear: Is called with each line that any of them logs, and with the supervisor's own.
+        network: Has a namespace for each of them; None: all are in the host's network.
     """
 
-    def __init__(self, folder: Path, wish: Wish, hear: Hear, *, has_zookeeper: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        wish: Wish,
+        hear: Hear,
+        *,
+        has_zookeeper: bool,
+        network: Network | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._hear = hear
         self._wish = wish
-        keeper = None
-        if has_zookeeper:
-            port = Ports(is_usual=wish.has_usual_ports).take(ZOOKEEPER_PORT)
-            command = zookeeper_command(folder.resolve() / "zookeeper", port)
-            keeper = Child(REGISTRY, command, hear, lambda: zookeeper_answers(port))
-            wish.zookeeper = f"127.0.0.1:{port}"
+        self.network = network
+        if network is not None:
+            wish.address_of = network.address
+        keeper = self._zookeeper(folder.resolve() / "zookeeper") if has_zookeeper else None
         self.layout: Layout = lay_out(folder, wish)
         if self.layout.registry_config is not None:
             command = actorchat(
                 "registry", "up", "--json", "--config", str(self.layout.registry_config)
             )
-            keeper = Child(REGISTRY, command, hear)
+            keeper = Child(REGISTRY, self._within(REGISTRY, command), hear)
         self.keeper = keeper
         self.nodes = [self._child(place) for place in self.layout.places]
         self._desk = Desk(self.layout.links / DESK, self._answer)
@@ -62,9 +70,22 @@ class Town:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
 
+    def _zookeeper(self, folder: Path) -> Child:
+        wish, host = self._wish, HOST
+        if self.network is not None:
+            host, port = self.network.address(REGISTRY), ZOOKEEPER_PORT
+        else:
+            port = Ports(is_usual=wish.has_usual_ports).take(ZOOKEEPER_PORT)
+        wish.zookeeper = f"{host}:{port}"
+        command = self._within(REGISTRY, zookeeper_command(folder, port, host))
+        return Child(REGISTRY, command, self._hear, lambda: zookeeper_answers(port, host))
+
     def _child(self, place: Place) -> Child:
         command = actorchat("node", "--json", "--config", str(place.config))
-        return Child(place.name, command, self._hear)
+        return Child(place.name, self._within(place.name, command), self._hear)
+
+    def _within(self, name: str, command: list[str]) -> list[str]:
+        return command if self.network is None else self.network.within(name, command)
 
     @property
     def children(self) -> list[Child]:
@@ -78,11 +99,14 @@ class Town:
             TownFailed: One could not be started; nothing is left running.
         """
         try:
+            if self.network is not None:
+                names = [child.name for child in self.children]
+                await asyncio.to_thread(self.network.open, names)
             if self.keeper is not None:
                 await self.keeper.start()
             await asyncio.gather(*(node.start() for node in self.nodes))
             await self._desk.open()
-        except (ChildFailed, OSError) as error:
+        except (ChildFailed, NetworkFailed, OSError) as error:
             await self.stop()
             raise TownFailed(str(error)) from error
         except BaseException:
@@ -127,8 +151,10 @@ class Town:
                 self.layout = with_one_more(before, self._wish)
                 child = self._child(self.layout.places[-1])
                 self.nodes.append(child)
+                if self.network is not None:
+                    await asyncio.to_thread(self.network.add, child.name)
                 await child.start()
-            except (ChildFailed, OSError) as error:
+            except (ChildFailed, NetworkFailed, OSError) as error:
                 if len(self.nodes) > len(before.places):
                     await self.nodes.pop().stop()
                 self.layout = before
@@ -151,6 +177,25 @@ class Town:
             await found[0].stop()
             self.describe()
 
+    async def partition(self, groups: Groups) -> dict[str, Any]:
+        """Cut groups of processes from each other; with none everybody reaches everybody.
+
+        Raises:
+            Refused: They are all in one network.
+            NotCut: They are no groups of those that are there.
+            NetworkFailed: It can't be done.
+        """
+        network = self.network
+        if network is None:
+            raise Refused("unsupported", "all nodes share one network")
+        async with self._changing:
+            if groups:
+                await asyncio.to_thread(network.partition, groups)
+            else:
+                await asyncio.to_thread(network.heal)
+            self.describe()
+            return dict(network_described(network))
+
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request:
             case {"do": "add"}:
@@ -161,6 +206,8 @@ class Town:
             case {"do": "remove", "name": str(name)}:
                 await self.remove(name)
                 return {"name": name}
+            case {"do": "partition", "groups": list(groups)}:
+                return await self.partition(groups)
         raise Refused("bad_request", "the supervisor does not know how to do that")
 
     async def stop(self) -> None:
@@ -173,6 +220,11 @@ class Town:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.network is not None:
+            try:
+                await asyncio.to_thread(self.network.sweep)
+            except NetworkFailed as error:
+                self._hear(SUPERVISOR, f"namespaces are left: {error}")
         (self.layout.folder / DESCRIPTION).unlink(missing_ok=True)
 
     def describe(self) -> None:
@@ -182,6 +234,7 @@ class Town:
             "pid": os.getpid(),
             "registry": self.layout.registry,
             "desk": str(self.layout.links / DESK),
+            **network_described(self.network),
             "processes": [
                 {
                     "name": child.name,

@@ -11,19 +11,20 @@ from pathlib import Path
 from actorchat.errors import SettingsError
 
 JARS = (Path("/usr/share/java/zookeeper.jar"), Path("/usr/share/java/slf4j-simple.jar"))
+HOST = "127.0.0.1"
 ASK_TIMEOUT_S = 1.0
 _CONFIG = """\
 tickTime=500
 dataDir={folder}/state
 clientPort={port}
-clientPortAddress=127.0.0.1
+clientPortAddress={host}
 admin.enableServer=false
 4lw.commands.whitelist=srvr
 maxClientCnxns=0
 """
 
 
-def zookeeper_command(folder: Path, port: int) -> list[str]:
+def zookeeper_command(folder: Path, port: int, host: str = HOST) -> list[str]:
     """Write the settings of a single server into `folder`; return how it is started.
 
     Raises:
@@ -34,7 +35,7 @@ def zookeeper_command(folder: Path, port: int) -> list[str]:
         raise SettingsError([text])
     (folder / "state").mkdir(parents=True, exist_ok=True, mode=0o700)
     config = folder / "zoo.cfg"
-    config.write_text(_CONFIG.format(folder=folder, port=port), encoding="ascii")
+    config.write_text(_CONFIG.format(folder=folder, port=port, host=host), encoding="ascii")
     return [
         "java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
@@ -43,10 +44,10 @@ def zookeeper_command(folder: Path, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def zookeeper_answers(port: int) -> bool:
+def zookeeper_answers(port: int, host: str = HOST) -> bool:
     """Say whether the server on this machine takes sessions. Blocks, a second at most."""
     try:
-        with socket.create_connection(("127.0.0.1", port), ASK_TIMEOUT_S) as asked:
+        with socket.create_connection((host, port), ASK_TIMEOUT_S) as asked:
             asked.sendall(b"srvr")
             return "Mode: " in asked.makefile("r", encoding="utf-8").read()
     except OSError:

@@ -65,12 +65,6 @@ def test_second_cluster_over_one_folder_and_wrong_gateways_are_refused(
     assert app.run(["cluster", "up", *data]) == Exit.BUSY
 
 
-def test_partition_is_refused_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    assert app.run(["cluster", "partition", "1", "2,3"]) == Exit.USAGE
-    assert app.run(["cluster", "heal"]) == Exit.USAGE
-    assert "network namespace" in capsys.readouterr().err
-
-
 def test_lines_carry_the_name_of_who_logged_them(capsys: pytest.CaptureFixture[str]) -> None:
     hear = say_line_of()
     hear("n2", "node is \x1b[31mready")

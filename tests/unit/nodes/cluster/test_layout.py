@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from actorchat.cluster.link_key import read_node_key
 from actorchat.errors import SettingsError
 from actorchat.settings.cluster import MemberSettings, member_contradictions
 from actorchat.settings.loader import gather
@@ -89,6 +91,26 @@ def test_one_more_node_is_of_the_same_cluster(tmp_path: Path) -> None:
     assert len(listens) == 3
     assert len({(place.data / "operator.key").read_text() for place in more.places}) == 1
     assert [place.name for place in lay_out(tmp_path, Wish(3)).places] == ["n1", "n2", "n3"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
+def test_nodes_with_addresses_of_their_own_have_keys_and_trust_the_registry(tmp_path: Path) -> None:
+    addresses = {"registry": "198.18.0.2", "n1": "198.18.0.11", "n2": "198.18.0.12"}
+    wish = Wish(2, gateways=("tcp", "http"), address_of=addresses.__getitem__)
+    layout = lay_out(tmp_path, wish)
+    assert layout.registry_config is not None
+    found, _ = gather(RegistrySettings, registry_contradictions, layout.registry_config, {})
+    nodes = [settings_of(layout, number) for number in range(2)]
+    assert f"tcp://{found.registry.listen}" == layout.registry == "tcp://198.18.0.2:7750"
+    assert {node.cluster.registry_ca_file for node in nodes} == {found.registry.tls_cert}
+    assert [node.cluster.listen for node in nodes] == [
+        "tcp://198.18.0.11:7790", "tcp://198.18.0.12:7790",
+    ]  # fmt: skip
+    assert nodes[1].gateway.http.listen == "198.18.0.12:7780"
+    keys = [read_node_key(node.cluster.key_file) for node in nodes]
+    assert keys[0] != keys[1]
+    again = lay_out(tmp_path, wish)
+    assert [read_node_key(settings_of(again, n).cluster.key_file) for n in range(2)] == keys
 
 
 def test_zookeeper_takes_the_registrys_place(tmp_path: Path) -> None:
