@@ -14,7 +14,7 @@ from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.meeting import Meeting
 from actorchat.broker.moderation import audit
-from actorchat.broker.plain import take_posts
+from actorchat.broker.plain import store_plain, take_posts
 from actorchat.broker.sequence import SequenceActor
 from actorchat.chat.afar import AnswerDue, Known
 from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut, is_heard
@@ -77,6 +77,9 @@ class ConversationActor(Meeting):
 
     def on_receive(self, event: Any) -> None:
         """Feed the machine; perform its effects."""
+        kind = type(event)
+        if kind is Post and store_plain(self, event):
+            return
         if event is IDLE_CHECK:
             self._check_idle()
             return
@@ -85,7 +88,7 @@ class ConversationActor(Meeting):
             self._hold(event)
             return
         machine = self._machine
-        if type(event) is Post and not self._may_post(event, machine):
+        if kind is Post and not self._may_post(event, machine):
             return
         if self._is_far and isinstance(event, Known | AnswerDue):
             self._meet(event)

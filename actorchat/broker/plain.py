@@ -117,6 +117,23 @@ def take_posts(conversation: ConversationActor, messages: Iterator[Any]) -> Any:
     return NOTHING
 
 
+def store_plain(conversation: ConversationActor, post: Post) -> bool:
+    """Store one message, if it is plain; say whether it was."""
+    committer = conversation._committer
+    if post.more is not None or not conversation._has_members or committer.is_full:
+        return False
+    if conversation._generation != committer.generation:
+        return False
+    effect = conversation._machine.post_plain(
+        post, conversation._wall_ms(), conversation._archive.prior, conversation._key
+    )
+    if effect is None:
+        return False
+    conversation._is_active = True
+    conversation._store(effect)
+    return True
+
+
 def take_updates(home: UserActor, messages: Iterator[Any]) -> Any:
     """Append records and deliveries, and let acked ones land; the `take` of a home."""
     committer, machine, perform = home._committer, home._machine, home._PERFORM
