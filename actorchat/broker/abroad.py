@@ -40,6 +40,7 @@ class Abroad(SequenceActor):
     _address: str
 
     def _go_abroad(self) -> None:
+        self.conv = self._address
         self._held: dict[int, Held] = {}
         self._numbers = 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from actorchat.broker.concealing import HiddenRows
 from actorchat.chat.account import Account, Device
 from actorchat.chat.act import asked_of
 from actorchat.chat.change import digest_of as digest_of_change
@@ -36,12 +37,14 @@ class Archive:
     """The read side of one node's store.
 
     What was appended and not yet applied is not seen: a machine that is built from the log calls
-    `LogWriter.apply` first. Costs: a get 2 µs, a row of a scan 0.5 µs.
+    `LogWriter.apply` first. Costs: a get 2 µs, a row of a scan 0.5 µs. `is_of_many` nodes, whose
+    slots go from one to another: see `HiddenRows`.
     """
 
-    __slots__ = ("_get", "_history", "_inbox", "_outbox", "_scan", "_sent", "_state")
+    __slots__ = ("_get", "_history", "_inbox", "_outbox", "_scan", "_sent", "_state", "concealed")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, is_of_many: bool = False) -> None:
+        self.concealed = HiddenRows(engine, is_of_many)
         self._get = engine.get
         self._scan = engine.scan
         self._history = engine.family("history")
@@ -118,18 +121,6 @@ class Archive:
         """Return the record `seq`, None if there is none."""
         value = self._get(keys.history_key(conversation, seq), self._history)
         return None if value is None else keys.unpack_history(value)[1]
-
-    def is_hidden(self, owner: bytes, conversation: bytes, seq: int) -> bool:
-        """Say whether a user has deleted a message for oneself."""
-        key = keys.state_key(owner, kinds.HIDDEN, keys.place(conversation, seq))
-        return self._get(key, self._state) is not None
-
-    def hidden(self, owner: bytes, conversation: bytes, first: int, last: int) -> set[int]:
-        """Return which of the messages `first` to `last` a user has deleted for oneself."""
-        prefix = keys.state_key(owner, kinds.HIDDEN)
-        start = prefix + keys.place(conversation, first)
-        rows = self._scan(self._state, start, prefix + keys.place(conversation, last + 1))
-        return {keys.parse_place(key[len(prefix) :])[1] for key, _ in rows}
 
     def due(self, conversation: bytes, upto_wall_ms: int, limit: int) -> list[tuple[int, int]]:
         """Return (wall ms, seq) of the messages whose time is up, the first `limit`."""

@@ -11,13 +11,14 @@ from actorchat.actor import Actor
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.file import FILES
 from actorchat.broker.firehose import FIREHOSE
+from actorchat.broker.hiding import conversation_key_of
 from actorchat.broker.inspection import show
 from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.search import SEARCH
 from actorchat.broker.whereabouts import home_of
 from actorchat.chat.afar import Where
 from actorchat.chat.effect import CheckSecret, MakeAccount
-from actorchat.chat.event import Answer, Refused, SignInRefused
+from actorchat.chat.event import Answer, Conv, Refused, SignInRefused
 from actorchat.chat.file import Asked as FileAsked
 from actorchat.chat.firehose_event import Wanted as EventsWanted
 from actorchat.chat.invitation import InvitationAsked
@@ -35,6 +36,7 @@ from actorchat.chat.source import source_of
 from actorchat.errors import BUSY, LinkFull, MailboxFull, Unavailable
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Groups
+from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -176,6 +178,11 @@ class Asking(Actor):
         except Unavailable as error:
             return error
         return None
+
+    def _is_apart(self, conv: Conv) -> bool:
+        """Say whether a conversation and this user's home each keep what the user hides."""
+        whose, key = keys.user_key(self._machine.user), conversation_key_of(conv)
+        return self._context.archive.concealed.is_apart(whose, key)
 
     def _uses(self, node: str) -> None:
         """Take note of a node that was told something: with its link this session ends."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorchat.broker.access import UserAccess
 from actorchat.broker.act import look_up, written
+from actorchat.broker.concealing import keep_concealed
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.meeting import Meeting
@@ -18,6 +19,7 @@ from actorchat.broker.plain import store_plain, take_posts
 from actorchat.broker.sequence import SequenceActor
 from actorchat.chat.afar import AnswerDue, Known
 from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut, is_heard
+from actorchat.chat.concealing import KeepConcealed
 from actorchat.chat.conversation import Conversation
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -378,6 +380,7 @@ class ConversationActor(Meeting):
         SaveMarks: SequenceActor._save_marks,
         TellMarks: _tell_marks,
         ReadPage: SequenceActor._read_page,
+        KeepConcealed: keep_concealed,
         StartTimer: SequenceActor._start_timer,
         Restart: _restart,
         StoreHidden: _store_hidden,

@@ -11,7 +11,17 @@ from typing import Any
 
 import msgspec
 
-from actorchat.chat import act, afar, block, event, group_event, people, sighting, signin_event
+from actorchat.chat import (
+    act,
+    afar,
+    block,
+    concealing,
+    event,
+    group_event,
+    people,
+    sighting,
+    signin_event,
+)
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Address
 from actorchat.cluster.link_codec import MessageCodec
@@ -257,6 +267,9 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     72: (afar.FactsGiven, None),
     73: (afar.AskAbout, None),
     74: (signin_event.Renewal, RenewalTwin),
+    # to a conversation, and to a user's home behind it
+    200: (concealing.Conceal, None),
+    201: (concealing.Concealed, None),
 }
 
 

@@ -11,6 +11,7 @@ from actorchat.broker.turned_away import turn_away
 from actorchat.chat.act import Hide
 from actorchat.chat.afar import Leave
 from actorchat.chat.block import Blocking
+from actorchat.chat.concealing import Conceal, Concealed
 from actorchat.chat.event import (
     Attach,
     Event,
@@ -85,7 +86,16 @@ class EntityActor(Actor):
             except (Unavailable, Unsendable):
                 turn_away(message, Unavailable.code, ELSEWHERE)
         elif isinstance(
-            message, Post | Fetch | Hide | Changing | Describe | AskReceipts | Blocking
+            message,
+            Post
+            | Fetch
+            | Hide
+            | Changing
+            | Describe
+            | AskReceipts
+            | Blocking
+            | Conceal
+            | Concealed,
         ):
             message.session.tell(_recovering(message.rid))
         elif isinstance(message, Record | Repeat):

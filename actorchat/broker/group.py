@@ -11,11 +11,13 @@ from actorchat.actor import tell_all
 from actorchat.broker.abroad import ANSWERS, Abroad
 from actorchat.broker.access import OUTSIDER
 from actorchat.broker.act import look_up, written
+from actorchat.broker.concealing import keep_concealed
 from actorchat.broker.entity import IDLE_CHECK
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.moderation import audit
 from actorchat.broker.moved import MOVED_DUE, MovedTeller
 from actorchat.broker.sequence import SequenceActor
+from actorchat.chat.concealing import KeepConcealed
 from actorchat.chat.effect import (
     AnswerAgain,
     MoveMarker,
@@ -371,6 +373,7 @@ class GroupActor(Abroad):
         SaveMarks: SequenceActor._save_marks,
         TellMarks: _tell_marks,
         ReadPage: SequenceActor._read_page,
+        KeepConcealed: keep_concealed,
         Push: _push,
         StartTimer: SequenceActor._start_timer,
     }

@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 import msgspec
 
 from actorchat.broker.archive import Archive
+from actorchat.broker.concealing import is_message
 from actorchat.broker.entity import EntityActor
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.rows import Rows
 from actorchat.broker.veil import Veils, rewritten
 from actorchat.chat.act import Hide, refs_of, tombstone
 from actorchat.chat.change import membership
+from actorchat.chat.concealing import Concealed
 from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
 from actorchat.chat.event import Answer, Conv, Deliver, Ended, Record, Refused
 from actorchat.chat.inbox import Inbox
@@ -45,20 +47,27 @@ class Hiding(EntityActor):
         refused = store_full(event.rid) if self._committer.is_full else None
         if isinstance(event.pair, str) and not self._context.groups.has_member(key, self._user):
             refused = Refused(event.rid, "no_such_group", NO_GROUP)
-        elif not all(self._is_message(key, seq) for seq in event.seqs):
+        elif not all(is_message(self._archive, key, seq) for seq in event.seqs):
             refused = Refused(event.rid, "no_such_message", "there is no such message")
         if refused is not None:
             event.session.tell(refused)
             return False
+        self._keep_hidden(event, key)
+        return False
+
+    def _keep_hidden(self, event: Hide | Concealed, key: bytes) -> None:
         ops = self._context.veils.hidden(self._key, key, event.seqs)
         answer = Answer(event.rid, {})
         self._append((*ops, *self._veil(key, event.seqs)), event.session.tell, answer)
-        return False
 
-    def _is_message(self, conversation: bytes, seq: int) -> bool:
-        record = self._archive.find(conversation, seq)
-        # Without an act, who has not got it yet would not know what it has changed.
-        return record is not None and not (rich.is_act(record) or codec.record_is_change(record))
+    def _conceal(self, event: Concealed) -> bool:
+        """Do the same of a conversation in another slot, which has looked and does it, too."""
+        if self._committer.is_full:
+            full = msgspec.structs.replace(store_full(event.rid), outcome="unknown")
+            event.session.tell(full)
+        else:
+            self._keep_hidden(event, conversation_key_of(event.conv))
+        return False
 
     def _end_account(self, event: AccountGone) -> bool:
         for session in self._machine.sessions():
@@ -136,6 +145,7 @@ class Hiding(EntityActor):
 
     ENDINGS: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Hide: _hide,
+        Concealed: _conceal,
         AccountGone: _end_account,
         WipeHome: _wipe,
     }

@@ -28,13 +28,14 @@ class Meeting(SequenceActor):
     """
 
     _machine: Conversation
+    _pair: Pair
     _home: Place
     _away: Place
 
     def _meet_as(self, pair: Pair) -> None:
         """Begin, before the log is read."""
         context = self._context
-        self._pair = pair
+        self._pair = self.conv = pair
         self._census = context.census
         self._has_members = False
         self._is_far = not context.has(pair[1])  # the second one is at home on another node

@@ -26,9 +26,10 @@ class Reading:
         user: The 18 bytes of who reads; empty for nobody in particular.
         veiled: The conversations and seqs of which the user's own log may have an older text.
         access: What of the changes of messages is for who reads.
+        is_home: It is the user's home that reads, not the conversation.
     """
 
-    __slots__ = ("_access", "_archive", "_now_wall_ms", "_user", "veiled")
+    __slots__ = ("_access", "_archive", "_is_home", "_now_wall_ms", "_user", "veiled")
 
     def __init__(
         self,
@@ -37,8 +38,10 @@ class Reading:
         user: bytes = b"",
         veiled: Collection[tuple[bytes, int]] = (),
         access: Access = INSIDER,
+        is_home: bool = False,
     ) -> None:
         self._access = access
+        self._is_home = is_home
         self._archive = archive
         self._now_wall_ms = now_wall_ms
         self._user = user
@@ -96,7 +99,8 @@ class Reading:
         records = [record for _, record in found]
         hidden: Collection[int] = _NOTHING
         if found and self._user:
-            hidden = self._archive.hidden(self._user, conversation, found[0][0], found[-1][0])
+            span = (found[0][0], found[-1][0])
+            hidden = self._archive.concealed.among(self._user, conversation, *span)
         if not hidden and not any(map(rich.is_rich, records)):
             return records
         return [self.shown(conversation, record, hidden) for record in records]
@@ -147,4 +151,5 @@ class Reading:
         return record
 
     def _is_hidden(self, conversation: bytes, seq: int) -> bool:
-        return bool(self._user) and self._archive.is_hidden(self._user, conversation, seq)
+        user, concealed = self._user, self._archive.concealed
+        return bool(user) and concealed.has(user, conversation, seq, self._is_home)

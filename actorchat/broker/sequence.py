@@ -12,7 +12,7 @@ from actorchat.broker.paging import Paging
 from actorchat.broker.reading import Reading
 from actorchat.chat.block import last_shown
 from actorchat.chat.effect import MoveMarker, ReadPage, Refuse, SaveMarks, StartTimer
-from actorchat.chat.event import Page
+from actorchat.chat.event import Conv, Page
 from actorchat.protocol import rich
 from actorchat.store import keys
 
@@ -27,6 +27,8 @@ class SequenceActor(EntityActor):
     Args:
         key: The 18 bytes with which its keys in the log begin.
     """
+
+    conv: Conv
 
     def __init__(self, context: Context, place: Place, key: bytes) -> None:
         super().__init__(context, place)

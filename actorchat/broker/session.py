@@ -15,6 +15,7 @@ from actorchat.broker.plain import SessionRef, take_ops
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
 from actorchat.chat.afar import NodeLost, TableTurned
+from actorchat.chat.concealing import Conceal
 from actorchat.chat.effect import (
     Admit,
     AttachHome,
@@ -31,7 +32,6 @@ from actorchat.chat.event import (
     Answer,
     Attach,
     Aware,
-    Conv,
     Detach,
     Ended,
     Fetch,
@@ -199,13 +199,10 @@ class SessionActor(Asking):
                 self._moderate(op, event)
         elif type(event) is not Hide:
             self._ask_group(op, event)
-        elif self._is_at_home(event.pair) or not self._is_not_yet(op):
+        elif self._is_apart(event.pair):
+            self._ask_group(op, Conceal(self._machine.user, event.seqs, self._me, op.id))
+        else:
             self._ask_group(op, event, self._home)
-
-    def _is_at_home(self, conv: Conv) -> bool:
-        """Say whether a conversation is led by the node on which this user is at home."""
-        reach, whose = self._context.reach, conv if isinstance(conv, str) else conv[0]
-        return reach is None or reach.home(whose) == reach.home(self._machine.user)
 
     def _moderate(self, op: ops.Delete, event: object) -> None:
         if not self._context.moderators.has(self._machine.user):

@@ -161,7 +161,7 @@ class Broker:
     def __init__(self, parts: Parts) -> None:
         system = parts.system
         log = LogWriter(parts.engine, parts.syncer, parts.call_soon, parts.on_fatal)
-        archive = Archive(parts.engine)
+        archive = Archive(parts.engine, parts.reach is not None)
         groups = GroupLog(parts.engine)
         self.context = context = Context(
             system,

@@ -10,6 +10,7 @@ from typing import Any
 from actorchat.chat import signin_event
 from actorchat.chat.act import Hide
 from actorchat.chat.block import Blocking
+from actorchat.chat.concealing import Conceal, Concealed
 from actorchat.chat.event import Attach, Ended, Fetch, Post, Refused, SignInRefused
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.people import Asked
@@ -17,7 +18,7 @@ from actorchat.errors import Retry, Unavailable
 from actorchat.limits import UNAVAILABLE_AFTER_MS
 
 _ASKED = (
-    *(Post, Fetch, Hide, Blocking, Changing, Describe, AskReceipts),
+    *(Post, Fetch, Hide, Conceal, Blocking, Changing, Describe, AskReceipts),
     *(signin_event.Revocation, signin_event.PasswordChange, signin_event.Provisioning),
 )
 
@@ -30,6 +31,8 @@ def turn_away(message: Any, code: str, reason: str, retry: Retry = "after") -> N
     answer: object
     if isinstance(message, _ASKED):
         answer = Refused(message.rid, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
+    elif isinstance(message, Concealed):  # of which the conversation has its part
+        answer = Refused(message.rid, code, reason, retry, "unknown", UNAVAILABLE_AFTER_MS)
     elif isinstance(message, Asked):
         answer = Refused(message.op.id, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
     elif isinstance(message, signin_event.Attempt):

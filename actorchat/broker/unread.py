@@ -25,7 +25,7 @@ def writers(
     if not records:
         return []
     seqs = [seq for seq, _ in records]
-    hidden = archive.hidden(keys.user_key(user), conversation, min(seqs), max(seqs))
+    hidden = archive.concealed.among(keys.user_key(user), conversation, min(seqs), max(seqs))
     return [
         codec.record_sender(record)
         for seq, record in records

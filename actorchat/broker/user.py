@@ -329,7 +329,7 @@ class UserActor(Hiding):
         archive, first, last = self._archive, effect.first, effect.last
         access = UserAccess(self._user, self._context.blocks, self._context.groups)
         now_wall_ms = self._context.clock.wall_ms()
-        reading = Reading(archive, now_wall_ms, self._key, self._veils, access)
+        reading = Reading(archive, now_wall_ms, self._key, self._veils, access, True)
         rows = archive.rows(self._user, self._key, first, last, CATCH_UP_PAGE_BYTES_MAX, reading)
         gone = next((at for at, row in enumerate(rows) if not row.payload), len(rows))
         if gone < len(rows):

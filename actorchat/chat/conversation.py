@@ -12,6 +12,7 @@ from actorchat.chat.act import Acts
 from actorchat.chat.acting import Acting
 from actorchat.chat.aside import put_aside, split
 from actorchat.chat.block import Blocking, KeepBlock, Spans, StoreHidden
+from actorchat.chat.concealing import Conceal, on_conceal
 from actorchat.chat.effect import (
     AnswerAgain,
     AskFanOut,
@@ -374,6 +375,7 @@ class Conversation:
         Fetch: _on_fetch,
         Blocking: _on_blocking,
         AccountGone: _on_account_gone,
+        Conceal: on_conceal,
         HomeLost: _on_late,
         Joined: _on_late,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from actorchat.chat.concealing import Conceal, on_conceal
 from actorchat.chat.effect import Effect, Push, ReadPage, Refuse
 from actorchat.chat.event import Answer, Fetch, Post, Refused
 from actorchat.chat.group_event import AskReceipts, Describe
@@ -86,4 +87,5 @@ class GroupQuestions:
         Fetch: _on_fetch,
         Describe: _on_describe,
         AskReceipts: _on_ask_receipts,
+        Conceal: on_conceal,
     }

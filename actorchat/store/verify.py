@@ -130,12 +130,16 @@ def _checks(engine: Engine) -> dict[str, _Check]:
         # Retention lets a message go, not all that is kept of it beside history.
         return has_message(conversation, seq) or 0 < seq < first_of(conversation)
 
+    def has_any(conversation: bytes) -> bool:
+        span = (keys.history_key(conversation, 0), keys.history_key(conversation, keys.SEQ_MAX))
+        return first_of(conversation) > 1 or bool(engine.scan(history, *span, limit=1))
+
     checks: dict[str, _Check] = {
         "history": _HistoryCheck(first_of),
         "inbox": _InboxCheck(has_message, first_of),
         "sent": lambda key, value: _check_sent(key, value, has_message),
         "outbox": lambda key, value: _check_outbox(key, value, has_message),
-        "state": _StateCheck(has_file, is_or_was),
+        "state": _StateCheck(has_file, is_or_was, has_any),
     }
     assert tuple(checks) == FAMILIES
     return checks
@@ -225,8 +229,10 @@ class _StateCheck:
         self,
         has_file: Callable[[bytes], bool],
         has_message: Callable[[bytes, int], bool],
+        has_any: Callable[[bytes], bool],
     ) -> None:
         self._has_message = has_message
+        self._has_any = has_any
         self._group = b""
         self._has_file = has_file
         self._user = b""  # whose files were counted last
@@ -249,7 +255,11 @@ class _StateCheck:
             if not self._has_message(owner, keys.parse_expiry_id(rest)[1]):
                 return "names a message that is not in history"
         elif kind in {kinds.HIDDEN, kinds.VEIL}:
-            if not self._has_message(*keys.parse_place(rest)):
+            other, seq = keys.parse_place(rest)
+            # A conversation has such rows of users in other slots. Of one that is on another node
+            # there is no history here.
+            conversation = owner if self._has_any(owner) else other
+            if self._has_any(conversation) and not self._has_message(conversation, seq):
                 return "names a message that is not in history"
         elif kind == kinds.EVENT:
             keys.parse_event_key(key)

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from actorchat.broker.crossing import CODES, allow
-from actorchat.chat import act, afar, block, event, group_event, people, sighting, signin_event
+from actorchat.chat import (
+    act,
+    afar,
+    block,
+    concealing,
+    event,
+    group_event,
+    people,
+    sighting,
+    signin_event,
+)
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
 from actorchat.cluster.link_codec import MessageCodec, Reference
@@ -102,6 +112,8 @@ EXAMPLES: list[Any] = [
     afar.AskAbout(S, 3, "ann", ["bob", "zed"]),
     afar.AboutThem(3, "b", ["zed"], ["bob"]),
     signin_event.Renewal(S, 7, "ann", "phone", "token"),
+    concealing.Conceal("bob", [1, 2], S, 7),
+    concealing.Concealed(PAIR, [1, 2], S, 7),
 ]
 
 

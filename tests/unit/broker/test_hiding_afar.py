@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
+from actorchat.ids import group_address
 from actorchat.protocol import ops
 from actorchat.protocol.ops import Extra
-from tests.unit.broker.city import City
+from actorchat.protocol.ops.group import Create
+from actorchat.store import keys, kinds
+from actorchat.store.verify import verify
+from tests.unit.broker.city import DOWN_S, City
 from tests.unit.broker.stage import Device
 
+GROUP = group_address(bytes(16))
 PAIRS = [("ann", "bob"), ("bob", "ann")]
 
 
@@ -70,14 +75,73 @@ def test_who_was_away_gets_what_a_message_has_become(city: City) -> None:
 
 
 @pytest.mark.parametrize(("user", "other"), PAIRS)
-def test_deleting_for_oneself_is_for_conversations_of_ones_own_node(
-    city: City, user: str, other: str
-) -> None:
-    device = city.hello(user, "c")
-    ok(device.send(other, "hi"))
+def test_what_is_deleted_for_oneself_is_seen_no_more(city: City, user: str, other: str) -> None:
+    device, theirs = city.hello(user, "c"), city.hello(other, "b")
+    ok(theirs.send(user, "one"))
+    ok(theirs.send(user, "two"))
+    reply = device.ask(lambda rid: ops.Delete(rid, other, city["a"].new_cid(), [1], "me"))
+    assert ok(reply) == {}
+    page = ok(device.ask(lambda rid: ops.History(rid, other)))
+    assert [said.get("body", "") for said in page["events"]] == ["", "two"]
+    assert page["events"][0]["hidden"]
+    again = ok(theirs.ask(lambda rid: ops.History(rid, user)))
+    assert [said["body"] for said in again["events"]] == ["one", "two"]
+    (shown,) = ok(device.ask(ops.Conversations))["conversations"]
+    assert shown["unread"] == 1
+    device.leave()
+    late = city.hello(user, "a")  # which had acked nothing
+    city.run()
+    got = {m["msg"]["seq"]: m["msg"] for m in late.messages}
+    assert (got[1].get("body", ""), got[2]["body"]) == ("", "two")
+    assert city.crashes == []
+    assert all(verify(node.engine).is_sound for node in city.nodes.values())
+
+
+def test_what_is_deleted_for_oneself_of_a_group_is_gone(city: City) -> None:
+    ann, bob = city.hello("ann", "a"), city.hello("bob", "c")
+    create = Create("all", ["bob"])
+    ok(ann.ask(lambda rid: ops.Change(rid, GROUP, bytes(16), create)))
+    ok(ann.send(GROUP, "hi"))
+    for device in (ann, bob):  # the group's node is that of one of the two
+        cid = city["a"].new_cid()
+        ok(device.ask(lambda rid, cid=cid: ops.Delete(rid, GROUP, cid, [2], "me")))
+        page = ok(device.ask(lambda rid: ops.History(rid, GROUP)))
+        assert page["events"][-1]["hidden"]
     cid = city["a"].new_cid()
-    reply = device.ask(lambda rid: ops.Delete(rid, other, cid, [1], "me"))
-    if user == "ann":  # whose node leads the conversation
-        assert ok(reply) == {}
-    else:
-        assert reply["err"]["code"] == "unavailable"
+    for seq in (1, 9):  # a change, and nothing
+        reply = bob.ask(lambda rid, seq=seq: ops.Delete(rid, GROUP, cid, [seq], "me"))
+        assert reply["err"]["code"] == "no_such_message"
+    city["a"].add_users("eve")
+    reply = city.hello("eve", "c").ask(lambda rid: ops.Delete(rid, GROUP, cid, [2], "me"))
+    assert reply["err"]["code"] == "no_such_group"
+    assert city.crashes == []
+
+
+def test_rows_of_what_is_deleted_for_oneself_are_in_their_own_slots(city: City) -> None:
+    bob, ann = city.hello("bob", "b"), city.hello("ann", "a")
+    ok(ann.send("bob", "one"))
+    ok(bob.ask(lambda rid: ops.Delete(rid, "ann", city["a"].new_cid(), [1], "me")))
+    key, home = keys.conversation_key("ann", "bob"), keys.user_key("bob")
+    for node, owner, other in (("a", key, home), ("b", home, key)):
+        row = keys.state_key(owner, kinds.HIDDEN, keys.place(other, 1))
+        found = [at for at, _ in city[node].rows("state") if at[18:19] == kinds.HIDDEN]
+        assert found == [row]
+
+
+def test_what_one_home_did_not_hear_is_asked_again(city: City) -> None:
+    bob, ann = city.hello("bob", "c"), city.hello("ann", "a")
+    ok(ann.send("bob", "one"))
+    city.cut("a", "b")
+    city.run(DOWN_S)
+    reply = bob.start(lambda rid: ops.Delete(rid, "ann", city["a"].new_cid(), [1], "me"))
+    city.run()
+    answer = bob.connection.replies.get(reply)
+    assert answer is None or answer["err"]["outcome"] == "unknown"
+    city.net.heal()
+    city.run(DOWN_S)
+    bob = city.hello("bob", "c")
+    ok(bob.ask(lambda rid: ops.Delete(rid, "ann", city["a"].new_cid(), [1], "me")))
+    city.run()
+    bob.leave()
+    assert city.hello("bob", "b").messages[0]["msg"].get("body", "") == ""
+    assert city.crashes == []

@@ -31,10 +31,10 @@ def test_what_is_hidden_is_found() -> None:
     engine = MemoryEngine()
     archive = Archive(engine)
     keep(engine, VeilLog(engine).hidden(USER, KEY, [3, 5]))
-    assert archive.hidden(USER, KEY, 3, 4) == {3}
-    assert archive.hidden(USER, KEY, 1, 9) == {3, 5}
-    assert archive.is_hidden(USER, KEY, 5)
-    assert not archive.is_hidden(keys.user_key("ann"), KEY, 5)
+    assert archive.concealed.among(USER, KEY, 3, 4) == {3}
+    assert archive.concealed.among(USER, KEY, 1, 9) == {3, 5}
+    assert archive.concealed.has(USER, KEY, 5)
+    assert not archive.concealed.has(keys.user_key("ann"), KEY, 5)
 
 
 def test_only_what_has_another_text_is_veiled() -> None:
