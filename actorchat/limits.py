@@ -173,6 +173,7 @@ SOURCE_FAILURES_PER_MINUTE = 100  # from an address; more than HASHES_QUEUED_MAX
 SIGN_IN_BUCKETS_MAX = 4_096  # accounts whose failures are remembered; the oldest is forgotten
 SIGN_UPS_PER_MINUTE = 10  # from an address; each costs a hash
 PASSWORD_CHARS_MIN = 8  # that people choose themselves (NIST SP 800-63B, 5.1.1)
+INVITATION_SETTLE_S = 5.0  # after which is asked what became of a use that is taken elsewhere
 INVITATIONS_MAX = 200  # that are good at a time, at 13 CBOR items each in one list
 INVITATION_CHARS_MIN = 16  # of a code: what is kept of it is a digest without salt
 INVITATION_CHARS_MAX = 64

@@ -13,6 +13,7 @@ from actorchat.broker.file import FILES
 from actorchat.broker.firehose import FIREHOSE
 from actorchat.broker.hiding import conversation_key_of
 from actorchat.broker.inspection import show
+from actorchat.broker.inviting import INVITATIONS
 from actorchat.broker.roundup import PEOPLE
 from actorchat.broker.search import SEARCH
 from actorchat.broker.whereabouts import home_of
@@ -34,6 +35,7 @@ from actorchat.chat.signin_event import (
 )
 from actorchat.chat.source import source_of
 from actorchat.errors import BUSY, LinkFull, MailboxFull, Unavailable
+from actorchat.ids import is_name
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Groups
 from actorchat.store import keys
@@ -109,8 +111,8 @@ class Asking(Actor):
         self._ask_desk(AUTHENTICATOR, asked, op.id, op.user)
 
     def _ask_invitations(self, op: ops.Invitation | ops.Invitations) -> None:
-        if not self._is_not_yet(op):
-            self._tell_authenticator(InvitationAsked(self.ref, op), op.id)
+        desk = AUTHENTICATOR if self._context.reach is None else INVITATIONS
+        self._ask_desk(desk, InvitationAsked(self.ref, op), op.id)
 
     def _refresh(self, op: ops.Refresh) -> None:
         user, device = self._machine.user, self._machine.device
@@ -143,12 +145,10 @@ class Asking(Actor):
         self._sign_in_by(attempt, "" if effect.mech == "operator" else effect.user)
 
     def _make_account(self, effect: MakeAccount) -> None:
-        if self._context.reach is not None:
-            self.ref.tell(SignInRefused(Unavailable.code, NOT_YET))
-            return
         enrolment = Enrolment(self.ref, effect.user, effect.device, effect.password, effect.code)
         enrolment.source = source_of(self._connection.source)
-        self._sign_in_by(enrolment, "")
+        # A bad name, which is nobody's, is refused by any desk.
+        self._sign_in_by(enrolment, effect.user if is_name(effect.user) else "")
 
     def _sign_in_by(self, event: Attempt | Enrolment, whose: str) -> None:
         error = self._tell_desk(AUTHENTICATOR, event, whose)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actorchat.actor import Actor, Mailbox
+from actorchat.actor import Mailbox
+from actorchat.broker.enrolling import Enrolling
 from actorchat.broker.eraser import ERASER
 from actorchat.chat.account import Device, token_digest
 from actorchat.chat.erasure import AccountGone
@@ -25,11 +26,13 @@ from actorchat.chat.people import Card
 from actorchat.chat.renewal import lifetime_of, shown_lifetime, with_next
 from actorchat.chat.signin import SignInDesk
 from actorchat.chat.signin_event import (
+    AskReservation,
     Attempt,
     DropDevice,
     EndAccount,
     Enrolment,
     Erasing,
+    FreeReservation,
     Hashed,
     HashPassword,
     IssueToken,
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
 AUTHENTICATOR = "authenticator"
 
 
-class AuthenticatorActor(Actor):
+class AuthenticatorActor(Enrolling):
     """The sign-in desk of a node. One a node, under the name `authenticator`.
 
     Args:
@@ -104,6 +107,10 @@ class AuthenticatorActor(Actor):
 
     def on_receive(self, event: Any) -> None:
         """Look up what the desk must know, feed it, perform its effects."""
+        if self._context.reach is None or not self._from_afar(event):
+            self._feed(event)
+
+    def _feed(self, event: Any) -> None:
         self._look_up(event)
         if type(event) is InvitationAsked:
             effect = answer_operator(event, self._context.clock.wall_ms())
@@ -139,8 +146,10 @@ class AuthenticatorActor(Actor):
             asked.devices = self._context.census.device_names(asked.user)
             if isinstance(asked, Provisioning | Enrolment):
                 asked.is_gone = self._context.tombs.has(asked.user)
-            if isinstance(asked, Enrolment) and asked.code is not None:
-                asked.invitation = self._invitations.of_code(asked.code)
+            if isinstance(asked, Enrolment):
+                asked.is_afar = self._context.reach is not None
+                if asked.code is not None and not asked.is_afar:
+                    asked.invitation = self._invitations.of_code(asked.code)
         elif kind is TokenRead:
             self._context.log.apply()
             attempt = event.attempt
@@ -178,6 +187,10 @@ class AuthenticatorActor(Actor):
             changes.append(context.rows.account(effect.account))
         if effect.invitation is not None:  # in the account's own batch: both are there, or neither
             changes.append(self._invitations.row(effect.invitation))
+        reserved = effect.reservation
+        if reserved is not None:  # so is what is owed for it
+            changes.append(self._invitations.owed_row(reserved))
+            self._under_way.pop(reserved.id, None)
         done: SignedIn | Answer
         if effect.rid is None:
             changes.append(context.census.seen_row(user, effect.device, context.clock.wall_ms()))
@@ -187,6 +200,8 @@ class AuthenticatorActor(Actor):
             done = Answer(effect.rid, {"user": user, "device": effect.device, "token": token})
         if effect.bot_kinds is None:
             context.log.append(changes, effect.session.tell, done)
+            if reserved is not None:
+                context.log.append((), self._made, reserved)
             return
         kinds = sorted(set(effect.bot_kinds))
         changes += context.firehose.grant_rows(user, kinds)
@@ -292,6 +307,8 @@ class AuthenticatorActor(Actor):
 
     _PERFORM: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Tell: _tell,
+        AskReservation: Enrolling._reserve,
+        FreeReservation: Enrolling._free,
         Verify: _hash,
         ReadToken: _hash,
         HashPassword: _hash,

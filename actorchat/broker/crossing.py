@@ -19,6 +19,7 @@ from actorchat.chat import (
     event,
     group_event,
     people,
+    reservation,
     sighting,
     signin_event,
 )
@@ -78,6 +79,28 @@ class AttemptTwin(msgspec.Struct, gc=False):
         attempt = signin_event.Attempt(self.session, self.user, self.device, self.mech, self.secret)
         attempt.source = self.source
         return attempt
+
+
+class EnrolmentTwin(msgspec.Struct, gc=False):
+    """What somebody who has no account asks, without what the desk looks up."""
+
+    session: Address
+    user: str
+    device: str
+    password: str
+    code: str | None
+    source: str
+
+    @classmethod
+    def of(cls, asked: signin_event.Enrolment) -> EnrolmentTwin:
+        """Make the twin of what is asked."""
+        who = (asked.session, asked.user, asked.device)
+        return cls(*who, asked.password, asked.code, asked.source)
+
+    def back(self) -> signin_event.Enrolment:
+        """Make what is asked."""
+        who = (self.session, self.user, self.device)
+        return signin_event.Enrolment(*who, self.password, self.code, self.source)
 
 
 class RevocationTwin(msgspec.Struct, gc=False):
@@ -270,6 +293,16 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     # to a conversation, and to a user's home behind it
     200: (concealing.Conceal, None),
     201: (concealing.Concealed, None),
+    # to the sign-in desk, and between that and the desk of invitations
+    202: (signin_event.Enrolment, EnrolmentTwin),
+    203: (reservation.Reserve, None),
+    204: (reservation.Reserved, None),
+    205: (reservation.AskSettled, None),
+    206: (reservation.Settled, None),
+    207: (reservation.Closed, None),
+    208: (reservation.InvitationWanted, None),
+    209: (reservation.AskInvitations, None),
+    210: (reservation.InvitationsGiven, None),
 }
 
 

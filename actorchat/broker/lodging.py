@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from actorchat.broker.crossing import allow
+from actorchat.broker.inviting import INVITATIONS
 from actorchat.broker.turned_away import turn_away
 from actorchat.chat.afar import TableTurned
 from actorchat.errors import BUSY, MailboxFull, Unavailable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from actorchat.broker.context import Context
 
+DESKS = (INVITATIONS,)  # which keep in mind what their slots have to be done
 MOVED = "this part of the server is elsewhere now; try again"
 
 
@@ -52,6 +54,9 @@ class Lodging:
                 if actor is not None:
                     actor.leave()
         context.trackers.leave(slots)
+        for desk in map(context.system.names.whereis, DESKS):
+            if desk is not None:
+                desk.tell(TableTurned())
         for session in self._sessions():
             with suppress(MailboxFull):  # one that is so far behind looks anew when it watches
                 session.tell(TableTurned())

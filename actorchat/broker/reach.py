@@ -94,12 +94,16 @@ class Reach:
         Raises:
             Unavailable: The home's node can't be reached.
         """
-        home = self.home(whose)
-        if home == self.node:
+        return self.desk_of(slot_of(whose), name)
+
+    def desk_of(self, slot: int, name: str) -> Any:
+        """Return the ref of a desk of the node that leads a slot; as `desk`."""
+        leader = self.leader(slot)
+        if leader == self.node:
             return self._mesh.system.names.whereis(name)
-        if not self.is_up(home):
-            raise Unavailable(NODE_DOWN if home else NO_LEADER)
-        return self._mesh.named(home, name)
+        if not self.is_up(leader):
+            raise Unavailable(NODE_DOWN if leader else NO_LEADER)
+        return self._mesh.named(leader, name)
 
     def tell_all(self, refs: Iterable[Any], event: object) -> int:
         """Tell all of `refs` the same; return how many were told."""

@@ -67,14 +67,18 @@ class Tombs:
         return found, rows[-1][0] + b"\0" if len(rows) == limit else b""
 
     def home_ranges(self, user: str) -> list[Range]:
-        """Return what the home of `user` has: all but the tomb; and what they wrote to oneself."""
+        """Return what the home of `user` has, and what they wrote to oneself.
+
+        All but the tomb, and the use of an invitation that may not be counted yet.
+        """
         owner, notes = keys.user_key(user), keys.conversation_key(user, user)
         *_, inbox = self._families
         tomb = _tomb_key(user)
         ranges: list[Range] = [
             (inbox, owner, owner + b"\xff" * 9),
             (self._state, owner, tomb),
-            (self._state, tomb + b"\0", owner + b"\xff"),
+            (self._state, tomb + b"\0", owner + kinds.INVITATION),
+            (self._state, owner + kinds.INVITATION + b"\xff" * 33, owner + b"\xff"),
         ]
         end = notes + b"\xff" * keys.OWNER_BYTES
         return [*ranges, *((family, notes, end) for family in self._families[:-1])]

@@ -23,6 +23,7 @@ from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.invitations import Invitations
+from actorchat.broker.inviting import INVITATIONS, InvitationsActor
 from actorchat.broker.lodging import Lodging
 from actorchat.broker.log_writer import LogWriter
 from actorchat.broker.lookout import Lookout
@@ -187,7 +188,7 @@ class Broker:
         context.moderators = Moderators(parts.engine)
         context.trackers = Trackers(self._spawn_tracker, parts.reach)
         context.firehose = FirehoseLog(parts.engine, archive)
-        context.invitations = Invitations(parts.engine)
+        context.invitations = Invitations(parts.engine, parts.reach is not None)
         self._system = system
         self._parts = parts
 
@@ -245,6 +246,7 @@ class Broker:
         if parts.reach is not None:
             Lodging(context, self._sessions).open()
             children.append(Child("whois", WhoIsActor, (context,)))
+            children.append(Child(INVITATIONS, InvitationsActor, (context,)))
             children.append(Child("lookout", Lookout, (parts.reach, self._sessions)))
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")
 

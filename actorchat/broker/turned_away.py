@@ -14,6 +14,7 @@ from actorchat.chat.concealing import Conceal, Concealed
 from actorchat.chat.event import Attach, Ended, Fetch, Post, Refused, SignInRefused
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.people import Asked
+from actorchat.chat.reservation import InvitationWanted
 from actorchat.errors import Retry, Unavailable
 from actorchat.limits import UNAVAILABLE_AFTER_MS
 
@@ -21,6 +22,7 @@ _ASKED = (
     *(Post, Fetch, Hide, Conceal, Blocking, Changing, Describe, AskReceipts),
     *(signin_event.Revocation, signin_event.PasswordChange, signin_event.Provisioning),
 )
+_WANTED = (Asked, InvitationWanted)
 
 
 def turn_away(message: Any, code: str, reason: str, retry: Retry = "after") -> None:
@@ -33,9 +35,9 @@ def turn_away(message: Any, code: str, reason: str, retry: Retry = "after") -> N
         answer = Refused(message.rid, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
     elif isinstance(message, Concealed):  # of which the conversation has its part
         answer = Refused(message.rid, code, reason, retry, "unknown", UNAVAILABLE_AFTER_MS)
-    elif isinstance(message, Asked):
+    elif isinstance(message, _WANTED):
         answer = Refused(message.op.id, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
-    elif isinstance(message, signin_event.Attempt):
+    elif isinstance(message, signin_event.Attempt | signin_event.Enrolment):
         answer = SignInRefused(code, reason, retry, UNAVAILABLE_AFTER_MS)
     elif isinstance(message, Attach):
         answer = Ended("drain", "after")

@@ -19,11 +19,13 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.renewal import EXPIRED, lifetime_of, presented
 from actorchat.chat.signin_event import (
+    AskReservation,
     Attempt,
     DropDevice,
     EndAccount,
     Enrolment,
     Erasing,
+    FreeReservation,
     Hashed,
     HasherLost,
     HashPassword,
@@ -53,6 +55,7 @@ from actorchat.limits import (
 )
 
 TOO_MANY = "the user has as many devices as may be; revoke one first"
+AWAY = SignInRefused("unavailable", "the invitation can't be used now; try again", "after", 1_000)
 WRONG = SignInRefused("unauthenticated", "wrong user, device or secret", "never")
 
 
@@ -156,22 +159,41 @@ class SignInDesk:
         return [RenewToken(event.session, event.rid, event.user, device)]
 
     def _on_enrolment(self, event: Enrolment, now_wall_ms: int) -> list[object]:
+        if event.verdict:
+            return self._on_reserved(event, now_wall_ms)
         refused = self._sign_ups.refusal(event, now_wall_ms)
+        if refused is None and self._sign_ups.reserves(event):
+            return [AskReservation(event)]
+        return self._hash_enrolment(event, refused)
+
+    def _on_reserved(self, event: Enrolment, now_wall_ms: int) -> list[object]:
+        """Go on with who has a use of an invitation for now, or not."""
+        if event.verdict in {"held", "away"}:
+            self._sign_ups.give_back(event)
+            return [Tell(event.session, AWAY)]
+        return self._hash_enrolment(event, self._sign_ups.late_refusal(event, now_wall_ms))
+
+    def _hash_enrolment(self, event: Enrolment, refused: SignInRefused | None) -> list[object]:
         # Half of the queue is for those who have an account already.
         if refused is None and self._hashing >= (self._hashes_queued_max + 1) // 2:
             self._sign_ups.give_back(event)
             refused = SignInRefused("busy", "too many sign-ins at once", "after", 1_000)
         if refused is not None:
-            return [Tell(event.session, refused)]
+            return self._refuse_enrolment(event, refused)
         self._hashing += 1
         return [HashPassword(event)]
+
+    def _refuse_enrolment(self, event: Enrolment, refused: SignInRefused) -> list[object]:
+        tell, reservation = Tell(event.session, refused), event.reservation
+        return [tell] if reservation is None else [tell, FreeReservation(reservation)]
 
     def _on_enrolled(self, event: Enrolment, account: Account, now_wall_ms: int) -> list[object]:
         """Make the account, unless somebody else had the name or the last use meanwhile."""
         if (refused := self._sign_ups.late_refusal(event, now_wall_ms)) is not None:
-            return [Tell(event.session, refused)]
-        left = self._sign_ups.spent(event)
-        return [IssueToken(event.session, event.user, event.device, None, account, None, left)]
+            return self._refuse_enrolment(event, refused)
+        left, reservation = self._sign_ups.spent(event), event.reservation
+        to = (event.session, event.user, event.device)
+        return [IssueToken(*to, None, account, None, left, reservation=reservation)]
 
     def _on_token_read(self, event: TokenRead, now_wall_ms: int) -> list[object]:
         self._hashing -= 1
@@ -313,11 +335,12 @@ class SignInDesk:
         job = event.job
         reason = "the password could not be checked"
         if isinstance(job, Attempt | Enrolment):
+            refused = SignInRefused("unavailable", reason, "after", 1_000)
             if isinstance(job, Enrolment):
                 self._sign_ups.give_back(job)
-            elif job.mech == "password":
+                return self._refuse_enrolment(job, refused)
+            if job.mech == "password":
                 self._guesses.give_back(job.user, job.source)
-            refused = SignInRefused("unavailable", reason, "after", 1_000)
             return [Tell(job.session, refused)]
         if isinstance(job, PasswordChange | Erasing):
             self._guesses.give_back(job.user, None)

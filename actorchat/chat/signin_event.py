@@ -8,6 +8,7 @@ from actorchat.chat.account import Account, Device
 from actorchat.chat.bearer import Reading
 from actorchat.chat.event import Address, SignedIn
 from actorchat.chat.invitation import Invitation
+from actorchat.chat.reservation import Reservation
 
 
 class Attempt(msgspec.Struct, gc=False):
@@ -51,7 +52,8 @@ class Provisioning(msgspec.Struct, gc=False):
 class Enrolment(msgspec.Struct, gc=False):
     """Somebody who has no account asks for one; the rest as in `Attempt` and `Provisioning`.
 
-    `invitation` is the one that `code` is of, None if there is none.
+    `invitation` is the one that `code` is of, None if there is none. Where `is_afar`, it may be on
+    another node: then a `reservation` is asked for first, with this `verdict`; empty: not yet.
     """
 
     session: Address
@@ -64,6 +66,9 @@ class Enrolment(msgspec.Struct, gc=False):
     devices: list[str] = []
     is_gone: bool = False
     invitation: Invitation | None = None
+    is_afar: bool = False
+    reservation: Reservation | None = None
+    verdict: str = ""
 
 
 class Renewal(msgspec.Struct, gc=False):
@@ -144,6 +149,18 @@ class HasherLost(msgspec.Struct, gc=False):
     job: Attempt | Provisioning | PasswordChange | Erasing | Enrolment
 
 
+class AskReservation(msgspec.Struct, gc=False):
+    """Effect: take a use of the invitation of this; then it comes back with a `verdict`."""
+
+    enrolment: Enrolment
+
+
+class FreeReservation(msgspec.Struct, gc=False):
+    """Effect: nothing comes of it."""
+
+    reservation: Reservation
+
+
 class Tell(msgspec.Struct, gc=False):
     """Effect: tell `event` to a session."""
 
@@ -175,7 +192,7 @@ class IssueToken(msgspec.Struct, gc=False):
 
     With a `rid` the session gets an `Answer`, else a `SignedIn`. `account`, if any, is kept too,
     and so are the `bot_kinds`, whether the bot `moderates`, and what is left of the `invitation`
-    that was used for it.
+    that was used for it, or that a use is owed by this `reservation`.
     """
 
     session: Address
@@ -186,6 +203,7 @@ class IssueToken(msgspec.Struct, gc=False):
     bot_kinds: list[str] | None = None
     invitation: Invitation | None = None
     moderates: bool = False
+    reservation: Reservation | None = None
 
 
 class KeepDevice(msgspec.Struct, gc=False):

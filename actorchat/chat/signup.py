@@ -67,7 +67,13 @@ class SignUps:
             return BAD_NAME
         if not PASSWORD_CHARS_MIN <= len(event.password) <= SECRET_CHARS_MAX:
             return BAD_PASSWORD
+        if self.reserves(event):  # what its invitation is good for is not known here
+            return BAD_CODE if event.code is None else None
         return self.late_refusal(event, now_wall_ms)
+
+    def reserves(self, event: Enrolment) -> bool:
+        """Say whether a use of the invitation must be taken elsewhere first."""
+        return event.is_afar and self._policy.mode == "invitation"
 
     def late_refusal(self, event: Enrolment, now_wall_ms: int) -> SignInRefused | None:
         """Return why no account may be made, as the store is now; None if one may."""
@@ -77,7 +83,7 @@ class SignUps:
 
     def spent(self, event: Enrolment) -> Invitation | None:
         """Return what is left of the invitation by which the account is made; None if by none."""
-        if self._policy.mode != "invitation" or event.invitation is None:
+        if self._policy.mode != "invitation" or event.invitation is None or event.is_afar:
             return None
         return used_once(event.invitation)
 

@@ -81,6 +81,11 @@ def user_key(user: str) -> bytes:
     return _SLOT.pack(slot_of(user)) + _digest(user.encode())
 
 
+def slot_owner(slot: int) -> bytes:
+    """Return the 18 bytes that begin the keys of what a slot has beside users and conversations."""
+    return _SLOT.pack(slot) + bytes(_DIGEST_BYTES)
+
+
 def conversation_key(one: str, other: str) -> bytes:
     """Return the 18 bytes of the direct conversation of two users, in either order."""
     first, second = direct_pair(one, other)

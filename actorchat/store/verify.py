@@ -275,9 +275,7 @@ class _StateCheck:
         elif kind == kinds.SIZE:
             values.unpack_position(value)
         elif kind == kinds.INVITATION:
-            values.unpack_invitation(value)
-            if owner != keys.NODE_OWNER or len(rest) != keys.INVITATION_ID_BYTES:
-                return "an invitation is the node's, under 16 bytes of its code's digest"
+            return _check_invitation(owner, rest, value)
         elif kind == kinds.LEDGER:
             first = values.unpack_ledger(value)[0]
             if first > 1 and not self._has_message(owner, first):
@@ -300,6 +298,15 @@ class _StateCheck:
         self._files += 1
         self._size += size
         return None if self._has_file(sha256) else f"the file {sha256.hex()} has no row of its own"
+
+
+def _check_invitation(owner: bytes, rest: bytes, value: bytes) -> str | None:
+    is_owners = owner in (keys.NODE_OWNER, keys.slot_owner(keys.slot_in(owner)))
+    if len(rest) == keys.INVITATION_ID_BYTES and is_owners:
+        values.unpack_invitation(value)
+    elif len(rest) != 2 * keys.INVITATION_ID_BYTES or is_owners != bool(value):
+        return "an invitation is the node's, or its slot's, under 16 bytes of its code's digest"
+    return None
 
 
 def _check_format(key: bytes, value: bytes) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from actorchat.actor import ActorSystem, SeededDispatcher
 from actorchat.broker.reach import Reach
 from actorchat.broker.tree import Broker, Parts
+from actorchat.chat.signup import SignUpPolicy
 from actorchat.cluster.link import PeerAddress
 from actorchat.cluster.mesh import Mesh
 from actorchat.cluster.slots import Slot
@@ -95,6 +96,7 @@ class Quarter(Stage):
             entity_idle_s=self.idle_s,
             group_inline_max=self._options.get("group_inline_max", self.group_inline_max),
             on_fatal=self.failures.append,
+            sign_up=self._options.get("sign_up", SignUpPolicy()),
             reach=self.reach,
         )
 

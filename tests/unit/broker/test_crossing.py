@@ -16,11 +16,13 @@ from actorchat.chat import (
     event,
     group_event,
     people,
+    reservation,
     sighting,
     signin_event,
 )
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
+from actorchat.chat.invitation import Invitation
 from actorchat.cluster.link_codec import MessageCodec, Reference
 from actorchat.errors import Unsendable
 from actorchat.protocol import ops
@@ -49,6 +51,7 @@ class Somebody(Reference):
 
 
 S = Somebody(b"s")
+RESERVED = reservation.Reservation(CID, bytes(16), "ann")
 EXTRA = Extra(re=3, mentions=["bob"])
 EXAMPLES: list[Any] = [
     afar.Where(S, 7),
@@ -114,6 +117,15 @@ EXAMPLES: list[Any] = [
     signin_event.Renewal(S, 7, "ann", "phone", "token"),
     concealing.Conceal("bob", [1, 2], S, 7),
     concealing.Concealed(PAIR, [1, 2], S, 7),
+    signin_event.Enrolment(S, "ann", "phone", "password", "code", "::1"),
+    reservation.Reserve(S, RESERVED),
+    reservation.Reserved(RESERVED, "good", Invitation(CID, "title", 3, 2, 5, 9)),
+    reservation.AskSettled(S, RESERVED),
+    reservation.Settled(S, RESERVED, True),
+    reservation.Closed(RESERVED),
+    reservation.InvitationWanted(S, ops.Invitation(7, "add", "c" * 16, "title", 3)),
+    reservation.AskInvitations(S, 3),
+    reservation.InvitationsGiven(3, "b", [Invitation(CID, "title", 3, 2, 5)]),
 ]
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from actorchat.broker.invitations import Invitations
 from actorchat.chat.invitation import Invitation, invitation_id
+from actorchat.chat.reservation import Reservation
 from actorchat.errors import StoreCorrupt
+from actorchat.ids import slot_of
 from actorchat.store import keys, kinds
 from actorchat.store.engine import Engine, Op
 from actorchat.store.memory import MemoryEngine
@@ -66,3 +68,37 @@ def test_invitation_at_another_place_is_found() -> None:
         write(engine, (family, wrong, value))
         assert verify(engine).problem_count == 1
         write(engine, (family, wrong, None))
+
+
+USE = Reservation(ONE.id, bytes(16), "ann")
+
+
+def test_several_nodes_have_them_in_their_slots_with_the_uses_that_are_taken() -> None:
+    engine = MemoryEngine()
+    rows = Invitations(engine, True)
+    write(engine, rows.row(ONE), rows.row(OTHER), rows.taken_row(USE), rows.owed_row(USE))
+    here = slot_of(ONE.id.hex())
+    assert rows.of_code(CODE) == rows.find(ONE.id) == ONE
+    assert (rows.all([here]), rows.all_taken([here])) == ([ONE], [USE])
+    assert rows.all_taken([slot_of(OTHER.id.hex())]) == []
+    assert (rows.taken(ONE.id), rows.taken(OTHER.id)) == (1, 0)
+    assert rows.is_taken(USE)
+    assert rows.owes(USE)
+    assert verify(engine).is_sound
+    write(engine, rows.taken_row(USE, False), rows.owed_row(USE, False))
+    assert (rows.taken(ONE.id), rows.is_taken(USE), rows.owes(USE)) == (0, False, False)
+
+
+@pytest.mark.parametrize(
+    ("owner", "id", "value"),
+    [
+        (keys.slot_owner(3), bytes(32), b""),  # a use that is nobody's
+        (keys.user_key("ann"), bytes(32), b"ann"),
+        (keys.user_key("ann"), bytes(16), b""),
+    ],
+)
+def test_rows_that_can_not_be_are_problems(owner: bytes, id: bytes, value: bytes) -> None:
+    engine = MemoryEngine()
+    key = keys.state_key(owner, kinds.INVITATION, id)
+    write(engine, (engine.family("state"), key, value))
+    assert not verify(engine).is_sound
