@@ -52,6 +52,7 @@ NOT_YET = "this is not possible yet where the server has several nodes"
 AFAR_OPS: tuple[type, ...] = (
     *(ops.Devices, ops.Rename, ops.Describe, ops.Profile),
     *(ops.Conversations, Groups, ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
+    ops.DeleteAccount,
 )
 
 

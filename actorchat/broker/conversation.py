@@ -34,6 +34,7 @@ from actorchat.chat.effect import (
     Store,
     TellMarks,
 )
+from actorchat.chat.erasure import KeepGone
 from actorchat.chat.event import (
     Accepted,
     Answer,
@@ -385,6 +386,7 @@ class ConversationActor(Meeting):
         Restart: _restart,
         StoreHidden: _store_hidden,
         KeepBlock: _keep_block,
+        KeepGone: Meeting._keep_gone,
     }
 
 

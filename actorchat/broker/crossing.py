@@ -16,6 +16,7 @@ from actorchat.chat import (
     afar,
     block,
     concealing,
+    erasure,
     event,
     group_event,
     people,
@@ -303,6 +304,8 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     208: (reservation.InvitationWanted, None),
     209: (reservation.AskInvitations, None),
     210: (reservation.InvitationsGiven, None),
+    # to a conversation, of a user whose account has ended
+    211: (erasure.PeerGone, None),
 }
 
 

@@ -19,17 +19,20 @@ from actorchat.chat.erasure import (
     Finish,
     GroupsFound,
     LeaveGroup,
+    PeerGone,
     ReadGroups,
     ReadUnfinished,
+    TellPeer,
     Unfinished,
     WipeHome,
 )
+from actorchat.chat.event import Conv
 from actorchat.chat.firehose_event import Granted
 from actorchat.chat.group_event import Changing
 from actorchat.chat.search import Drop
 from actorchat.chat.sighting import Forget
-from actorchat.errors import MailboxFull
-from actorchat.ids import CLIENT_ID_BYTES, direct_pair
+from actorchat.errors import Unavailable
+from actorchat.ids import CLIENT_ID_BYTES, direct_pair, is_group
 from actorchat.limits import ENTITY_MAILBOX_MAX, ERASURE_ROWS_AT_ONCE
 from actorchat.protocol.ops.group import Leave
 from actorchat.store import keys
@@ -67,7 +70,9 @@ class EraserActor(Actor):
     # -- effects -----------------------------------------------------------------------------------
     def _read_unfinished(self, effect: ReadUnfinished) -> None:
         self._context.log.apply()
-        self._me.tell(Unfinished(self._context.tombs.unfinished(1)))
+        reach = self._context.reach
+        slots = [] if reach is None else reach.led()
+        self._me.tell(Unfinished(self._context.tombs.unfinished(1, slots)))
 
     def _end_account(self, effect: EndAccount) -> None:
         context, user = self._context, effect.user
@@ -85,14 +90,36 @@ class EraserActor(Actor):
     def _read_groups(self, effect: ReadGroups) -> None:
         context, user = self._context, effect.user
         context.log.apply()
+        if context.reach is not None:
+            self._me.tell(self._listed(user, effect.after))
+            return
         found, after = context.tombs.groups(user, effect.after, ERASURE_ROWS_AT_ONCE)
-        named = [address for key in found if (address := context.groups.address(key))]
+        named: list[Conv] = [address for key in found if (address := context.groups.address(key))]
         self._me.tell(GroupsFound(user, named, after))
+
+    def _listed(self, user: str, after: bytes) -> GroupsFound:
+        """Return the next of what the home lists, and has to know; its own slot knows already.
+
+        What had not arrived there yet is heard of when it does: see `Stray`.
+        """
+        context, owner = self._context, keys.user_key(user)
+        rows = context.census.listed(user, after or None, ERASURE_ROWS_AT_ONCE)
+        found: list[Conv] = [
+            conv if is_group(conv) else direct_pair(user, conv)
+            for key, conv in rows
+            if is_group(conv) or context.archive.concealed.is_apart(owner, key)
+        ]
+        return GroupsFound(user, found, rows[-1][0] if len(rows) == ERASURE_ROWS_AT_ONCE else b"")
+
+    def _tell_peer(self, effect: TellPeer) -> None:
+        place = self._context.router.conversation(effect.pair)
+        _try(place, PeerGone(effect.user, self._me, effect.rid))
 
     def _leave_group(self, effect: LeaveGroup) -> None:
         user, group = effect.user, effect.group
         # Always the same id: it is one wish, however often it is told.
-        name = f"erase\0{user}\0{group}".encode()
+        again = f"\0{effect.seq}" if effect.seq else ""
+        name = f"erase\0{user}\0{group}{again}".encode()
         cid = blake2b(name, digest_size=CLIENT_ID_BYTES).digest()
         place = self._context.router.conversation(group)
         _try(place, Changing(user, self._me, effect.rid, cid, Leave()))
@@ -118,6 +145,7 @@ class EraserActor(Actor):
         EndAccount: _end_account,
         ReadGroups: _read_groups,
         LeaveGroup: _leave_group,
+        TellPeer: _tell_peer,
         AskWipe: _ask_wipe,
         Finish: _finish,
         StartTimer: _start_timer,
@@ -127,5 +155,5 @@ class EraserActor(Actor):
 def _try(place: Any, event: object) -> None:
     try:
         place.tell(event)
-    except MailboxFull:
+    except Unavailable:
         return  # it is told again in a while

@@ -5,23 +5,30 @@ Must not know devices, or how what is left is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import msgspec
 
 from actorchat.broker.archive import Archive
+from actorchat.broker.census import Census
 from actorchat.broker.concealing import is_message
 from actorchat.broker.entity import EntityActor
+from actorchat.broker.eraser import ERASER
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.rows import Rows
 from actorchat.broker.veil import Veils, rewritten
 from actorchat.chat.act import Hide, refs_of, tombstone
+from actorchat.chat.afar import Listed
 from actorchat.chat.change import membership
 from actorchat.chat.concealing import Concealed
-from actorchat.chat.erasure import AccountGone, HomeWiped, WipeHome
-from actorchat.chat.event import Answer, Conv, Deliver, Ended, Record, Refused
+from actorchat.chat.erasure import AccountGone, HomeWiped, Stray, WipeHome
+from actorchat.chat.event import Answer, Conv, Deliver, Ended, Pair, Record, Refused
+from actorchat.chat.gone import GoneHome, Strayed
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.roster import NO_GROUP
+from actorchat.errors import MailboxFull
+from actorchat.ids import other_of
 from actorchat.limits import UPDATES_SEARCHED_MAX
 from actorchat.protocol import codec, rich
 from actorchat.protocol.ops import Edited, Reacted
@@ -40,6 +47,7 @@ class Hiding(EntityActor):
     _append: Callable[..., None]
     _veils: Veils
     _machine: Inbox
+    _census: Census
 
     def _hide(self, event: Hide) -> bool:
         """Delete messages for the user alone; what may still be read of them is veiled."""
@@ -84,6 +92,15 @@ class Hiding(EntityActor):
             self._append((), event.eraser.tell, HomeWiped(self._user))
         return False
 
+    def _strayed(self, effect: Strayed) -> None:
+        """Have a conversation of another slot know once more that nobody is at home here."""
+        context, conv = self._context, effect.conv
+        apart = context.archive.concealed.is_apart(self._key, conversation_key_of(conv))
+        eraser = self.system.names.whereis(ERASER)
+        if eraser is not None and (apart or (isinstance(conv, str) and context.reach is not None)):
+            with suppress(MailboxFull):  # it will tell something again
+                eraser.tell(Stray(self._user, conv, effect.seq))
+
     def _rich(self, event: Record | Deliver, upd: int) -> tuple[Op, ...]:
         """Return the rows of an update that is rich: it is pointed to, for it may change or go."""
         row = self._rows.pointer(self._key, upd, event.key, event.seq)
@@ -126,6 +143,20 @@ class Hiding(EntityActor):
         ]
         return (own, *changed)
 
+    def _list(self, pair: Pair, key: bytes) -> None:
+        """List a conversation that is led elsewhere, whose own batches list it there only."""
+        if (
+            not self._context.is_here(pair)
+            and not isinstance(self._machine, GoneHome)
+            and self._census.flags(self._user, other_of(pair, self._user)) is None
+        ):
+            self._append(self._census.index_rows(key, pair)[1:])
+
+    def _on_listed(self, event: Listed) -> bool:
+        if not self._committer.is_full:
+            self._list(event.pair, event.key)
+        return False
+
     def _list_group(self, event: Deliver) -> tuple[Op, ...]:
         """Return the row by which a group of another node is listed here, or no more."""
         said, address = codec.decode_record(event.record), event.pair
@@ -145,6 +176,7 @@ class Hiding(EntityActor):
 
     ENDINGS: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         Hide: _hide,
+        Listed: _on_listed,
         Concealed: _conceal,
         AccountGone: _end_account,
         WipeHome: _wipe,

@@ -40,7 +40,7 @@ from actorchat.chat.reservation import (
     judge,
 )
 from actorchat.errors import Unavailable
-from actorchat.ids import SLOTS, slot_of
+from actorchat.ids import slot_of
 from actorchat.limits import (
     ENTITY_MAILBOX_MAX,
     INVITATION_SETTLE_S,
@@ -101,10 +101,6 @@ class InvitationsActor(Actor):
         self._context.log.apply()
         self._HANDLERS[type(event)](self, event)
 
-    def _slots(self) -> list[int]:
-        node, leader = self._reach.node, self._reach.leader
-        return [slot for slot in range(SLOTS) if leader(slot) == node]
-
     def _leads(self, digest: bytes) -> bool:
         return self._reach.leader(slot_of(digest.hex())) == self._reach.node
 
@@ -112,7 +108,7 @@ class InvitationsActor(Actor):
     def _look(self, _event: TableTurned | None = None) -> None:
         self._context.log.apply()
         self._pending.kept.clear()
-        if self._pending.add(self._rows.all_taken(self._slots())):
+        if self._pending.add(self._rows.all_taken(self._reach.led())):
             self._time()
 
     def _time(self) -> None:
@@ -170,7 +166,7 @@ class InvitationsActor(Actor):
         self._numbers += 1
         number = self._numbers
         gathering = self._lists[number] = Gathering(event, set(nodes) - {self._reach.node})
-        gathering.found += self._rows.all(self._slots())
+        gathering.found += self._rows.all(self._reach.led())
         try:
             for node in gathering.waiting:
                 if not self._reach.is_up(node):
@@ -185,7 +181,7 @@ class InvitationsActor(Actor):
             self._gathered(number)
 
     def _give(self, event: AskInvitations) -> None:
-        given = InvitationsGiven(event.number, self._reach.node, self._rows.all(self._slots()))
+        given = InvitationsGiven(event.number, self._reach.node, self._rows.all(self._reach.led()))
         self._context.log.append((), _tell, (event.asker, given))
 
     def _take(self, event: InvitationsGiven) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from actorchat.broker.crossing import allow
+from actorchat.broker.eraser import ERASER
 from actorchat.broker.inviting import INVITATIONS
 from actorchat.broker.turned_away import turn_away
 from actorchat.chat.afar import TableTurned
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from actorchat.broker.context import Context
 
-DESKS = (INVITATIONS,)  # which keep in mind what their slots have to be done
+DESKS = (INVITATIONS, ERASER)  # which keep in mind what their slots have to be done
 MOVED = "this part of the server is elsewhere now; try again"
 
 

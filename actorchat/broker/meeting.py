@@ -15,7 +15,8 @@ from actorchat.broker.whois import WHOIS
 from actorchat.chat.afar import AnswerDue, BlockKept, Known, Listed, WhoIs
 from actorchat.chat.block import KeepBlock
 from actorchat.chat.conversation import Conversation
-from actorchat.chat.event import Pair, Post, Refused, Relay
+from actorchat.chat.erasure import KeepGone
+from actorchat.chat.event import Answer, Pair, Post, Refused, Relay
 from actorchat.errors import MailboxFull, Unavailable
 from actorchat.limits import SHUT_S, UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
 
@@ -44,7 +45,10 @@ class Meeting(SequenceActor):
 
     def _are_here(self) -> bool:
         if self._is_far:  # who was here before the first message is not asked for again
-            return self._archive.has_account(self._pair[0]) and self._machine.seq > 0
+            is_gone = self._context.tombs.is_noted(self._key, self._pair[1])
+            return (
+                self._archive.has_account(self._pair[0]) and self._machine.seq > 0 and not is_gone
+            )
         return all(map(self._archive.has_account, self._pair))
 
     def _index_rows(self) -> tuple[Any, ...]:
@@ -71,6 +75,13 @@ class Meeting(SequenceActor):
         except Unavailable as error:
             refused = Refused(kept.rid, error.code, str(error), "after", "unknown")
             kept.session.tell(refused)
+
+    def _keep_gone(self, effect: KeepGone) -> None:
+        """Keep that the other user's account has ended, which is written where that was."""
+        asked = effect.asked
+        if not self._committer.is_full:  # else it is told again
+            row = self._context.tombs.noted_row(self._key, asked.user, effect.at_wall_ms)
+            self._log.append((row,), asked.session.tell, Answer(asked.rid, {}))
 
     def _ask_for(self, post: Post) -> None:
         """Hold a first message back, until the other user's home has said who that is."""

@@ -52,6 +52,10 @@ class Reach:
         """Say whether a user, or a group by its address, is at home on this node."""
         return self._slot(slot_of(name)).leader == self.node
 
+    def led(self) -> list[int]:
+        """Return the slots that this node leads."""
+        return [slot for slot in range(SLOTS) if self._slot(slot).leader == self.node]
+
     def is_up(self, node: str) -> bool:
         """Say whether what is told `node` now is sent."""
         if node == self.node:

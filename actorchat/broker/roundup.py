@@ -83,9 +83,9 @@ class Roundup(Inquiry):
         for conv in convs:
             facts = self._census.facts(user, conv, self._context.clock.wall_ms())
             if facts is not None:
-                # Whose account is elsewhere is known there alone.
-                is_here = conv[0] != GROUP_MARK and self._context.has(conv)
-                facts.is_gone = facts.is_gone and is_here
+                if conv[0] != GROUP_MARK and not self._context.has(conv):
+                    key = self._census.key_of(user, conv)
+                    facts.is_gone = self._context.tombs.is_noted(key, conv)
                 found.append(facts)
         self._shorten(user, found)
         return found

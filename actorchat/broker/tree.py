@@ -176,7 +176,7 @@ class Broker:
             parts.terms,
             groups,
             Blocks(parts.engine),
-            Tombs(parts.engine),
+            Tombs(parts.engine, parts.reach is not None),
             parts.group_members_max,
             parts.edit_window_s,
             parts.group_inline_max,

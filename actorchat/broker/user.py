@@ -14,7 +14,7 @@ from actorchat.broker.plain import take_updates
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS
 from actorchat.broker.whereabouts import tell_where
-from actorchat.chat.afar import Listed, Where
+from actorchat.chat.afar import Where
 from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
@@ -40,7 +40,6 @@ from actorchat.chat.event import (
     Ended,
     HomeLost,
     OutOfOrder,
-    Pair,
     Reached,
     Record,
     Repeat,
@@ -49,7 +48,7 @@ from actorchat.chat.event import (
     Unmarked,
     Update,
 )
-from actorchat.chat.gone import GoneHome
+from actorchat.chat.gone import GoneHome, Strayed
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.moved import Moved
 from actorchat.chat.retention import Expire
@@ -183,19 +182,6 @@ class UserActor(Hiding):
                 self._list(event.pair, event.key)
         return True
 
-    def _list(self, pair: Pair, key: bytes) -> None:
-        """List a conversation that is led elsewhere, whose own batches list it there only."""
-        if (
-            not self._context.is_here(pair)
-            and self._census.flags(self._user, other_of(pair, self._user)) is None
-        ):
-            self._append(self._census.index_rows(key, pair)[1:])
-
-    def _before_listed(self, event: Listed) -> bool:
-        if not self._committer.is_full:
-            self._list(event.pair, event.key)
-        return False
-
     def _session_down(self, event: Down) -> bool:
         """Detach a session of another node, which ended or can't be reached."""
         for device, delivery in list(self._machine.devices.items()):
@@ -232,7 +218,6 @@ class UserActor(Hiding):
         Deliver: _before_deliver,
         Moved: _before_moved,
         Confirm: _before_confirm,
-        Listed: _before_listed,
         Down: _session_down,
         Where: lambda home, where: tell_where(home._context, where, home._machine),
         NumberDue: _before_number,
@@ -388,6 +373,7 @@ class UserActor(Hiding):
         Trim: _trim,
         StartTimer: _start_timer,
         TellReached: _tell_reached,
+        Strayed: Hiding._strayed,
     }
 
 

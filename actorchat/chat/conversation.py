@@ -27,7 +27,7 @@ from actorchat.chat.effect import (
     Store,
     TellMarks,
 )
-from actorchat.chat.erasure import AccountGone
+from actorchat.chat.erasure import AccountGone, KeepGone, PeerGone
 from actorchat.chat.event import (
     ConfirmDue,
     Durable,
@@ -279,6 +279,9 @@ class Conversation:
     def _on_account_gone(self, event: AccountGone, now_wall_ms: int) -> list[Effect]:
         return [Restart(f"{event.user} is gone")]
 
+    def _on_peer_gone(self, event: PeerGone, now_wall_ms: int) -> list[Effect]:
+        return [KeepGone(event, now_wall_ms), Restart(f"{event.user} is gone")]
+
     def _on_late(self, event: HomeLost | Joined, now_wall_ms: int) -> list[Effect]:
         return []  # asked for by an actor, or before a machine, that was given up since
 
@@ -375,6 +378,7 @@ class Conversation:
         Fetch: _on_fetch,
         Blocking: _on_blocking,
         AccountGone: _on_account_gone,
+        PeerGone: _on_peer_gone,
         Conceal: on_conceal,
         HomeLost: _on_late,
         Joined: _on_late,

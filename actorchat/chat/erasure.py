@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from actorchat.chat.afar import TableTurned
 from actorchat.chat.effect import Effect, StartTimer
-from actorchat.chat.event import Accepted, Address, Event, Refused
+from actorchat.chat.event import Accepted, Address, Answer, Conv, Event, Pair, Refused
 from actorchat.limits import ERASURE_RETRY_S
 
 
@@ -28,11 +29,30 @@ class Unfinished(Event):
 
 
 class GroupsFound(Event):
-    """The groups of a part of the log in which `user` is; `after` is where to go on, if at all."""
+    """The groups of a part of the log in which `user` is; `after` is where to go on, if at all.
+
+    On several nodes, direct conversations in other slots, too.
+    """
 
     user: str
-    groups: list[str]
+    groups: list[Conv]
     after: bytes
+
+
+class PeerGone(Event):
+    """The account of `user`, at home in another slot, has ended; an `Answer`: that is kept."""
+
+    user: str
+    session: Address
+    rid: int
+
+
+class Stray(Event):
+    """A conversation has told the home of `user`, which is gone, something up to `seq`."""
+
+    user: str
+    conv: Conv
+    seq: int
 
 
 class WipeHome(Event):
@@ -71,11 +91,30 @@ class ReadGroups(Effect):
 
 
 class LeaveGroup(Effect):
-    """Have `user` leave `group`; the answer comes back under `rid`."""
+    """Have `user` leave `group`; the answer comes back under `rid`.
+
+    Once more, if the user was let in behind that, which is known from what it told up to `seq`.
+    """
 
     user: str
     group: str
     rid: int
+    seq: int = 0
+
+
+class TellPeer(Effect):
+    """Tell the direct conversation of `pair` that `user` is gone; an answer comes back."""
+
+    user: str
+    pair: Pair
+    rid: int
+
+
+class KeepGone(Effect):
+    """Keep beside the conversation that the account of a user of it has ended; answer."""
+
+    asked: PeerGone
+    at_wall_ms: int
 
 
 class AskWipe(Effect):
@@ -98,7 +137,7 @@ class Eraser:
     def __init__(self) -> None:
         self._user: str | None = None
         self._after = b""
-        self._waiting: dict[int, str] = {}  # groups whose answer is to come, by request
+        self._waiting: dict[int, Conv] = {}  # those whose answer is to come, by request
         self._is_wiping = False
         self._rid = 0
 
@@ -132,7 +171,7 @@ class Eraser:
 
     def _leave_all(self) -> list[Effect]:
         assert self._user is not None
-        return [LeaveGroup(self._user, group, rid) for rid, group in self._waiting.items()]
+        return [_told(self._user, conv, rid) for rid, conv in self._waiting.items()]
 
     def _go_on(self) -> list[Effect]:
         assert self._user is not None
@@ -141,7 +180,15 @@ class Eraser:
         self._is_wiping = True
         return [AskWipe(self._user)]
 
-    def _on_answer(self, event: Accepted | Refused) -> list[Effect]:
+    def _on_stray(self, event: Stray) -> list[Effect]:
+        self._rid += 1  # nobody waits for the answer: if need be there will be another one
+        return [_told(event.user, event.conv, self._rid, event.seq)]
+
+    def _on_turned(self, event: TableTurned) -> list[Effect]:
+        self._user, self._waiting = None, {}
+        return [ReadUnfinished()]
+
+    def _on_answer(self, event: Accepted | Answer | Refused) -> list[Effect]:
         # Refused for good: the user is not in it, or it is none any more.
         if isinstance(event, Refused) and event.retry != "never":
             return []
@@ -170,8 +217,15 @@ class Eraser:
         AccountGone: _on_account_gone,
         Unfinished: _on_unfinished,
         GroupsFound: _on_groups_found,
+        Stray: _on_stray,
+        TableTurned: _on_turned,
         Accepted: _on_answer,
+        Answer: _on_answer,
         Refused: _on_answer,
         HomeWiped: _on_home_wiped,
         ErasureDue: _on_due,
     }
+
+
+def _told(user: str, conv: Conv, rid: int, seq: int = 0) -> Effect:
+    return LeaveGroup(user, conv, rid, seq) if isinstance(conv, str) else TellPeer(user, conv, rid)

@@ -9,9 +9,16 @@ from typing import Any
 
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import AppendRecord, Effect, Push
-from actorchat.chat.event import Attach, Confirm, Deliver, Ended, FannedOut, Record
+from actorchat.chat.event import Attach, Confirm, Conv, Deliver, Ended, FannedOut, Record
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.moved import Moved
+
+
+class Strayed(Effect):
+    """A conversation has told something up to `seq`: if it is elsewhere, it may not know."""
+
+    conv: Conv
+    seq: int
 
 
 class GoneHome(Inbox):
@@ -33,7 +40,8 @@ class GoneHome(Inbox):
         return []
 
     def _on_asked(self, event: Confirm, now_wall_ms: int) -> list[Effect]:
-        return [Push(event.conversation, FannedOut(self.user, event.seq))]
+        answer = Push(event.conversation, FannedOut(self.user, event.seq))
+        return [answer, Strayed(event.pair, event.seq)]
 
     def _on_comer(self, event: Attach, now_wall_ms: int) -> list[Effect]:
         return [Push(event.session, Ended("revoked", "never"))]

@@ -13,6 +13,7 @@ from actorchat.chat import (
     afar,
     block,
     concealing,
+    erasure,
     event,
     group_event,
     people,
@@ -126,6 +127,7 @@ EXAMPLES: list[Any] = [
     reservation.InvitationWanted(S, ops.Invitation(7, "add", "c" * 16, "title", 3)),
     reservation.AskInvitations(S, 3),
     reservation.InvitationsGiven(3, "b", [Invitation(CID, "title", 3, 2, 5)]),
+    erasure.PeerGone("ann", S, 7),
 ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from actorchat.chat.effect import StartTimer
+from actorchat.chat.afar import TableTurned
+from actorchat.chat.conversation import Conversation
+from actorchat.chat.effect import Restart, StartTimer
 from actorchat.chat.erasure import (
     AccountGone,
     AskWipe,
@@ -12,14 +14,19 @@ from actorchat.chat.erasure import (
     Finish,
     GroupsFound,
     HomeWiped,
+    KeepGone,
     LeaveGroup,
+    PeerGone,
     ReadGroups,
     ReadUnfinished,
+    Stray,
+    TellPeer,
     Unfinished,
 )
-from actorchat.chat.event import Accepted, Refused
+from actorchat.chat.event import Accepted, Answer, Refused
 from actorchat.limits import ERASURE_RETRY_S
 from actorchat.testing.playbook import Playbook
+from tests.unit.chat.cast import Peer
 
 AGAIN = StartTimer(ERASURE_RETRY_S, ErasureDue())
 
@@ -61,3 +68,30 @@ def test_what_was_not_answered_is_done_again() -> None:
     play = play >> ErasureDue() << AskWipe("ann") << AGAIN
     play = play >> HomeWiped("ann") << Finish("ann") << ReadUnfinished()
     assert play.machine.handle(ErasureDue(), 0) == []
+
+
+def test_conversations_of_other_slots_are_told_until_they_answer() -> None:
+    pair = ("ann", "bob")
+    play = begun() >> GroupsFound("ann", [pair, "#a"], b"")
+    play = play << TellPeer("ann", pair, 1) << LeaveGroup("ann", "#a", 2)
+    play = play >> Accepted(2, 9, 0) >> ErasureDue() << TellPeer("ann", pair, 1) << AGAIN
+    assert play >> Answer(1, {}) << AskWipe("ann")
+
+
+def test_who_tells_the_home_of_nobody_something_is_told_once_more() -> None:
+    play = begun() >> Stray("zoe", "#a", 7) << LeaveGroup("zoe", "#a", 1, 7)
+    play = play >> Stray("zoe", ("bob", "zoe"), 3) << TellPeer("zoe", ("bob", "zoe"), 2)
+    assert play.machine.handle(Accepted(1, 8, 0), 0) == []  # nothing waits for it
+
+
+def test_slots_that_come_and_go_are_looked_at_anew() -> None:
+    play = begun() >> TableTurned() << ReadUnfinished()
+    assert play.machine.handle(HomeWiped("ann"), 0) == []
+    assert play >> Unfinished(["bob"]) << EndAccount("bob") << ReadGroups("bob", b"") << AGAIN
+
+
+def test_conversation_keeps_that_a_user_elsewhere_is_gone_and_begins_anew() -> None:
+    asked = PeerGone("bob", Peer("eraser"), 7)
+    keep, restart = Conversation(("ann", "bob")).handle(asked, 5)
+    assert keep == KeepGone(asked, 5)
+    assert isinstance(restart, Restart)

@@ -13,7 +13,7 @@ from actorchat.chat.event import (
     OutOfOrder,
     Record,
 )
-from actorchat.chat.gone import GoneHome
+from actorchat.chat.gone import GoneHome, Strayed
 from actorchat.chat.moved import Moved
 from actorchat.testing.playbook import Playbook
 from tests.unit.chat.cast import Peer
@@ -39,7 +39,12 @@ def test_record_is_stored_for_the_other_one_alone() -> None:
 def test_delivery_is_dropped_and_confirmed() -> None:
     play = Playbook(GoneHome("ann"))
     assert play.machine.handle(Deliver(PAIR, b"k", CONVERSATION, 7, 6, b"r"), 0) == []
-    assert play >> Confirm(PAIR, b"k", CONVERSATION, 7) << Push(CONVERSATION, FannedOut("ann", 7))
+    assert (
+        play
+        >> Confirm(PAIR, b"k", CONVERSATION, 7)
+        << Push(CONVERSATION, FannedOut("ann", 7))
+        << Strayed(PAIR, 7)
+    )
     assert play.machine.is_quiet
 
 
