@@ -223,6 +223,7 @@ SEARCH_QUERY_CHARS_MAX = 256
 SEARCH_WORDS_MAX = 16
 SEARCH_HITS_MAX = 50
 SEARCH_CONVERSATIONS_MAX = 500  # that one search looks into; beyond, it must name one
+SEARCH_WAIT_S = 8.0  # for the parts of a search that other nodes have; then it is refused
 SEARCH_FEED_ROWS = 256  # records read at once for the index, 0.3 ms ...
 SEARCH_ROUNDS = 40  # so often the index is asked for one search, where hits are not shown
 SEARCH_FEED_PAGES = 40  # ... and so often for one search; more is found by the next

@@ -37,7 +37,6 @@ from actorchat.chat.source import source_of
 from actorchat.errors import BUSY, LinkFull, MailboxFull, Unavailable
 from actorchat.ids import is_name
 from actorchat.protocol import ops
-from actorchat.protocol.ops.group import Groups
 from actorchat.store import keys
 
 if TYPE_CHECKING:
@@ -48,12 +47,6 @@ if TYPE_CHECKING:
 OWN_FILE_OPS = (ops.Files, ops.DropFile)
 NO_ACTOR = "no actor has this name or id"
 NOT_YET = "this is not possible yet where the server has several nodes"
-# What the people desk of a user's home can answer for itself.
-AFAR_OPS: tuple[type, ...] = (
-    *(ops.Devices, ops.Rename, ops.Describe, ops.Profile),
-    *(ops.Conversations, Groups, ops.Contact, ops.Contacts, ops.Flag, ops.Block, ops.Blocks),
-    ops.DeleteAccount,
-)
 
 
 class Asking(Actor):
@@ -86,8 +79,6 @@ class Asking(Actor):
 
     def _ask_people(self, op: Any) -> None:
         machine = self._machine
-        if not isinstance(op, AFAR_OPS) and self._is_not_yet(op):
-            return
         desk = SEARCH if type(op) is ops.Search else PEOPLE
         asked = Asked(self.ref, machine.user, machine.device, op)
         self._ask_desk(desk, asked, op.id, op.user if type(op) is ops.Profile else "")

@@ -21,6 +21,7 @@ from actorchat.chat import (
     group_event,
     people,
     reservation,
+    search,
     sighting,
     signin_event,
 )
@@ -306,6 +307,9 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     210: (reservation.InvitationsGiven, None),
     # to a conversation, of a user whose account has ended
     211: (erasure.PeerGone, None),
+    # between desks of search
+    212: (search.SearchPart, None),
+    213: (search.PartFound, None),
 }
 
 

@@ -13,11 +13,27 @@ from actorchat.actor import Actor, Mailbox
 from actorchat.broker.access import UserAccess
 from actorchat.broker.paging import weigh_rich
 from actorchat.broker.reading import Reading
+from actorchat.broker.search_afar import SearchesAfar
 from actorchat.broker.veil import rewritten
 from actorchat.chat.block import hides
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import Asked
-from actorchat.chat.search import Drop, Fed, Feed, Found, Job, Look, Looked, Query, match_of
+from actorchat.chat.search import (
+    Drop,
+    Fed,
+    Feed,
+    Found,
+    Hit,
+    Job,
+    Look,
+    Looked,
+    PartFound,
+    PartsDue,
+    Query,
+    SearchPart,
+    match_of,
+)
+from actorchat.errors import Unavailable
 from actorchat.ids import GROUP_MARK
 from actorchat.limits import (
     ENTITY_MAILBOX_MAX,
@@ -42,6 +58,7 @@ log = logs.logger(__name__)
 
 SEARCH = "search"
 NO_SEARCH = "this server has no search"
+ELSEWHERE = "this part of the server is elsewhere now; try again"
 
 
 class IndexActor(Actor):
@@ -95,7 +112,7 @@ def _line(packed: bytes) -> Line:
     return Line(record.seq, record.ts, record.body if is_text else "", until)
 
 
-class SearchActor(Actor):
+class SearchActor(SearchesAfar):
     """The desk where users search their own conversations. One a node, named `search`.
 
     Nothing is indexed until somebody searches it: then what is new of the conversations asked for
@@ -117,6 +134,12 @@ class SearchActor(Actor):
         """Go on with one search."""
         if isinstance(event, Asked):
             self._begin(event)
+        elif isinstance(event, SearchPart):
+            self._part(event)
+        elif isinstance(event, PartFound):
+            self._part_found(event)
+        elif isinstance(event, PartsDue):
+            self._parts_due(event)
         elif isinstance(event, Looked):
             self._compare(event.job, event.upto)
             self._feed(event.job)
@@ -137,23 +160,49 @@ class SearchActor(Actor):
         if match is None:
             self._refuse(event.session, op.id, "bad_request", "there is no word to search for")
             return
-        names = self._scope(event.user, op)
-        if not names:
-            event.session.tell(Answer(op.id, {"hits": [], "partial": False}))
+        listed = self._scope(event.user, op)
+        if listed and self._context.reach is not None:
+            self._spread(event, [*listed.values()])
             return
-        before = (POSITION_MAX if op.before is None else op.before, 0)
+        self._look(event.session, event.user, op.id, match, listed, op.before, op.limit)
+
+    def _part(self, event: SearchPart) -> None:
+        """Search what this node leads of somebody's conversations."""
+        match, key_of = match_of(event.q), self._context.census.key_of
+        code = reason = ""
+        if self._index is None:
+            code, reason = "unsupported", NO_SEARCH
+        elif match is None or not self._leads_all(event):
+            code, reason = Unavailable.code, ELSEWHERE
+        if code:
+            assert self._context.reach is not None
+            node = self._context.reach.node
+            _tell((event.asker, PartFound(event.number, node, [], code=code, reason=reason)))
+            return
+        listed = {key_of(event.user, conv): conv for conv in event.convs}
+        about = (event.user, event.number, match or "", listed, event.before, event.limit)
+        self._look(event.asker, *about, is_part=True)
+
+    def _look(
+        self,
+        session: Any,
+        user: str,
+        rid: int,
+        match: str,
+        listed: dict[bytes, str],
+        before: int | None,
+        limit: int,
+        is_part: bool = False,
+    ) -> None:
+        """Begin with those of the conversations that the user may see anything of."""
+        names = {key: name for key, name in listed.items() if self._first(user, key, name)}
+        since = (POSITION_MAX if before is None else before, 0)
         now = self._context.clock.wall_ms()
-        job = Job(
-            event.session,
-            event.user,
-            op.id,
-            match,
-            names,
-            before,
-            op.limit,
-            SEARCH_FEED_PAGES,
-            now,
-        )
+        job = Job(session, user, rid, match, names, since, limit, SEARCH_FEED_PAGES, now)
+        job.is_part = is_part
+        if not names:
+            self._end(job, 0)
+            return
         first_seq = self._context.archive.first_seq
         job.firsts = {key: first for key in names if (first := first_seq(key)) > 1}
         self._index.tell((Look(job), self.ref))
@@ -162,12 +211,8 @@ class SearchActor(Actor):
         """Return the conversations that are searched: those of the user, or the one asked for."""
         context = self._context
         if op.conv is None:
-            found = dict(context.census.conversation_keys(user, SEARCH_CONVERSATIONS_MAX))
-        elif op.conv[0] == GROUP_MARK:
-            found = {keys.group_key(op.conv): op.conv}
-        else:
-            found = {keys.conversation_key(user, op.conv): op.conv}
-        return {key: name for key, name in found.items() if self._first(user, key, name)}
+            return dict(context.census.conversation_keys(user, SEARCH_CONVERSATIONS_MAX))
+        return {context.census.key_of(user, op.conv): op.conv}
 
     def _first(self, user: str, key: bytes, name: str) -> int:
         """Return the first seq of a conversation that the user may see; 0: none of it."""
@@ -219,21 +264,45 @@ class SearchActor(Actor):
     def _answer(self, event: Found) -> None:
         job = event.job
         if event.hits is None:
-            self._refuse(job.session, job.rid, "busy", "the search took too long", "after")
+            self._refuse_job(job)
             return
-        if not self._show(job, event.hits) and not event.is_all:
+        since = 0
+        if self._show(job, event.hits):
+            since = job.shown[-1].ts
+        elif not event.is_all:
             job.rounds += 1
             if job.rounds < SEARCH_ROUNDS:
                 job.before = event.hits[-1][2:]
                 self._index.tell((Query(job, SEARCH_HITS_MAX), self.ref))
                 return
-        answer = Answer(job.rid, {"hits": job.shown, "partial": bool(job.behind)})
-        self._context.log.append((), job.session.tell, answer)
+            since = event.hits[-1][2]
+        self._end(job, since)
+
+    def _end(self, job: Job, since: int) -> None:
+        """Answer; of what is older than `since` nothing was looked at."""
+        answer: object
+        if job.is_part:
+            assert self._context.reach is not None
+            about = (job.rid, self._context.reach.node, job.shown, bool(job.behind), since)
+            answer = PartFound(*about)
+        else:
+            hits = [{"conv": hit.conv, "record": codec.decode(hit.record)} for hit in job.shown]
+            answer = Answer(job.rid, {"hits": hits, "partial": bool(job.behind)})
+        self._context.log.append((), _tell, (job.session, answer))
+
+    def _refuse_job(self, job: Job) -> None:
+        code, reason = "busy", "the search took too long"
+        if job.is_part:
+            assert self._context.reach is not None
+            node = self._context.reach.node
+            _tell((job.session, PartFound(job.rid, node, [], code=code, reason=reason)))
+        else:
+            self._refuse(job.session, job.rid, code, reason, "after")
 
     def _show(self, job: Job, hits: Sequence[tuple[bytes, int, int, int]]) -> bool:
         """Add what is shown of `hits` to the answer; say whether there is no room for more."""
         firsts = {key: self._first(job.user, key, name) for key, name in job.names.items()}
-        for key, seq, _, _ in hits:
+        for key, seq, ts, _ in hits:
             first = firsts[key]
             record = None if not first or seq < first else self._record(job, key, seq)
             if record is None:
@@ -241,7 +310,7 @@ class SearchActor(Actor):
             job.room -= weigh_rich(record) if rich.is_rich(record) else len(record)
             if job.room < 0 and job.shown:
                 return True
-            job.shown.append({"conv": job.names[key], "record": codec.decode(record)})
+            job.shown.append(Hit(job.names[key], ts, record))
             if len(job.shown) == job.limit:
                 return True
         return False
@@ -267,3 +336,9 @@ class SearchActor(Actor):
     def _refuse(self, session: Any, rid: int, code: str, reason: str, retry: Any = "never") -> None:
         after_ms = 1_000 if retry == "after" else None
         session.tell(Refused(rid, code, reason, retry, "none", after_ms))
+
+
+def _tell(answer: tuple[Any, object]) -> None:
+    asker, event = answer
+    with contextlib.suppress(Unavailable):  # who asked gives up after a while
+        asker.tell(event)

@@ -31,6 +31,7 @@ from actorchat.protocol.ops.people import (
     Profile,
     Rename,
 )
+from actorchat.protocol.ops.search import Search
 
 PeopleOp = (
     Devices
@@ -45,6 +46,7 @@ PeopleOp = (
     | Blocks
     | DeleteAccount
     | Groups
+    | Search
 )
 NOBODY = "there is no such user"
 FLAGS = ("muted", "archived", "pinned")  # the bits of a row, from the lowest

@@ -4,11 +4,11 @@ Must not know SQLite, rows or threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from actorchat.chat.event import Address
+from actorchat.chat.event import Address, Event
 from actorchat.limits import HISTORY_PAGE_BYTES_MAX, SEARCH_WORDS_MAX
 
 
@@ -27,9 +27,10 @@ class Job(msgspec.Struct):
     behind: list[tuple[bytes, int]] = []
     firsts: dict[bytes, int] = {}  # the first seq that there still is, where it is not 1
     upto: dict[bytes, int] = {}  # the last seq that is indexed
-    shown: list[dict[str, object]] = []
+    shown: list[Hit] = []
     room: int = HISTORY_PAGE_BYTES_MAX  # bytes that the answer may still have
     rounds: int = 0
+    is_part: bool = False  # asked by another desk than one's own, or for a search of several
 
 
 class Look(msgspec.Struct):
@@ -98,3 +99,63 @@ def match_of(text: str) -> str | None:
     if not plain:
         return None
     return " AND ".join(f'"{word}"' for word in plain) + "*"
+
+
+# -- on several nodes: each is asked for its part ------------------------------------------------
+class Hit(msgspec.Struct, gc=False):
+    """What was found: the conversation as the user calls it, when, the record as it is shown."""
+
+    conv: str
+    ts: int
+    record: bytes
+
+
+class SearchPart(Event):
+    """The desk at `user`'s home asks one that leads some of the user's conversations."""
+
+    asker: Address
+    number: int
+    user: str
+    q: str
+    convs: list[str]
+    before: int | None
+    limit: int
+
+
+class PartFound(Event):
+    """What `node` found of it, newest first; `is_partial`: not all was indexed yet.
+
+    Of what is older than `since` nothing was looked at; 0: of nothing. With a `code` it refuses.
+    """
+
+    number: int
+    node: str
+    hits: list[Hit]
+    is_partial: bool = False
+    since: int = 0
+    code: str = ""
+    reason: str = ""
+
+
+class PartsDue(Event):
+    """Time to give up a search that other nodes have not answered for."""
+
+    number: int
+
+
+def merged(parts: Iterable[PartFound], limit: int, weigh: Callable[[bytes], int]) -> list[Hit]:
+    """Return the newest of all that was found, as far back as each node has looked.
+
+    As a page of history it has a bound in bytes, but one hit at least.
+    """
+    listed = list(parts)
+    since = max((part.since for part in listed), default=0)
+    found = [hit for part in listed for hit in part.hits if hit.ts >= since]
+    found.sort(key=lambda hit: -hit.ts)  # stable: those of one time stay as their node has them
+    room, shown = HISTORY_PAGE_BYTES_MAX, 0
+    for hit in found[:limit]:
+        room -= weigh(hit.record)
+        if room < 0 and shown:
+            break
+        shown += 1
+    return found[:shown]

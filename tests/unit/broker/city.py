@@ -14,6 +14,7 @@ from actorchat.cluster.link import PeerAddress
 from actorchat.cluster.mesh import Mesh
 from actorchat.cluster.slots import Slot
 from actorchat.ids import SLOTS, slot_of
+from actorchat.store.index import TextIndex
 from actorchat.testing.link_net import LinkNet, LinkWeather
 from tests.unit.broker.stage import (
     OPERATOR_KEY,
@@ -96,6 +97,8 @@ class Quarter(Stage):
             entity_idle_s=self.idle_s,
             group_inline_max=self._options.get("group_inline_max", self.group_inline_max),
             on_fatal=self.failures.append,
+            index=TextIndex(None) if self._options.get("search") else None,
+            index_dispatcher=self.dispatcher,
             sign_up=self._options.get("sign_up", SignUpPolicy()),
             reach=self.reach,
         )

@@ -18,6 +18,7 @@ from actorchat.chat import (
     group_event,
     people,
     reservation,
+    search,
     sighting,
     signin_event,
 )
@@ -128,6 +129,8 @@ EXAMPLES: list[Any] = [
     reservation.AskInvitations(S, 3),
     reservation.InvitationsGiven(3, "b", [Invitation(CID, "title", 3, 2, 5)]),
     erasure.PeerGone("ann", S, 7),
+    search.SearchPart(S, 3, "bob", "word", ["ann"], None, 20),
+    search.PartFound(3, "b", [search.Hit("ann", 9, b"record")], True, 5, "busy", "why"),
 ]
 
 

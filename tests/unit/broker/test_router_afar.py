@@ -206,7 +206,6 @@ def test_wrong_secrets_are_refused_wherever_they_are_tried() -> None:
 
 
 NOT_YET: list[Any] = [
-    lambda rid: ops.Search(rid, "word"),
     lambda rid: ops.Upload(rid, bytes(32), 5, "text/plain"),
     lambda rid: ops.Events(rid, None),
 ]
