@@ -23,6 +23,7 @@ from actorchat.chat.event import Answer, Conv, Refused, SignInRefused
 from actorchat.chat.file import Asked as FileAsked
 from actorchat.chat.firehose_event import Wanted as EventsWanted
 from actorchat.chat.invitation import InvitationAsked
+from actorchat.chat.moderating import BotWanted, Moderate
 from actorchat.chat.own_file import AskedOwn
 from actorchat.chat.people import Asked
 from actorchat.chat.signin_event import (
@@ -95,8 +96,16 @@ class Asking(Actor):
         self._ask_desk(FILES, asked, op.id)
 
     def _ask_firehose(self, op: Any) -> None:
-        if not self._is_not_yet(op):
+        if self._context.reach is not None and type(op) is ops.Bot and not op.events:
+            self._ask_desk(AUTHENTICATOR, BotWanted(self.ref, op), op.id, op.user)
+        elif not self._is_not_yet(op):
             self._ask_desk(FIREHOSE, EventsWanted(self.ref, self._machine.user, op), op.id)
+
+    def _moderate_afar(self, op: ops.Delete, where: Conv) -> None:
+        """Ask the home of the bot that this is, which alone knows what was granted."""
+        self._uses(self._context.router.conversation(where).node)
+        asked = Moderate(self._machine.user, self._me, op.id, op.cid, where, op.seqs)
+        self._ask_desk(PEOPLE, asked, op.id)
 
     def _provision(self, op: ops.Provision) -> None:
         asked = Provisioning(self.ref, op.id, op.user, op.password, op.device)

@@ -52,6 +52,7 @@ from actorchat.chat.event import (
     Relay,
     Repeat,
 )
+from actorchat.chat.moderating import TakeAs
 from actorchat.chat.sighting import BlockChanged
 from actorchat.errors import BUSY, MailboxFull, Outcome
 from actorchat.limits import CATCH_UP_PAGE_UPDATES, ENTITY_MAILBOX_MAX, HOME_FULL_WAIT_S
@@ -382,6 +383,7 @@ class ConversationActor(Meeting):
         TellMarks: _tell_marks,
         ReadPage: SequenceActor._read_page,
         KeepConcealed: keep_concealed,
+        TakeAs: SequenceActor._take_as,
         StartTimer: SequenceActor._start_timer,
         Restart: _restart,
         StoreHidden: _store_hidden,

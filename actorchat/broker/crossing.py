@@ -19,6 +19,7 @@ from actorchat.chat import (
     erasure,
     event,
     group_event,
+    moderating,
     people,
     reservation,
     search,
@@ -310,6 +311,10 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     # between desks of search
     212: (search.SearchPart, None),
     213: (search.PartFound, None),
+    # of an operator to the sign-in desk; of a bot to the people desk, and from there
+    214: (moderating.BotWanted, None),
+    215: (moderating.Moderate, None),
+    216: (moderating.Moderated, None),
 }
 
 

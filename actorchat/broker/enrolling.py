@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actorchat.actor import Actor
 from actorchat.broker.inviting import INVITATIONS
 from actorchat.chat.invitation import invitation_id
+from actorchat.chat.moderating import BotWanted
 from actorchat.chat.reservation import (
     AskSettled,
     Closed,
@@ -19,7 +20,12 @@ from actorchat.chat.reservation import (
     Reserved,
     Settled,
 )
-from actorchat.chat.signin_event import AskReservation, Enrolment, FreeReservation
+from actorchat.chat.signin_event import (
+    AskReservation,
+    Enrolment,
+    FreeReservation,
+    Provisioning,
+)
 from actorchat.errors import MailboxFull, Unavailable
 from actorchat.ids import slot_of
 from actorchat.limits import WHOIS_WAIT_S
@@ -63,6 +69,8 @@ class Enrolling(Actor):
             asked = self._under_way.get(event.reservation.id)
             if asked is not None and asked.verdict == "":
                 self._give_up(event.reservation)
+        elif kind is BotWanted:
+            self._want_bot(event)
         elif kind is AskSettled:
             self._settle(event)
         elif kind is Closed:
@@ -71,6 +79,13 @@ class Enrolling(Actor):
         else:
             return False
         return True
+
+    def _want_bot(self, event: BotWanted) -> None:
+        """Make a bot that reads no events; a session can't say more than its op does."""
+        op = event.op
+        asked = Provisioning(event.session, op.id, op.user, None, op.device, bot_kinds=[])
+        asked.moderates = op.moderates
+        self._feed(asked)
 
     def _reserved(self, event: Reserved) -> None:
         asked = self._under_way.get(event.reservation.id)

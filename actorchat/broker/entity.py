@@ -25,12 +25,20 @@ from actorchat.chat.event import (
     Repeat,
 )
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.moderating import Moderated
 from actorchat.errors import Unavailable, Unsendable
 from actorchat.limits import ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
     from actorchat.broker.place import Place
+
+
+# Who asked one of these waits for an answer.
+_ASKED = (
+    *(Post, Fetch, Hide, Changing, Describe, AskReceipts, Blocking),
+    *(Conceal, Concealed, Moderated),
+)
 
 
 class IdleCheck(Event):
@@ -85,18 +93,7 @@ class EntityActor(Actor):
                 self._place.tell(message)
             except (Unavailable, Unsendable):
                 turn_away(message, Unavailable.code, ELSEWHERE)
-        elif isinstance(
-            message,
-            Post
-            | Fetch
-            | Hide
-            | Changing
-            | Describe
-            | AskReceipts
-            | Blocking
-            | Conceal
-            | Concealed,
-        ):
+        elif isinstance(message, _ASKED):
             message.session.tell(_recovering(message.rid))
         elif isinstance(message, Record | Repeat):
             message.session.tell(_recovering(message.ack.rid))

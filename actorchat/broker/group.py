@@ -33,6 +33,7 @@ from actorchat.chat.event import Accepted, Confirm, Deliver, Durable, Post, Refu
 from actorchat.chat.group import Group
 from actorchat.chat.group_effect import AskHomes, RedriveAll, SaveMembers, StoreInGroup
 from actorchat.chat.group_event import Changing
+from actorchat.chat.moderating import TakeAs
 from actorchat.chat.moved import MovedDue, TellMoved, TellSlice
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import NO_GROUP, Member
@@ -374,6 +375,7 @@ class GroupActor(Abroad):
         TellMarks: _tell_marks,
         ReadPage: SequenceActor._read_page,
         KeepConcealed: keep_concealed,
+        TakeAs: SequenceActor._take_as,
         Push: _push,
         StartTimer: SequenceActor._start_timer,
     }

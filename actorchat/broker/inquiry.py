@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actorchat.actor import Actor
+from actorchat.broker.moderating import Moderating
 from actorchat.broker.whois import WHOIS
 from actorchat.chat.afar import BlockKept, InquiryDue, Known, WhoIs
 from actorchat.chat.event import Answer, Refused
+from actorchat.chat.moderating import Moderate
 from actorchat.chat.people import Asked
 from actorchat.chat.sighting import BlockChanged
 from actorchat.errors import Unavailable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 NO_ANSWER = "the node that answers for this user can't be reached now"
 
 
-class Inquiry(Actor):
+class Inquiry(Moderating):
     """The part of the people desk that is at work only where there are several nodes."""
 
     _context: Context
@@ -50,6 +51,8 @@ class Inquiry(Actor):
             self._give_up(event.user)
         elif isinstance(event, BlockKept):
             self._keep_blocked(event)
+        elif isinstance(event, Moderate):
+            self._moderate(event)
         else:
             return self._is_about_another(event)
         return True

@@ -13,6 +13,7 @@ from actorchat.broker.reading import Reading
 from actorchat.chat.block import last_shown
 from actorchat.chat.effect import MoveMarker, ReadPage, Refuse, SaveMarks, StartTimer
 from actorchat.chat.event import Conv, Page
+from actorchat.chat.moderating import TakeAs
 from actorchat.protocol import rich
 from actorchat.store import keys
 
@@ -75,6 +76,9 @@ class SequenceActor(EntityActor):
         place = (first, go_on)
         page = Page(effect.rid, records, head, more, self._marks_shown(), place)
         self._log.append((), effect.session.tell, page)
+
+    def _take_as(self, effect: TakeAs) -> None:
+        self.on_receive(effect.post)
 
     def _reading_of(self, user: str) -> Reading:
         """Return how `user` is shown records; empty: who gets them as they are."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.actor import LocalRef, Mailbox
 from actorchat.broker.acting import acting, pair_of
 from actorchat.broker.asking import Asking, why
+from actorchat.broker.moderating import NO_MODERATOR
 from actorchat.broker.plain import SessionRef, take_ops
 from actorchat.broker.watching import Watching
 from actorchat.chat.act import Hide
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from actorchat.broker.place import Place
 
 DISCONNECTED = "disconnected"
-NO_MODERATOR = "only a bot that was granted to moderate deletes so"
 NOBODY = "there is no such user"
 NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
 NODE_LOST = "a part of the server is gone; sign in again"
@@ -195,8 +195,7 @@ class SessionActor(Asking):
     def _act(self, op: Any) -> None:
         event = acting(self._machine, self._me, op)
         if type(op) is ops.Delete and op.scope == "moderate":
-            if not self._is_not_yet(op):
-                self._moderate(op, event)
+            self._moderate(op, event)
         elif type(event) is not Hide:
             self._ask_group(op, event)
         elif self._is_apart(event.pair):
@@ -205,15 +204,18 @@ class SessionActor(Asking):
             self._ask_group(op, event, self._home)
 
     def _moderate(self, op: ops.Delete, event: object) -> None:
+        pair = pair_of(op)
+        where: Any = op.conv if pair is None else tuple(pair)
+        if self._context.reach is not None:
+            self._moderate_afar(op, where)
+            return
         if not self._context.moderators.has(self._machine.user):
             self._refused(Refused(op.id, "forbidden", NO_MODERATOR))
             return
-        pair = pair_of(op)
         for name in pair or (op.conv,):
             if not self._is_there(name):
                 self._refused(_nobody(op.id, name))
                 return
-        where: Any = op.conv if pair is None else tuple(pair)
         self._ask(self._context.router.conversation(where), event, op.id)
 
     def _describe(self, op: ops.Group) -> None:

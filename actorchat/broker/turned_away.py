@@ -13,16 +13,17 @@ from actorchat.chat.block import Blocking
 from actorchat.chat.concealing import Conceal, Concealed
 from actorchat.chat.event import Attach, Ended, Fetch, Post, Refused, SignInRefused
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
+from actorchat.chat.moderating import BotWanted, Moderate, Moderated
 from actorchat.chat.people import Asked
 from actorchat.chat.reservation import InvitationWanted
 from actorchat.errors import Retry, Unavailable
 from actorchat.limits import UNAVAILABLE_AFTER_MS
 
 _ASKED = (
-    *(Post, Fetch, Hide, Conceal, Blocking, Changing, Describe, AskReceipts),
+    *(Post, Fetch, Hide, Conceal, Moderate, Moderated, Blocking, Changing, Describe, AskReceipts),
     *(signin_event.Revocation, signin_event.PasswordChange, signin_event.Provisioning),
 )
-_WANTED = (Asked, InvitationWanted)
+_WANTED = (Asked, InvitationWanted, BotWanted)
 
 
 def turn_away(message: Any, code: str, reason: str, retry: Retry = "after") -> None:

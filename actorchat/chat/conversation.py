@@ -49,6 +49,7 @@ from actorchat.chat.event import (
 from actorchat.chat.extra import digest_of, judge_extra
 from actorchat.chat.group import member_key
 from actorchat.chat.history import bounds
+from actorchat.chat.moderating import Moderated, on_moderated
 from actorchat.chat.moderation import is_moderating
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import Verdict
@@ -380,6 +381,7 @@ class Conversation:
         AccountGone: _on_account_gone,
         PeerGone: _on_peer_gone,
         Conceal: on_conceal,
+        Moderated: on_moderated,
         HomeLost: _on_late,
         Joined: _on_late,
     }

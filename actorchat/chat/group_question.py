@@ -13,6 +13,7 @@ from actorchat.chat.event import Answer, Fetch, Post, Refused
 from actorchat.chat.group_event import AskReceipts, Describe
 from actorchat.chat.history import bounds
 from actorchat.chat.listing import page_of
+from actorchat.chat.moderating import Moderated, on_moderated
 from actorchat.chat.receipt import Marks
 from actorchat.chat.roster import FORBIDDEN, NO_GROUP, Roster, Verdict
 from actorchat.limits import MEMBERS_PAGE_MAX, RECEIPTS_PAGE_MAX
@@ -88,4 +89,5 @@ class GroupQuestions:
         Describe: _on_describe,
         AskReceipts: _on_ask_receipts,
         Conceal: on_conceal,
+        Moderated: on_moderated,
     }

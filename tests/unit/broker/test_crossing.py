@@ -16,6 +16,7 @@ from actorchat.chat import (
     erasure,
     event,
     group_event,
+    moderating,
     people,
     reservation,
     search,
@@ -131,6 +132,9 @@ EXAMPLES: list[Any] = [
     erasure.PeerGone("ann", S, 7),
     search.SearchPart(S, 3, "bob", "word", ["ann"], None, 20),
     search.PartFound(3, "b", [search.Hit("ann", 9, b"record")], True, 5, "busy", "why"),
+    moderating.BotWanted(S, ops.Bot(7, "robot", "main", [], True)),
+    moderating.Moderate("robot", S, 7, CID, PAIR, [1, 2]),
+    moderating.Moderated("robot", S, 7, CID, "#AAAAAAAAAAAAAAAAAAAAAA", [1]),
 ]
 
 

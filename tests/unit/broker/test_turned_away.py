@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actorchat.broker.turned_away import turn_away
+from actorchat.chat.concealing import Conceal, Concealed
 from actorchat.chat.event import (
     Acked,
     Attach,
@@ -17,8 +18,10 @@ from actorchat.chat.event import (
     Refused,
     SignInRefused,
 )
+from actorchat.chat.moderating import BotWanted, Moderate, Moderated
 from actorchat.chat.people import Asked
-from actorchat.chat.signin_event import Attempt, Revocation
+from actorchat.chat.reservation import InvitationWanted
+from actorchat.chat.signin_event import Attempt, Enrolment, Revocation
 from actorchat.protocol import ops
 from tests.unit.chat.cast import Peer
 
@@ -31,6 +34,19 @@ REFUSED = Refused(7, "unavailable", "why", "after", "none", 1_000)
         (lambda s: Post("ann", s, 7, b"", "hi"), REFUSED),
         (lambda s: Fetch("ann", s, 7, 0, None, 10), REFUSED),
         (lambda s: Revocation(s, 7, "ann", "phone"), REFUSED),
+        (lambda s: Conceal("ann", [1], s, 7), REFUSED),
+        (
+            lambda s: Concealed(("ann", "bob"), [1], s, 7),
+            Refused(7, "unavailable", "why", "after", "unknown", 1_000),
+        ),
+        (lambda s: Moderate("robot", s, 7, b"", "#a", [1]), REFUSED),
+        (lambda s: Moderated("robot", s, 7, b"", "#a", [1]), REFUSED),
+        (lambda s: BotWanted(s, ops.Bot(7, "robot", "main", [])), REFUSED),
+        (lambda s: InvitationWanted(s, ops.Invitation(7, "add", "c" * 16)), REFUSED),
+        (
+            lambda s: Enrolment(s, "ann", "phone", "password"),
+            SignInRefused("unavailable", "why", "after", 1_000),
+        ),
         (lambda s: Asked(s, "ann", "phone", ops.Devices(7)), REFUSED),
         (
             lambda s: Attempt(s, "ann", "phone", "token", "secret"),
