@@ -220,6 +220,11 @@ class Chat(
         return self._shell.reconnects
 
     @property
+    def refused_max_s(self) -> float:
+        """The longest time from a send's first refusal, or loss, to its answer, in seconds."""
+        return self._machine.refused_max_s
+
+    @property
     def updates_skipped(self) -> int:
         """How many updates the server had no more; `history` has what they carried."""
         return self._shell.updates_skipped

@@ -82,6 +82,11 @@ class Life:
         """Say whether an answer to a send or a question is to come."""
         return self._sends.size > 0 or len(self._questions) > 0
 
+    @property
+    def refused_max_s(self) -> float:
+        """Return the longest time from a send's first refusal, or loss, to its answer."""
+        return self._sends.refused_max_s
+
     def _ack(self) -> None:
         raise NotImplementedError
 
@@ -117,7 +122,7 @@ class Life:
 
     def _wait(self, now: float, after_s: float = 0.0) -> None:
         self._line.lost(now, after_s)
-        self._sends.lost()
+        self._sends.lost(now)
         self._fail(self._questions.lost())
 
     def _on_close(self, _: Close, now: float) -> None:

@@ -37,7 +37,10 @@ def full_jitter(attempt: int, jitter: Callable[[], float], cap_s: float = RECONN
 
 
 class Outgoing(Struct):
-    """One send on its way; `order` counts the posts, `sent_at` is when it last went out."""
+    """One send on its way; `order` counts the posts, `sent_at` is when it last went out.
+
+    `refused_at` is when it was first refused with leave to try again, or lost its connection.
+    """
 
     key: object
     to: str
@@ -46,6 +49,7 @@ class Outgoing(Struct):
     order: int
     sent_at: float = NEVER_SENT
     extra: Extra | None = None
+    refused_at: float = NEVER_SENT
 
 
 def _order(outgoing: Outgoing) -> int:
@@ -78,6 +82,7 @@ class SendQueue:
         "_strict",
         "_unsent_max",
         "in_flight",
+        "refused_max_s",
         "size",
         "window",
     )
@@ -88,6 +93,7 @@ class SendQueue:
         self.window = window
         self.in_flight: dict[int, Outgoing] = {}  # by request id, oldest first
         self.size = 0  # all that were posted and are not done
+        self.refused_max_s = 0.0  # the longest that one that was refused took to be stored
         self._unsent_max = unsent_max
         self._strict = strict
         self._jitter = jitter
@@ -146,6 +152,8 @@ class SendQueue:
     def done(self, outgoing: Outgoing, now: float) -> None:
         """Note that `outgoing` was stored, or refused for good."""
         self.size -= 1
+        if outgoing.refused_at >= 0.0:
+            self.refused_max_s = max(self.refused_max_s, now - outgoing.refused_at)
         if not self._lanes or (lane := self._lanes.get(outgoing.to)) is None:
             return
         if self._strict:
@@ -164,6 +172,8 @@ class SendQueue:
 
     def refused(self, outgoing: Outgoing, retry: Retry, after_ms: int | None, now: float) -> None:
         """Note that `outgoing` was refused but may be tried again, now or later."""
+        if outgoing.refused_at < 0.0:
+            outgoing.refused_at = now
         lane = self._lanes.get(outgoing.to)
         if lane is None:
             under_way = sum(other.to == outgoing.to for other in self.in_flight.values())
@@ -190,10 +200,12 @@ class SendQueue:
         else:
             self._runnable.append(to)
 
-    def lost(self) -> None:
+    def lost(self, now: float) -> None:
         """Note that the connection went: all that were under way must go out again, first."""
         again = []
         for outgoing in self.in_flight.values():
+            if outgoing.refused_at < 0.0:
+                outgoing.refused_at = now
             if (lane := self._lanes.get(outgoing.to)) is not None:
                 insort(lane.waiting, outgoing, key=_order)
             else:

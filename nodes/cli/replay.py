@@ -75,6 +75,11 @@ Zookeeper = Annotated[
         help="Have the cluster use a ZooKeeper: one of its own, or a running one.",
     ),
 ]
+Join = Annotated[bool, typer.Option("--join", help="Have one more node join while messages flow.")]
+Drain = Annotated[
+    bool,
+    typer.Option("--drain", help="Drain a node while messages flow; stop it when it is empty."),
+]
 Gateway = Annotated[
     By | None,
     typer.Option(
@@ -137,6 +142,8 @@ def replay(
     gateway: Gateway = None,
     nodes: Nodes = 1,
     zookeeper: Zookeeper = "",
+    join: Join = False,
+    drain: Drain = False,
     server: Servers = None,
     data: Data = None,
     json: Json = False,
@@ -144,7 +151,8 @@ def replay(
     """Play recorded messages through a node, by one real client for each person, and check them.
 
     Each message must be acked, and be delivered once, to whom it was for, unaltered, in the order
-    in which its sender sent. Exit status: 0 if all were, 1 if there is any difference.
+    in which its sender sent. Exit status: 0 if all were, 1 if there is any difference. One of
+    --join and --drain is that a send was refused for more than 2 s before it got through.
     """
     from nodes.boot import raise_file_limit
     from nodes.replay import door, traffic
@@ -154,6 +162,8 @@ def replay(
         raise typer.BadParameter("--self-contained goes without --server and --data")
     if not self_contained:
         _refuse_for_others(group_inline_max, nodes > 1 or bool(zookeeper), kill)
+    if join or drain:
+        _check_moves(nodes, kill)
     addresses, key = ((), "") if self_contained else _find_node(gateway, server, data)
     plan = Plan(
         traffic=traffic.read(file, limit),
@@ -168,6 +178,8 @@ def replay(
         group_inline_max=group_inline_max,
         nodes=nodes,
         zookeeper=zookeeper,
+        joins=join,
+        drains=drain,
     )
     raise_file_limit()
     outcome = _play(plan, is_groups=groups)
@@ -184,6 +196,14 @@ def _refuse_for_others(group_inline_max: int | None, is_cluster: bool, kill: int
         raise typer.BadParameter("--nodes and --zookeeper need --self-contained")
     if kill:
         raise typer.BadParameter("--kill kills only a node of our own: add --self-contained")
+
+
+def _check_moves(nodes: int, kill: int) -> None:
+    """Refuse to move slots where there are no two nodes, or one is killed meanwhile."""
+    if nodes < 2:
+        raise typer.BadParameter("--join and --drain need --nodes 2 or more")
+    if kill:
+        raise typer.BadParameter("--join and --drain go without --kill")
 
 
 def _find_node(
@@ -298,6 +318,8 @@ def summarize(outcome: Outcome, *, is_checked: bool) -> dict[str, Any]:
         "histories_read": outcome.histories if is_checked else 0,
         "kills": outcome.kills,
         "reconnects": outcome.reconnects,
+        "refused_max_s": round(outcome.refused_max_s, 3),
+        "slots_moved": outcome.slots_moved,
         "wire_duplicates": outcome.wire_duplicates,
         "log_duplicates": outcome.log_duplicates,
         "updates_skipped": outcome.updates_skipped,

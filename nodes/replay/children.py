@@ -11,9 +11,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from nodes.cluster.layout import Ports, Wish, lay_out
+from actorchat.cluster.registry import Registry
+from actorchat.settings.cluster import MemberSettings, member_contradictions
+from actorchat.settings.loader import gather
+from nodes.cluster.layout import Place, Ports, Wish, lay_out, with_one_more
 from nodes.cluster.zookeeper import zookeeper_answers, zookeeper_command
 from nodes.replay.child import START_TIMEOUT_S, ChildProcess, NodeFailed
+from nodes.roles.membership import make_registry
 
 SESSION_TIMEOUT_S = 2.0  # what was killed must be given up before it can come back
 LOCAL = "local"
@@ -73,24 +77,26 @@ class ChildCluster:
         more: dict[str, object] = {"cluster.session_timeout_s": SESSION_TIMEOUT_S}
         if group_inline_max is not None:
             more["chat.group_inline_max"] = group_inline_max
-        wish = Wish(count, zookeeper=zookeeper, gateways=opened, more=more)
+        self._folder = folder
+        self._wish = wish = Wish(count, zookeeper=zookeeper, gateways=opened, more=more)
         self.keeper: ChildProcess | None = None
         if zookeeper == LOCAL:
             port = Ports().take(0)
             self.keeper = ChildKeeper(folder / "zookeeper", port)
             wish.zookeeper = f"127.0.0.1:{port}"
+        self._retired: list[ChildProcess] = []
         self._layout = layout = lay_out(folder, wish)
         if layout.registry_config is not None:
             arguments = ["registry", "up", "--json", "--config", str(layout.registry_config)]
             self.keeper = ChildProcess(arguments, folder / "registry.log")
-        self.nodes = [
-            ChildProcess(
-                ["node", "--json", "--config", str(place.config)], folder / f"{place.name}.log"
-            )
-            for place in layout.places
-        ]
+        self.names = [place.name for place in layout.places]
+        self.nodes = [self._child(place) for place in layout.places]
         self.data = layout.places[0].data
         self._victims = itertools.cycle(self._all())
+
+    def _child(self, place: Place) -> ChildProcess:
+        arguments = ["node", "--json", "--config", str(place.config)]
+        return ChildProcess(arguments, self._folder / f"{place.name}.log")
 
     @property
     def kills(self) -> int:
@@ -101,7 +107,7 @@ class ChildCluster:
         return [*self.nodes, *([self.keeper] if self.keeper is not None else [])]
 
     def doors(self, places: Iterable[str]) -> list[str]:
-        """Return the addresses of some gateways of all nodes."""
+        """Return the addresses of some gateways of all nodes that are not retired."""
         return [str(node.described[place]) for place in places for node in self.nodes]
 
     def start(self) -> None:
@@ -122,6 +128,41 @@ class ChildCluster:
         """End the next of them by SIGKILL, and wait until it is gone."""
         next(self._victims).kill()
 
+    # -- more and fewer nodes ----------------------------------------------------------------------
+    def open_registry(self) -> Registry:
+        """Return the registry of the cluster, which is to be started."""
+        config = self._layout.places[0].config
+        settings, _ = gather(MemberSettings, member_contradictions, config, {})
+        return make_registry(settings.cluster)
+
+    def join(self) -> str:
+        """Start one more node; return its name when it is ready.
+
+        Raises:
+            NodeFailed: It is not, in `START_TIMEOUT_S`.
+        """
+        self._layout = with_one_more(self._layout, self._wish)
+        place = self._layout.places[-1]
+        child = self._child(place)
+        child.start()
+        self.nodes.append(child)
+        self.names.append(place.name)
+        return place.name
+
+    def retire(self, name: str) -> None:
+        """Stop a node for good.
+
+        Raises:
+            NodeFailed: It did not end in order.
+        """
+        at = self.names.index(name)
+        del self.names[at]
+        child = self.nodes.pop(at)
+        self._retired.append(child)
+        status = child.stop()
+        if status:
+            raise NodeFailed(f"{name} ended with status {status}{child.words()}")
+
     def stop(self) -> None:
         """Stop all in order, the registry last."""
         with ThreadPoolExecutor(len(self.nodes), "stop") as threads:
@@ -134,4 +175,5 @@ class ChildCluster:
 
     def words(self) -> str:
         """Return the end of what each of them logged."""
-        return "\n".join(words for child in self._all() if (words := child.words()))
+        children = [*self._all(), *self._retired]
+        return "\n".join(words for child in children if (words := child.words()))

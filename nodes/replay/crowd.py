@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 
 from actorchat.client import Chat, Message, connect
 from actorchat.errors import ActorchatError
@@ -35,8 +35,17 @@ async def each(users: Iterable[str], do: Callable[[str], Awaitable[None]]) -> No
 class Crowd:
     """Everybody who takes part; each has one device. Thread: the loop's."""
 
-    def __init__(self, doors: Doors, *, window: int, on_read: Read, on_ended: Failed) -> None:
+    def __init__(
+        self,
+        doors: Doors,
+        *,
+        window: int,
+        on_read: Read,
+        on_ended: Failed,
+        may_go_elsewhere: bool = False,
+    ) -> None:
         self._doors = doors
+        self._may_go_elsewhere = may_go_elsewhere
         self._window = window
         self._on_read = on_read
         self._on_ended = on_ended
@@ -53,6 +62,11 @@ class Crowd:
     def reconnects(self) -> int:
         """How often sessions were taken up again."""
         return sum(chat.reconnects for chat in self._all())
+
+    @property
+    def refused_max_s(self) -> float:
+        """The longest that anybody's send was tried again before it was stored."""
+        return max((chat.refused_max_s for chat in self._all()), default=0.0)
 
     @property
     def updates_repeated(self) -> tuple[int, int]:
@@ -86,7 +100,7 @@ class Crowd:
         """Connect users, and read what they get."""
 
         async def enter(user: str) -> None:
-            await self._enter(user, self._doors.address(user), None)
+            await self._enter(user, self._doors.ways(user), None)
             on_done()
 
         await each(sorted(users), enter)
@@ -99,14 +113,15 @@ class Crowd:
             await chat.close(CLOSE_FLUSH_S)
             await self._readers[user]
             self._left.append(chat)
-            await self._enter(user, self._doors.address(user, 1), chat.cursor)
+            await self._enter(user, self._doors.ways(user, 1), chat.cursor)
             on_done()
 
         await each(sorted(self._chats), change)
 
-    async def _enter(self, user: str, address: str, resume: int | None) -> None:
+    async def _enter(self, user: str, addresses: Sequence[str], resume: int | None) -> None:
+        # Others than the first are for when its node has gone for good, and not while it is killed.
         chat = connect(
-            address,
+            addresses if self._may_go_elsewhere else addresses[0],
             user=user,
             device=DEVICE,
             token=self._tokens[user],

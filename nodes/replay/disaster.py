@@ -56,6 +56,10 @@ class Disaster:
         if self._at_drained and share >= self._at_drained[0]:
             self._moved.set()
 
+    def pace_s(self, left: float) -> float:
+        """Return how long to wait before the next send: not at all."""
+        return 0.0
+
     def _take_due(self) -> bool:
         for at, share in ((self._at_acked, self._acked), (self._at_drained, self._drained)):
             if at and share >= at[0]:

@@ -69,6 +69,7 @@ class Doors:
         """Choose among `addresses`, of which there is at least one."""
         assert addresses
         self._addresses = addresses
+        self._later: Sequence[str] = ()
         self._seed = seed
 
     @property
@@ -79,7 +80,19 @@ class Doors:
     def address(self, user: str, visit: int = 0) -> str:
         """Return where `user` comes in for the `visit`-th time, the first of which is 0."""
         first = random.Random(f"{self._seed} {user}").randrange(len(self._addresses))
-        return self._addresses[(first + visit) % len(self._addresses)]
+        addresses = self._later if visit and self._later else self._addresses
+        return addresses[(first + visit) % len(addresses)]
+
+    def ways(self, user: str, visit: int = 0) -> list[str]:
+        """Return that address, and behind it the others of its gateway: it may close for good."""
+        first = self.address(user, visit)
+        gateway = gateway_of(first)
+        known = dict.fromkeys([*self._addresses, *self._later])
+        return [first, *(one for one in known if one != first and gateway_of(one) == gateway)]
+
+    def change(self, addresses: Sequence[str]) -> None:
+        """Have everybody come in by some of `addresses` from the second time on."""
+        self._later = addresses
 
     def count_people(self, users: Collection[str]) -> dict[str, int]:
         """Return how many of `users` come in first by each gateway."""

@@ -76,7 +76,7 @@ class GroupReplay(Replay):
         return msgspec.structs.replace(outcome, conversations=len(self._circles))
 
     # -- the phases --------------------------------------------------------------------------------
-    async def _play(self, crowd: Crowd, doors: Doors, key: str) -> None:
+    async def _play(self, crowd: Crowd, doors: Doors, key: str, child: Server | None) -> None:
         people = self._plan.traffic.people
         with self._timed("provision"):
             operator = connect(

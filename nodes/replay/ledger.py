@@ -38,6 +38,8 @@ Kind = Literal[
     "unread",  # a history could not be read back
     "ended",  # a person's session was ended for good
     "unkilled",  # a kill that was asked for did not take place
+    "unmoved",  # a node that was to join or to be drained did not, or was not
+    "kept_waiting",  # a send was refused for too long
 ]
 
 
@@ -214,6 +216,14 @@ class Ledger:
     def note_unkilled(self, asked: int, done: int) -> None:
         """Note that the node was killed less often than asked for."""
         self._note("unkilled", f"the node was killed {done} times, not {asked}")
+
+    def note_unmoved(self, what: str) -> None:
+        """Note that a node that was asked to come or to go did not."""
+        self._note("unmoved", what)
+
+    def note_kept_waiting(self, waited_s: float, most_s: float) -> None:
+        """Note that a send was refused for longer than it may be."""
+        self._note("kept_waiting", f"a send was refused for {waited_s:.3f} s, not {most_s:g} s")
 
     # -- the verdict -----------------------------------------------------------------------------
     def _add(self, kind: Kind, index: int, text: str) -> None:

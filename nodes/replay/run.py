@@ -24,10 +24,12 @@ from nodes.replay.crowd import Crowd, each
 from nodes.replay.disaster import Disaster
 from nodes.replay.door import PLACES, Doors
 from nodes.replay.ledger import RUN_BYTES, Ledger, Seen
+from nodes.replay.moving import Moving
 from nodes.replay.traffic import Traffic
 
 STALL_S = 15.0  # without any progress for so long a phase is given up, and the rest is lost
 SENDS_UNDER_WAY_MAX = 4_096  # of all senders together
+SENDS_WHILE_MOVING_MAX = 256  # or all would be sent before slots move
 
 Server = ChildNode | ChildCluster
 Progress = Callable[[str, int, int], None]  # phase, done, of how many
@@ -43,7 +45,8 @@ class Plan(Struct, frozen=True):
     Where there are several addresses, people come in by all of them, and by others for the check.
     `group_inline_max` is the setting of the node that is started, None: the default. With several
     `nodes` a cluster of so many is started, and `kills` go around among them and their registry,
-    which may be a `zookeeper`: `local`, or the hosts of a running one.
+    which may be a `zookeeper`: `local`, or the hosts of a running one. Instead, a node more `joins`
+    while messages flow, and one of the others is drained (`drains`) and then stopped.
     """
 
     traffic: Traffic
@@ -58,6 +61,13 @@ class Plan(Struct, frozen=True):
     group_inline_max: int | None = None
     nodes: int = 1
     zookeeper: str = ""
+    joins: bool = False
+    drains: bool = False
+
+    @property
+    def moves(self) -> bool:
+        """Say whether slots move on the way."""
+        return self.joins or self.drains
 
 
 class Outcome(Struct, frozen=True):
@@ -77,6 +87,8 @@ class Outcome(Struct, frozen=True):
     reconnects: int
     kills: int
     node_words: str  # what a node of our own logged, which is nothing if all is well
+    refused_max_s: float = 0.0  # from a send's first refusal, or loss, until it was stored
+    slots_moved: int = 0
 
 
 def choose_absent(traffic: Traffic, share: float, rng: random.Random) -> frozenset[str]:
@@ -102,7 +114,7 @@ class Replay:
         self._moved: asyncio.Event
         self._under_way = 0
         self._histories = 0
-        self._disaster: Disaster | None = None
+        self._disaster: Disaster | Moving | None = None
 
     async def run(self) -> Outcome:
         """Play everything; return what came of it.
@@ -114,12 +126,18 @@ class Replay:
         plan = self._plan
         async with self._node() as (addresses, key, child):
             doors = Doors(addresses, plan.seed)
-            crowd = Crowd(doors, window=plan.window, on_read=self._on_read, on_ended=self._on_ended)
-            if child is not None and plan.kills:
-                self._disaster = Disaster(child, plan.kills, has_drain=self._owed > 0)
+            crowd = Crowd(
+                doors,
+                window=plan.window,
+                on_read=self._on_read,
+                on_ended=self._on_ended,
+                may_go_elsewhere=plan.drains,
+            )
+            self._disaster = self._planned(child)
+            if self._disaster is not None:
                 self._disaster.start()
             try:
-                await self._play(crowd, doors, key)
+                await self._play(crowd, doors, key, child)
             finally:
                 if self._disaster is not None:
                     await self._disaster.cancel()
@@ -128,11 +146,25 @@ class Replay:
             kills = child.kills if child is not None else 0
             if kills < plan.kills:
                 self._ledger.note_unkilled(plan.kills, kills)
+            if isinstance(self._disaster, Moving):
+                self._disaster.judge(self._ledger, crowd.refused_max_s)
             return self._outcome(crowd, doors, child)
+
+    def _planned(self, child: Server | None) -> Disaster | Moving | None:
+        """Return what is to happen to the server on the way."""
+        plan = self._plan
+        if isinstance(child, ChildCluster) and plan.moves:
+            return Moving(child, joins=plan.joins, drains=plan.drains)
+        if child is not None and plan.kills:
+            return Disaster(child, plan.kills, has_drain=self._owed > 0)
+        return None
 
     def _outcome(self, crowd: Crowd, doors: Doors, child: Server | None) -> Outcome:
         resent, rewritten = crowd.updates_repeated
         traffic = self._plan.traffic
+        moving = self._disaster if isinstance(self._disaster, Moving) else None
+        if moving is not None:
+            self._seconds.update(moving.seconds)
         return Outcome(
             ledger=self._ledger,
             seconds=self._seconds,
@@ -148,6 +180,8 @@ class Replay:
             reconnects=crowd.reconnects,
             kills=child.kills if child is not None else 0,
             node_words=child.words() if child is not None else "",
+            refused_max_s=crowd.refused_max_s,
+            slots_moved=moving.slots_moved if moving is not None else 0,
         )
 
     @contextlib.asynccontextmanager
@@ -176,7 +210,7 @@ class Replay:
             shutil.rmtree(scratch, ignore_errors=True)
 
     # -- the phases --------------------------------------------------------------------------------
-    async def _play(self, crowd: Crowd, doors: Doors, key: str) -> None:
+    async def _play(self, crowd: Crowd, doors: Doors, key: str, child: Server | None) -> None:
         people = self._plan.traffic.people
         with self._timed("provision"):
             address = doors.address("operator")
@@ -200,6 +234,8 @@ class Replay:
             await self._disaster.end()
         if self._plan.check:
             if doors.can_change:
+                if child is not None:
+                    doors.change(child.doors([PLACES[gateway] for gateway in self._plan.gateways]))
                 with self._timed("change doors"):
                     await crowd.change_doors(self._ticker("change doors", len(people)))
             with self._timed("check"):
@@ -222,10 +258,13 @@ class Replay:
 
     async def _send(self, crowd: Crowd) -> None:
         total = len(self._lines)
+        most = SENDS_WHILE_MOVING_MAX if self._plan.moves else SENDS_UNDER_WAY_MAX
         for index, line in enumerate(self._lines):
-            while self._under_way >= SENDS_UNDER_WAY_MAX:
+            while self._under_way >= most:
                 if not await self._wait_move():
                     return
+            if self._disaster is not None and self._disaster.is_striking:
+                await asyncio.sleep(self._disaster.pace_s(1 - index / total))
             self._under_way += 1
             try:
                 future = crowd.chat(line.sender).post(

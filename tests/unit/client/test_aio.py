@@ -112,6 +112,7 @@ async def test_a_send_survives_the_loss_of_its_connection_under_the_same_cid(
         assert await asyncio.gather(*futures) == [
             Sent(1, 1_001, True), Sent(2, 1_002), Sent(3, 1_003),
         ]  # fmt: skip
+        assert 0.0 < chat.refused_max_s < 60.0
 
 
 async def test_repeated_updates_are_handed_on_once(server: ScriptedServer) -> None:

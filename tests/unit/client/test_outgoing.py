@@ -129,7 +129,7 @@ def test_after_a_loss_all_go_out_again_in_the_order_of_posting() -> None:
     wire.pump()
     wire.refuse("a1", 100)
     wire.pump(0.0)
-    wire.queue.lost()
+    wire.queue.lost(0.0)
     assert wire.pump(0.0) == ["b1", "b2"]  # a1's time has not come, and none overtakes it
     assert wire.pump(0.1) == ["a1"]
     wire.ok("a1", 0.1)
@@ -146,7 +146,7 @@ def test_a_strict_queue_has_one_send_to_a_conversation_under_way() -> None:
     assert wire.pump(0.1) == ["a1"]
     wire.ok("a1", 0.1)
     assert wire.pump(0.1) == ["a2"]
-    wire.queue.lost()
+    wire.queue.lost(0.0)
     assert sorted(wire.pump(0.1)) == ["a2", "b1"]
     wire.ok("a2", 0.1)
     assert wire.pump(0.1) == ["a3"]
@@ -171,3 +171,23 @@ def test_the_backoff_is_drawn_from_nothing_to_its_bound() -> None:
     assert full_jitter(0, lambda: 0.0) == 0.0
     assert full_jitter(3, lambda: 0.5) == pytest.approx(0.4)
     assert full_jitter(10_000, lambda: 1.0) == 15.0
+
+
+def test_longest_refusal_is_from_the_first_until_it_is_stored() -> None:
+    wire = Wire()
+    wire.post("a1", "b1", "c1")
+    wire.pump(1.0)
+    wire.ok("c1", 9.0)  # was slow, and not refused
+    assert wire.queue.refused_max_s == 0.0
+    wire.refuse("a1", 100, 2.0)
+    wire.pump(2.1)
+    wire.refuse("a1", 100, 2.2)
+    wire.pump(2.4)
+    wire.ok("a1", 2.5)
+    assert wire.queue.refused_max_s == 0.5
+    wire.queue.lost(3.0)
+    wire.pump(3.0)
+    wire.queue.lost(4.0)
+    wire.pump(4.0)
+    wire.ok("b1", 5.0)
+    assert wire.queue.refused_max_s == 2.0

@@ -98,6 +98,8 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ["user", "add", "ann", "--generate", "--password-file", "x"],
         ["replay", "x", "--kill", "1"],
         ["replay", "x", "--self-contained", "--server", "tcp://127.0.0.1:1"],
+        ["replay", "x", "--self-contained", "--join"],
+        ["replay", "x", "--self-contained", "--nodes", "3", "--drain", "--kill", "1"],
         ["replay", "x", "--offline", "1.5"],
         ["send", "bob", "hi", "--cid", "12"],
     ],

@@ -33,6 +33,12 @@ def test_nodes_and_registry_are_killed_by_turns_and_come_back(tmp_path: Path) ->
         assert all(child.pid not in pids for child in (*cluster.nodes, cluster.keeper))
         assert cluster.kills == 3
         assert "group_inline_max = 9" in (tmp_path / "c" / "n1.toml").read_text(encoding="utf-8")
+        assert cluster.join() == "n3"
+        assert cluster.doors(["tcp"])[:2] == doors[:2]
+        assert "group_inline_max = 9" in (tmp_path / "c" / "n3.toml").read_text(encoding="utf-8")
+        cluster.retire("n2")
+        assert cluster.names == ["n1", "n3"]
+        assert cluster.doors(["tcp"])[0] == doors[0] and doors[1] not in cluster.doors(["tcp"])
     finally:
         cluster.stop()
     assert [child.pid for child in cluster.nodes] == [None, None]

@@ -74,3 +74,21 @@ def test_conversations_between_two_doors_are_counted() -> None:
     by_door = {doors.address(user): user for user in USERS}
     one, other, *_ = by_door.values()
     assert doors.count_across([(one, other), (one, one)]) == 1
+
+
+def test_others_of_the_same_gateway_are_behind_the_first() -> None:
+    nodes = ("tcp://h:1", "tcp://h:2", "ws://h:3", "tcp://h:4", "ws://h:5")
+    doors = Doors(nodes, 0)
+    for user in USERS:
+        first, *others = doors.ways(user)
+        assert first == doors.address(user)
+        same = {one for one in nodes if gateway_of(one) == gateway_of(first)}
+        assert {first, *others} == same and len(others) == len(same) - 1
+
+
+def test_doors_that_closed_are_no_ones_first_later_and_new_ones_are() -> None:
+    doors = Doors(("tcp://h:1", "tcp://h:2"), 0)
+    before = {user: doors.address(user) for user in USERS}
+    doors.change(("tcp://h:1", "tcp://h:3"))
+    assert {doors.address(user, 1) for user in USERS} == {"tcp://h:1", "tcp://h:3"}
+    assert {user: doors.address(user) for user in USERS} == before

@@ -251,8 +251,12 @@ def test_notes_about_no_line_count_too() -> None:
     ledger.note_unread("ann", "bob", "timeout")
     ledger.note_unkilled(3, 1)
     ledger.note_ended("ann", "takeover")
-    assert ledger.difference_count == 3
-    assert [str(one).split(":")[0] for one in ledger.differences] == ["unread", "unkilled", "ended"]
+    ledger.note_unmoved("no node joined")
+    ledger.note_kept_waiting(2.5, 2.0)
+    assert ledger.difference_count == 5
+    assert [str(one).split(":")[0] for one in ledger.differences] == [
+        "unread", "unkilled", "ended", "unmoved", "kept_waiting",
+    ]  # fmt: skip
 
 
 def test_of_many_differences_the_first_are_kept_and_all_counted() -> None:
