@@ -13,7 +13,7 @@ from actorchat.client.event import Close, Lost, Opened, Start, State
 from actorchat.client.incoming import Incoming
 from actorchat.client.line import Line
 from actorchat.client.mark import ReadMarks
-from actorchat.client.outgoing import NEVER_SENT, SendQueue
+from actorchat.client.outgoing import NEVER, SendQueue
 from actorchat.client.request import Failures, Questions
 from actorchat.client.signin import Identity
 from actorchat.errors import ActorchatError, SessionEnded
@@ -139,7 +139,7 @@ class Life:
         if error.outcome != "unknown":
             unknown = SessionEnded(error.code, f"unanswered when the session ended: {error}")
         for outgoing in self._sends.drain():
-            never_sent = outgoing.sent_at == NEVER_SENT
+            never_sent = outgoing.sent_at == NEVER
             self._out.append(Failed(outgoing.key, error if never_sent else unknown))
         self._fail(self._questions.drain(error, unknown))
         self._out.append(Ended(error))

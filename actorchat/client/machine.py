@@ -42,6 +42,7 @@ from actorchat.client.incoming import Verdict
 from actorchat.client.life import Life
 from actorchat.client.line import Duty
 from actorchat.client.message import conversation_of, own_cid
+from actorchat.client.outgoing import NEVER
 from actorchat.client.signin import (
     Welcome,
     end_by_bye,
@@ -188,8 +189,10 @@ class Machine(Life):
 
     # -- what the application says ---------------------------------------------------------------
     def _on_post(self, event: Post, now: float) -> None:
-        self._sends.post(event.key, event.to, event.cid, event.body, event.extra)
-        if self._line.state is State.OPEN:
+        is_open = self._line.state is State.OPEN
+        refused_at = NEVER if is_open else now
+        self._sends.post(event.key, event.to, event.cid, event.body, event.extra, refused_at)
+        if is_open:
             self._pump(now)
 
     def _pump(self, now: float) -> None:

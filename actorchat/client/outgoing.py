@@ -25,7 +25,7 @@ from actorchat.errors import Overloaded, Retry
 from actorchat.limits import RECONNECT_BASE_S, RECONNECT_CAP_S
 from actorchat.protocol.ops import Extra
 
-NEVER_SENT = -1.0
+NEVER = -1.0
 
 
 def full_jitter(attempt: int, jitter: Callable[[], float], cap_s: float = RECONNECT_CAP_S) -> float:
@@ -39,7 +39,8 @@ def full_jitter(attempt: int, jitter: Callable[[], float], cap_s: float = RECONN
 class Outgoing(Struct):
     """One send on its way; `order` counts the posts, `sent_at` is when it last went out.
 
-    `refused_at` is when it was first refused with leave to try again, or lost its connection.
+    `refused_at` is when it was first refused with leave to try again, lost its connection, or was
+    posted where there was none.
     """
 
     key: object
@@ -47,9 +48,9 @@ class Outgoing(Struct):
     cid: bytes
     body: str
     order: int
-    sent_at: float = NEVER_SENT
+    sent_at: float = NEVER
     extra: Extra | None = None
-    refused_at: float = NEVER_SENT
+    refused_at: float = NEVER
 
 
 def _order(outgoing: Outgoing) -> int:
@@ -103,7 +104,15 @@ class SendQueue:
         self._resting: dict[str, float] = {}  # lanes that wait for their time
         self._runnable: deque[str] = deque()  # lanes whose oldest may go out
 
-    def post(self, key: object, to: str, cid: bytes, body: str, extra: Extra | None = None) -> None:
+    def post(
+        self,
+        key: object,
+        to: str,
+        cid: bytes,
+        body: str,
+        extra: Extra | None = None,
+        refused_at: float = NEVER,
+    ) -> None:
         """Take a send at the end of the queue.
 
         Raises:
@@ -113,7 +122,7 @@ class SendQueue:
             raise Overloaded(f"{self._unsent_max} sends wait already; nothing was queued")
         self._posted += 1
         self.size += 1
-        self._ready.append(Outgoing(key, to, cid, body, self._posted, NEVER_SENT, extra))
+        self._ready.append(Outgoing(key, to, cid, body, self._posted, NEVER, extra, refused_at))
 
     def next(self) -> Outgoing | None:
         """Take out the send that may go out now, if any; tell `sent` when it did."""

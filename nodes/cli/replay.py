@@ -320,6 +320,7 @@ def summarize(outcome: Outcome, *, is_checked: bool) -> dict[str, Any]:
         "reconnects": outcome.reconnects,
         "refused_max_s": round(outcome.refused_max_s, 3),
         "slots_moved": outcome.slots_moved,
+        "moved_in_s": {what: round(time_s, 3) for what, time_s in outcome.moved_in_s.items()},
         "wire_duplicates": outcome.wire_duplicates,
         "log_duplicates": outcome.log_duplicates,
         "updates_skipped": outcome.updates_skipped,

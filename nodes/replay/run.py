@@ -89,6 +89,7 @@ class Outcome(Struct, frozen=True):
     node_words: str  # what a node of our own logged, which is nothing if all is well
     refused_max_s: float = 0.0  # from a send's first refusal, or loss, until it was stored
     slots_moved: int = 0
+    moved_in_s: dict[str, float] = {}  # how long it took to join, and to be emptied
 
 
 def choose_absent(traffic: Traffic, share: float, rng: random.Random) -> frozenset[str]:
@@ -163,8 +164,6 @@ class Replay:
         resent, rewritten = crowd.updates_repeated
         traffic = self._plan.traffic
         moving = self._disaster if isinstance(self._disaster, Moving) else None
-        if moving is not None:
-            self._seconds.update(moving.seconds)
         return Outcome(
             ledger=self._ledger,
             seconds=self._seconds,
@@ -182,6 +181,7 @@ class Replay:
             node_words=child.words() if child is not None else "",
             refused_max_s=crowd.refused_max_s,
             slots_moved=moving.slots_moved if moving is not None else 0,
+            moved_in_s=moving.seconds if moving is not None else {},
         )
 
     @contextlib.asynccontextmanager

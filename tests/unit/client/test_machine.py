@@ -361,3 +361,13 @@ def test_what_never_went_out_is_known_to_be_undone() -> None:
     play.after(1) << Connect() >> Opened() << ops.Hello
     play >> said(refused(1, "unauthenticated", "never")) << Disconnect()
     play << Failed("a", SessionEnded("unauthenticated", "")) << Failed("b", AuthFailed()) << Ended
+
+
+def test_a_send_that_is_posted_without_a_session_is_counted_as_refused() -> None:
+    play = signed_in(Playbook())
+    assert play.machine.refused_max_s == 0.0
+    play >> Lost() >> post("a")
+    play.after(1) << Connect() >> Opened() << ops.Hello
+    play >> said(welcome()) << SignedIn << send(2, "a")
+    play.after(1) >> said(accepted(2, 1)) << Accepted
+    assert play.machine.refused_max_s == 2.0

@@ -191,3 +191,11 @@ def test_longest_refusal_is_from_the_first_until_it_is_stored() -> None:
     wire.pump(4.0)
     wire.ok("b1", 5.0)
     assert wire.queue.refused_max_s == 2.0
+
+
+def test_send_without_a_session_is_refused_from_the_start() -> None:
+    wire = Wire()
+    wire.queue.post("a1", "a", b"", "a1", None, 1.0)
+    wire.pump(3.0)
+    wire.ok("a1", 3.5)
+    assert wire.queue.refused_max_s == 2.5
