@@ -29,7 +29,8 @@ SWEEP_TICK_S = 1.0  # deadlines of connections are looked at so often
 CLOSE_LINGER_S = 5.0  # how long a peer may take to read the last frames and to close its side
 BUSY_PAUSE_S = 0.1  # a connection is not read so long after its session refused an op as busy
 DRAIN_ANSWER_S = 5.0  # how long a drain waits for requests that are under way
-DRAIN_SPREAD_MS = 10_000  # reconnects after a drain are spread over so long a time
+DRAIN_SPREAD_EACH_MS = 1  # reconnects after a drain are spread over so long a time for each ...
+DRAIN_SPREAD_MS = 10_000  # ... and no longer
 OVERLOAD_SPREAD_MS = 30_000  # and those of a node that is full over this
 
 # -- HTTP -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from actorchat.gateway.base import Bounds, Counters, OpenSession
 from actorchat.gateway.endpoint import Endpoint
 from actorchat.gateway.outbox import Outbox
 from actorchat.gateway.sweep import Sweep
+from actorchat.limits import DRAIN_SPREAD_EACH_MS
 from actorchat.protocol.codec import encode_push
 from actorchat.protocol.ops import Bye, Reconnect
 
@@ -57,6 +58,7 @@ class Listener:
         self._endpoints: set[Endpoint] = set()
         self._server: Server | None = None
         self._is_leaving = False
+        self._sent_off = 0  # how many are, by a drain
         self._emptied = asyncio.Event()
         self._emptied.set()
 
@@ -98,6 +100,7 @@ class Listener:
         Returns how many connections had to be cut, because they did not take their last bytes.
         """
         self._close_server()
+        self._sent_off = len(self._endpoints)
         await self._send_off(Endpoint.leave)
         await self._wait_empty(self.bounds.drain_answer_s)
         await self._send_off(Endpoint.dismiss)
@@ -140,11 +143,16 @@ class Listener:
             self._emptied.set()
 
     def bye(self, code: str, reconnect: Reconnect) -> bytes:
-        """Encode a bye; with `after` its delay is spread, so that not all come back at once."""
+        """Encode a bye; with `after` its delay is spread, so that not all come back at once.
+
+        Over how long, after a drain, depends on how many there are: few are back at once.
+        """
         after_ms = None
         if reconnect == "after":
             bounds = self.bounds
-            spread_ms = bounds.drain_spread_ms if code == "drain" else bounds.overload_spread_ms
+            spread_ms = bounds.overload_spread_ms
+            if code == "drain":
+                spread_ms = min(bounds.drain_spread_ms, self._sent_off * DRAIN_SPREAD_EACH_MS)
             after_ms = self._rng.randint(0, spread_ms)
         return encode_push(Bye(code, reconnect, after_ms))
 

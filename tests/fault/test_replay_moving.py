@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from actorchat.cluster.drained import DRAINED
+from actorchat.cluster.registry import child_of, ensure
+from nodes.replay import traffic
+from nodes.replay.children import ChildCluster
 from nodes.replay.moving import REFUSED_MAX_S
+from nodes.replay.run import Plan, Replay
 from tests.recording import made_up, write
 from tests.zookeeper import install
-
-pytest.importorskip("actorchat.cluster.handoff", reason="no slot is handed over yet")
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -35,6 +39,7 @@ def replay(file: Path, *options: str) -> dict[str, Any]:
 def test_messages_flow_while_a_node_joins_and_another_is_drained(
     tmp_path: Path, registry: str
 ) -> None:
+    pytest.importorskip("actorchat.cluster.handoff", reason="no slot is handed over yet")
     options = []
     if registry == "zookeeper":
         install()
@@ -45,3 +50,30 @@ def test_messages_flow_while_a_node_joins_and_another_is_drained(
     assert summary["slots_moved"] > 400  # a fourth of all to one, then a fourth from another
     assert summary["refused_max_s"] <= REFUSED_MAX_S
     assert set(summary["moved_in_s"]) == {"join", "empty"}
+
+
+async def test_node_that_leads_nothing_is_stopped_for_good_while_messages_flow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = ChildCluster.start
+
+    async def drain_first(cluster: ChildCluster) -> None:
+        registry = cluster.open_registry()
+        await registry.start()
+        await ensure(registry, child_of(DRAINED, "n2"))
+        await registry.close()
+
+    def start_drained(cluster: ChildCluster) -> None:
+        assert cluster.keeper is not None
+        cluster.keeper.start()
+        asyncio.run(drain_first(cluster))  # so the first table gives n2 nothing
+        start(cluster)
+
+    monkeypatch.setattr(ChildCluster, "start", start_drained)
+    plan = Plan(traffic.gather(LINES), offline=0.5, check=True, nodes=3, drains=True)
+    outcome = await Replay(plan, lambda *_: None).run()
+    assert outcome.ledger.differences == []
+    assert outcome.ledger.delivered == len(LINES)
+    assert outcome.slots_moved == 0
+    assert outcome.reconnects > 0  # who had come in there came in elsewhere
+    assert outcome.refused_max_s <= REFUSED_MAX_S

@@ -48,6 +48,10 @@ def test_lost_connection_makes_room() -> None:
 
 def test_reconnects_after_a_drain_are_spread() -> None:
     gateway = Stage(drain_spread_ms=1000, overload_spread_ms=50_000).gateway
+    gateway._sent_off = 20  # so few are no crowd
+    few = [decode(gateway.bye("drain", "after"))["after_ms"] for _ in range(100)]
+    assert len(set(few)) > 5 and max(few) <= 20
+    gateway._sent_off = 5_000
     drains = [decode(gateway.bye("drain", "after"))["after_ms"] for _ in range(100)]
     assert len(set(drains)) > 50 and max(drains) <= 1000
     others = [decode(gateway.bye("overload", "after"))["after_ms"] for _ in range(100)]
