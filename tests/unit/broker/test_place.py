@@ -105,3 +105,17 @@ def test_without_other_nodes_a_place_is_plain() -> None:
     place = Place(lambda _id: Ref(), "ann")
     place.tell(1)
     assert (told, place.node) == ([1], "")
+
+
+def test_place_takes_the_new_epoch_of_the_same_leader(city: City) -> None:
+    node = city["a"]
+    place = node.broker.context.router.user("bob")
+    assert (place.ref().node, place.ref().epoch) == ("b", 1)
+    node.table = table_of({"ann": "a", "bob": "b"}, "a", epoch=2)  # a hand-over was given up
+    node.reach.turn += 1
+    assert (place.ref().node, place.ref().epoch) == ("b", 2)
+    city["b"].mesh.fence("user/bob", 2)
+    place.tell(Acked("phone", 1))
+    city.run()
+    assert spawned(city, "b")["users"] == 1
+    assert "dropped_moved" not in city["b"].mesh.counts()

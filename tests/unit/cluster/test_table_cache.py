@@ -36,6 +36,18 @@ async def test_cache_follows_the_table_and_says_what_changed() -> None:
     await cache.close()
 
 
+async def test_hand_over_that_is_given_up_is_seen_and_never_again_what_was_before() -> None:
+    told: list[list[int]] = []
+    cache = TableCache(await opened(MemoryStore()), lambda _, changed: told.append(changed))
+    steps = [Slot("a", 1), Slot("a", 1, coming=("b",)), Slot("a", 2), Slot("b", 3)]
+    for version, slot in enumerate(steps, 1):
+        assert cache.accept(Header(1, version, 1, [version]), {0: ((slot,), version)})
+        assert cache.slot(0) == slot
+    assert told == [[0]] * 4
+    assert cache.accept(Header(1, 5, 1, [5]), {0: ((steps[1],), 5)})
+    assert (cache.slot(0), cache.refused, told[4:]) == (steps[-1], 1, [[]])
+
+
 async def test_cache_stays_as_it_is_while_the_registry_is_away_and_catches_up() -> None:
     store = MemoryStore()
     one, other = await opened(store), await opened(store)
