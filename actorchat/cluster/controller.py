@@ -239,7 +239,7 @@ class Controller:
         if self.table is None and sum(member.is_up for member in known) < self._members_min:
             return []
         if self._target is None:
-            self._target = place(known, _settled(table), self._replicas)
+            self._target = _aim(known, table, self._replicas)
         up = {member.name for member in known if member.is_up}
         names = {member.name for member in known}
         room = self._moves_at_once - sum(bool(slot.coming) for slot in table.slots)
@@ -286,6 +286,26 @@ def _stepped(now: Slot, then: Slot) -> Slot:
     is_given_up = not {*now.coming} <= {*then.coming, *then.replicas}
     is_new = then.leader != now.leader or is_given_up
     return msgspec.structs.replace(then, epoch=now.epoch + is_new)
+
+
+def _aim(known: Sequence[Member], table: SlotTable, replicas: int) -> SlotTable:
+    """Return where all should be.
+
+    A sole copy that is on its way goes on to where it goes, if it is to leave its leader at all:
+    to go elsewhere would be as well balanced, and what is copied would be copied again.
+    """
+    settled = _settled(table)
+    target = place(known, settled, replicas)
+    able = {member.name for member in known if member.is_up and member.capacity > 0}
+    arrived: dict[int, Slot] = {}
+    is_redirected = False
+    for number, (now, then) in enumerate(zip(table.slots, target.slots, strict=True)):
+        if now.coming and len(now.replicas) == len(now.coming) == 1 and then.leader != now.leader:
+            (node,) = now.coming
+            if node in able:
+                arrived[number] = Slot(node, now.epoch + 1, now.coming, now.coming)
+                is_redirected |= then.leader != node
+    return place(known, replaced(settled, arrived), replicas) if is_redirected else target
 
 
 def _settled(table: SlotTable) -> SlotTable:

@@ -386,3 +386,27 @@ def test_leader_changes_only_on_a_word_of_the_very_hand_over(
                 waiting += controller.handle(said[number % len(said)][0], now)
         else:
             perform(effects)
+
+
+def test_hand_over_that_is_under_way_goes_on_when_all_is_worked_out_anew() -> None:
+    controller, registry = started("abc", replicas=1, moves_at_once=4)
+    here = drained(*"abc", but="b")
+    run(controller, registry, controller.handle(Present(here), 1.0), 1.0)
+    while coming := [(n, s) for n, s in enumerate(table_of(registry).slots) if s.coming]:
+        number, slot = coming[-1]  # not in the order in which they were begun
+        copied = Copied(number, slot.epoch, slot.coming[0])
+        run(controller, registry, controller.handle(copied, 2.0), 2.0)
+        run(controller, registry, controller.handle(Present(here), 3.0), 3.0)
+    moved = {slot.epoch for slot in table_of(registry).slots}
+    assert moved == {1, 2}  # each at once, and none was given up
+    assert Counter(s.leader for s in table_of(registry).slots) == {"a": 12, "c": 12}
+
+
+def test_hand_over_whose_reason_is_gone_is_given_up() -> None:
+    controller, registry = started("abc", replicas=1, moves_at_once=2)
+    before = [slot.leader for slot in table_of(registry).slots]
+    run(controller, registry, controller.handle(Present(drained(*"abc", but="b")), 1.0), 1.0)
+    assert any(slot.coming for slot in table_of(registry).slots)
+    run(controller, registry, controller.handle(Present(members("abc")), 2.0), 2.0)
+    assert not any(slot.coming for slot in table_of(registry).slots)
+    assert [slot.leader for slot in table_of(registry).slots] == before
