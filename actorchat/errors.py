@@ -164,6 +164,12 @@ class ConnectionLost(Unavailable):
     outcome = "unknown"
 
 
+class SlotClosed(Unavailable):
+    """What is to be written belongs to a part that is on its way to another node."""
+
+    code = "moved"
+
+
 class LinkFull(Unavailable):
     """As many bytes wait for another node as may; the message was not queued."""
 

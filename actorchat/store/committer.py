@@ -25,7 +25,24 @@ from actorchat.store.keys import PROBE_KEY
 Completion: TypeAlias = tuple[Callable[[Any], object], Any]
 Put: TypeAlias = Callable[[bytes, bytes, Family], None]
 Tap: TypeAlias = Callable[[Put], Put]
+Delete: TypeAlias = Callable[[bytes, Family], None]
 Done: TypeAlias = Callable[["Exception | None"], None]
+
+
+class Watch(Protocol):
+    """Is shown every change before it goes into the batch, and may refuse it by raising."""
+
+    def puts(self, put: Put) -> Put:
+        """Return what does a put."""
+        ...
+
+    def deletes(self, delete: Delete) -> Delete:
+        """Return what does a deletion."""
+        ...
+
+    def delete_range(self, family: Family, start: bytes, stop: bytes) -> None:
+        """Take note of the deletion of a range."""
+        ...
 
 
 class Syncer(Protocol):
@@ -109,6 +126,7 @@ class Committer:
         "_syncer",
         "_tap",
         "_waiting",
+        "_watch",
         "_written",
         "batches",
         "bytes",
@@ -139,6 +157,7 @@ class Committer:
         self._failures: list[tuple[StoreFull, list[Completion]]] = []
         self._appended = False  # something was written that no sync covers yet
         self._tap: Tap | None = None
+        self._watch: Watch | None = None
         self._is_busy = False  # a kick is scheduled, or a sync runs
         self._is_hushed = False  # nobody is left to be told
         self.is_full = False
@@ -192,6 +211,8 @@ class Committer:
 
     def delete_range(self, family: Family, start: bytes, stop: bytes) -> None:
         """Remove all keys of [start, stop), in order with the appends, as lazily as a hint."""
+        if self._watch is not None:
+            self._watch.delete_range(family, start, stop)
         self._batch.delete_range(start, stop, family)
 
     def apply(self) -> None:
@@ -208,7 +229,12 @@ class Committer:
         one look a batch.
         """
         self._tap = tap
-        self._put = self._batch.put if tap is None else tap(self._batch.put)
+        self._bind()
+
+    def watch(self, watch: Watch | None) -> None:
+        """Have every later change shown to `watch`; None: to nobody. At no cost without one."""
+        self._watch = watch
+        self._bind()
 
     def hush(self) -> None:
         """Call no completion any more; what is appended is written all the same.
@@ -240,10 +266,15 @@ class Committer:
     # -- inside -----------------------------------------------------------------------------
 
     def _open(self) -> None:
-        batch: Batch = self._engine.batch()
-        self._batch = batch
-        self._put = batch.put if self._tap is None else self._tap(batch.put)
-        self._delete = batch.delete
+        self._batch: Batch = self._engine.batch()
+        self._bind()
+
+    def _bind(self) -> None:
+        batch, tap, watch = self._batch, self._tap, self._watch
+        self._put = batch.put if tap is None else tap(batch.put)
+        self._delete: Delete = batch.delete
+        if watch is not None:
+            self._put, self._delete = watch.puts(self._put), watch.deletes(self._delete)
 
     def _kick(self) -> None:
         """Begin the next commit, with none in flight."""

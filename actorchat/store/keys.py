@@ -57,6 +57,8 @@ FORMAT_KEY = NODE_OWNER + META + b"format"
 PROBE_KEY = NODE_OWNER + META + b"probe"
 EVENT_PREFIX = NODE_OWNER + EVENT
 SWEEP_KEY = NODE_OWNER + META + b"sweep"
+LEAVING_PREFIX = NODE_OWNER + META + b"leaving/"
+COMING_PREFIX = NODE_OWNER + META + b"coming/"
 
 
 class InboxRow(NamedTuple):
@@ -159,6 +161,16 @@ def parse_event_key(key: bytes) -> int:
     if len(key) != len(EVENT_PREFIX) + _U64.size or not key.startswith(EVENT_PREFIX):
         raise corrupt("event key", key)
     return int(_U64.unpack_from(key, len(EVENT_PREFIX))[0])
+
+
+def moving_key(prefix: bytes, slot: int) -> bytes:
+    """Return the key of the row that a slot is leaving this store, or coming into it."""
+    return prefix + _SLOT.pack(slot)
+
+
+def parse_moving_key(key: bytes) -> int:
+    """Return the slot."""
+    return int(_SLOT.unpack(key[-_SLOT.size :])[0])
 
 
 def parse_history_key(key: bytes) -> tuple[bytes, int]:
