@@ -15,6 +15,7 @@ from actorchat.chat.event import Deliver, Refused
 from actorchat.chat.group_event import Changing
 from actorchat.chat.moved import Moved
 from actorchat.errors import Unavailable
+from actorchat.ids import slot_of
 from actorchat.limits import UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Abroad(SequenceActor):
     def _decide_change(self, change: Changing) -> None:
         raise NotImplementedError
 
+    def _is_near(self, user: str) -> bool:
+        """Say whether a member's home is in the group's slot."""
+        return not self._context.is_apart(self._address, user)
+
     # -- telling -----------------------------------------------------------------------------------
     def _tell_homes(self, places: Sequence[Place], event: Any) -> None:
         reach = self._context.reach
@@ -57,8 +62,9 @@ class Abroad(SequenceActor):
         """Tell how far the head has moved; those who have no history here, each record of it."""
         reach = self._context.reach
         assert reach is not None
-        near = [place for place in places if place.node == reach.node]
-        far = [place for place in places if place.node != reach.node]
+        own = slot_of(self._address)
+        near = [place for place in places if place.slot == own]
+        far = [place for place in places if place.slot != own]
         _tell_everywhere(reach, near, moved)
         if not far:
             return

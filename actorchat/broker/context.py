@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from actorchat.ids import slot_of
 from actorchat.limits import (
     EDIT_WINDOW_S,
     GROUP_INLINE_MEMBERS_MAX,
@@ -83,6 +84,10 @@ class Context:
     sweeps: int = 0  # passes of the sweeper, and what it has let go since the store was made:
     swept: tuple[int, int, int] = (0, 0, 0)  # messages, their bytes, updates
     reach: Reach | None = None  # None: every slot is led here
+    handed_over: int = 0  # slots that this node has given away since its start ...
+    handed_over_bytes: int = 0
+    held_max_s: float = 0.0  # ... and how long one of them was held at most
+    taken_over: int = 0
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
     moderators: Moderators = field(init=False)
@@ -98,6 +103,13 @@ class Context:
         """Say whether a conversation, or a group by its address, runs on this node."""
         reach = self.reach
         return reach is None or reach.is_here(conv if isinstance(conv, str) else conv[0])
+
+    def is_apart(self, one: str, other: str) -> bool:
+        """Say whether what two names have is in different slots of several nodes.
+
+        Then neither writes rows of the other, or points into them: a slot may move.
+        """
+        return self.reach is not None and slot_of(one) != slot_of(other)
 
     def has(self, user: str) -> bool:
         """Say whether a user is at home on this node."""

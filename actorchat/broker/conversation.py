@@ -103,7 +103,8 @@ class ConversationActor(Meeting):
 
     def on_start(self) -> None:
         """Ask for the log; start looking whether this conversation is used."""
-        self._join()
+        if not self._begins_apart():
+            self._join()
         self._watch_idle()
 
     def on_stop(self, reason: object) -> None:
@@ -297,7 +298,7 @@ class ConversationActor(Meeting):
 
     def _keep_block(self, effect: KeepBlock) -> None:
         blocks, user, other = self._context.blocks, effect.user, effect.other
-        if not self._context.has(user):
+        if self._context.is_apart(self._pair[0], user):
             self._keep_block_afar(effect)
             return
         rows = (

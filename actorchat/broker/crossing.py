@@ -28,6 +28,7 @@ from actorchat.chat import (
 )
 from actorchat.chat.acting import Acting
 from actorchat.chat.event import Address
+from actorchat.cluster import handoff
 from actorchat.cluster.link_codec import MessageCodec
 from actorchat.protocol.ops import AnyAct, Extra
 from actorchat.protocol.ops.group import AnyChange
@@ -281,6 +282,12 @@ CODES: dict[int, tuple[type[msgspec.Struct], type[Any] | None]] = {
     45: (sighting.SignalSeen, None),
     46: (sighting.LevelChanged, None),
     47: (sighting.TrackerLost, None),
+    # between those who hand slots over and take them
+    112: (handoff.TakeOver, None),
+    113: (handoff.Began, None),
+    114: (handoff.Piece, None),
+    115: (handoff.Took, None),
+    116: (handoff.Kept, None),
     # to a desk
     64: (signin_event.Attempt, AttemptTwin),
     65: (signin_event.Revocation, RevocationTwin),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.turned_away import turn_away
 from actorchat.chat.act import Hide
-from actorchat.chat.afar import Leave
+from actorchat.chat.afar import Hold, Leave
 from actorchat.chat.block import Blocking
 from actorchat.chat.concealing import Conceal, Concealed
 from actorchat.chat.event import (
@@ -26,7 +26,7 @@ from actorchat.chat.event import (
 )
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.moderating import Moderated
-from actorchat.errors import Unavailable, Unsendable
+from actorchat.errors import BUSY, MailboxFull, StashFull, Unavailable, Unsendable
 from actorchat.limits import ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class IdleCheck(Event):
 
 
 IDLE_CHECK = IdleCheck()
+HELD = -3  # the generation of an entity that is held: it puts aside what comes
 LEFT = -2  # the generation of an entity that is led elsewhere now, which its next event finds
 ELSEWHERE = "this part of the server is elsewhere now; try again"
 
@@ -58,6 +59,7 @@ class EntityActor(Actor):
     """
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=ENTITY_MAILBOX_MAX, overflow="fail")
+    stash_max: ClassVar[int] = ENTITY_MAILBOX_MAX
 
     def __init__(self, context: Context, place: Place) -> None:
         super().__init__()
@@ -71,8 +73,22 @@ class EntityActor(Actor):
 
     def on_start(self) -> None:
         """Build the machine from the log, and start looking whether it is used."""
-        self._rebuild()
+        if not self._begins_apart():
+            self._rebuild()
         self._watch_idle()
+
+    def _begins_apart(self) -> bool:
+        """Say whether the log is not to be read: this entity's slot is held, or led elsewhere."""
+        reach = self._context.reach
+        if reach is None:
+            return False
+        if self._place.slot in reach.held:
+            self.hold()
+        elif self._place.node != reach.node:
+            self._generation = LEFT  # since it was to be started
+        else:
+            return False
+        return True
 
     def failed(self, error: BaseException, reply: Any, message: Any) -> None:
         """Let the error end the actor; who waits for an answer to `message` gets one."""
@@ -105,19 +121,64 @@ class EntityActor(Actor):
         elif isinstance(message, Join):
             message.conversation.tell(HomeLost())
 
+    @property
+    def is_held(self) -> bool:
+        """Whether all that comes is put aside."""
+        return self._generation == HELD
+
+    def hold(self) -> None:
+        """Put aside all that comes from now on; between two turns of this actor, or in its own."""
+        self._generation = HELD
+
+    def _on_hold(self, event: Hold) -> bool:
+        """Be held, unless that is over by now; nothing is to be done besides."""
+        reach = self._context.reach
+        if reach is not None and self._place.slot in reach.held:
+            self.hold()
+        return False
+
+    def go_on(self) -> None:
+        """Have an entity that is held take up what it put aside, or pass it on."""
+        self.ref._enqueue(Leave())  # whether its mailbox is full or not
+
     def leave(self) -> None:
         """Have the next event find that this entity is led by another node now."""
-        self._generation = LEFT
-        self.ref.tell(Leave())
+        if self._generation != HELD:  # else what was put aside goes first
+            self._generation = LEFT
+        self.go_on()
 
     def _moves_on(self, event: object) -> bool:
-        """End if another node leads this entity now; `event`, and what waits, goes there."""
+        """Put `event` aside while this entity is held; end if another node leads it now.
+
+        `event`, and what waits, goes there. Says whether it was either.
+        """
+        if self._generation == HELD:
+            self._put_aside(event)
+            return True
         if self._generation != LEFT:
             return False
         self._is_passivated = True
         self.stop("moved")
         self.discarded(event)
         return True
+
+    def _put_aside(self, event: object) -> None:
+        if type(event) is not Leave:
+            try:
+                if type(event) is not Hold:
+                    self.stash()
+            except StashFull:
+                turn_away(event, MailboxFull.code, BUSY)
+            return
+        reach = self._context.reach
+        assert reach is not None
+        if self._place.node == reach.node:
+            self._generation = -1
+            self.unstash_all()
+        else:
+            self._generation = LEFT
+            self._is_passivated = True
+            self.stop("moved")
 
     def _stays(self, message: object) -> bool:
         """Say whether a message can't follow an entity to another node: it was in no log yet."""
@@ -144,7 +205,7 @@ class EntityActor(Actor):
         self.send_after(self._context.entity_idle_s, IDLE_CHECK, key=IdleCheck)
 
     def _check_idle(self) -> None:
-        if not self._is_active and self._is_settled():
+        if self._generation != HELD and not self._is_active and self._is_settled():
             self._passivate()
             return
         self._is_active = False

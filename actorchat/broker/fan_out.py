@@ -6,6 +6,7 @@ actor, nobody may tell it anything for days, and the recipient would wait as lon
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from actorchat.actor import Actor
@@ -40,13 +41,18 @@ class FanOutKeeper(Actor):
         """Look at the next markers; a conversation that is woken delivers what it owes."""
         context = self._context
         owing = context.archive.owing(self._after, FAN_OUT_SWEEP_ROWS)
-        for conversation in owing:
-            conv = context.archive.members(conversation) or context.groups.address(conversation)
-            if conv is not None and not context.router.runs(conv) and context.is_here(conv):
-                try:
-                    context.router.conversation(conv).tell(ConfirmDue())
-                except MailboxFull:
-                    break  # so much is under way that the next look is soon enough
+        wake(context, owing)
         is_all = len(owing) < FAN_OUT_SWEEP_ROWS
         self._after = b"" if is_all else owing[-1]
         self.send_after(FAN_OUT_SWEEP_S, SWEEP, key=Sweep)
+
+
+def wake(context: Context, owing: Iterable[bytes]) -> None:
+    """Wake the conversations, or groups, with these keys that are led here and do not run."""
+    for conversation in owing:
+        conv = context.archive.members(conversation) or context.groups.address(conversation)
+        if conv is not None and not context.router.runs(conv) and context.is_here(conv):
+            try:
+                context.router.conversation(conv).tell(ConfirmDue())
+            except MailboxFull:
+                break  # so much is under way that the next look is soon enough

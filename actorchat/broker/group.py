@@ -122,8 +122,8 @@ class GroupActor(Abroad):
         roster = self._machine.roster
         if roster is not None and not self._log_of_groups.is_counted(key):
             members = roster.members  # the store was begun without the lists
-            here = filter(context.has, members)
-            rows = self._log_of_groups.listed(key, self._address, len(members), here)
+            near = filter(self._is_near, members)
+            rows = self._log_of_groups.listed(key, self._address, len(members), near)
             self._log.append_lazily(rows)
         # What is not told yet is told again, from the marker on.
         tell_homes = None if context.reach is None else self._tell_moved_homes
@@ -209,8 +209,8 @@ class GroupActor(Abroad):
         if touched is not None:
             roster = self._machine.roster
             assert roster is not None
-            is_here = None if self._context.reach is None else self._context.has
-            about = (key, self._address, roster, touched, is_here)
+            is_near = None if self._context.reach is None else self._is_near
+            about = (key, self._address, roster, touched, is_near)
             ops = (*ops, *self._log_of_groups.changed(*about))
         self._log.append(ops, request.session.tell, ack, tell, spread)
         if effect.wants_durable:

@@ -146,7 +146,7 @@ class Hiding(EntityActor):
     def _list(self, pair: Pair, key: bytes) -> None:
         """List a conversation that is led elsewhere, whose own batches list it there only."""
         if (
-            not self._context.is_here(pair)
+            self._context.is_apart(pair[0], self._user)
             and not isinstance(self._machine, GoneHome)
             and self._census.flags(self._user, other_of(pair, self._user)) is None
         ):

@@ -102,7 +102,7 @@ class InvitationsActor(Actor):
         self._HANDLERS[type(event)](self, event)
 
     def _leads(self, digest: bytes) -> bool:
-        return self._reach.leader(slot_of(digest.hex())) == self._reach.node
+        return self._reach.is_open(slot_of(digest.hex()))
 
     # -- uses --------------------------------------------------------------------------------------
     def _look(self, _event: TableTurned | None = None) -> None:

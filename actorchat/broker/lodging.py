@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from actorchat.broker.crossing import allow
 from actorchat.broker.eraser import ERASER
+from actorchat.broker.handing_over import HANDOFF, TAKEOVER, SlotsSeen
 from actorchat.broker.inviting import INVITATIONS
 from actorchat.broker.turned_away import turn_away
 from actorchat.chat.afar import TableTurned
 from actorchat.errors import BUSY, MailboxFull, Unavailable
-from actorchat.ids import is_group, is_name, slot_of
+from actorchat.ids import SLOTS, is_group, is_name, slot_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,8 +28,9 @@ MOVED = "this part of the server is elsewhere now; try again"
 class Lodging:
     """The entities of a node as other nodes find them: by name, started on demand.
 
-    `user/NAME`, `direct/ONE/OTHER`, `group/#ADDRESS`, `tracker/NUMBER`. What is for an
-    entity that is led elsewhere by a newer table than its sender's is passed on.
+    `user/NAME`, `direct/ONE/OTHER`, `group/#ADDRESS`, `tracker/NUMBER`, and `desk/NAME/SLOT`, the
+    desk that answers for a slot. What is for an entity that is led elsewhere by a newer table than
+    its sender's is passed on. One whose slot has come, but by no table yet, is there, and held.
 
     Args:
         sessions: Returns the refs of all sessions.
@@ -44,31 +46,45 @@ class Lodging:
 
     def open(self) -> None:
         """Let other nodes in."""
-        self._reach.serve(allow, self.resolve, self.undelivered, self.turn)
+        self._reach.serve(allow, self.resolve, self.undelivered, self.turn, self._moves)
+
+    def _moves(self, changed: list[int]) -> None:
+        for name in (HANDOFF, TAKEOVER):
+            desk = self._context.system.names.whereis(name)
+            if desk is not None:
+                desk.tell(SlotsSeen(changed))
 
     def turn(self, changed: list[int]) -> None:
         """Let go of what these slots have here, if another node leads them now."""
         context, slots = self._context, set(changed)
-        for whose, ref in context.router.entities():
+        for whose, ref, _ in context.router.entities():
             if slot_of(whose) in slots and not self._reach.is_here(whose):
                 actor = ref._actor
                 if actor is not None:
                     actor.leave()
+        turned = TableTurned(frozenset(changed))
         context.trackers.leave(slots)
         for desk in map(context.system.names.whereis, DESKS):
             if desk is not None:
-                desk.tell(TableTurned())
+                desk.tell(turned)
         for session in self._sessions():
             with suppress(MailboxFull):  # one that is so far behind looks anew when it watches
-                session.tell(TableTurned())
+                session.tell(turned)
 
     def resolve(self, name: str) -> Any:
         """Return the ref of an entity; None: there is no such one, or it is led elsewhere."""
         kind, _, rest = name.partition("/")
         if kind == "tracker":
             return self._context.trackers.resolve(rest)
+        if kind == "desk":
+            desk, _, slot = rest.partition("/")
+            is_open = slot.isdigit() and int(slot) < SLOTS and self._reach.is_open(int(slot))
+            # Those of DESKS see for themselves what they may still answer.
+            return self._context.system.names.whereis(desk) if is_open or desk in DESKS else None
         whose = _owner(kind, rest)
-        if whose is None or not self._reach.is_here(whose):
+        if whose is None:
+            return None
+        if not self._reach.is_here(whose) and slot_of(whose) not in self._reach.held:
             return None
         router = self._context.router
         if kind == "user":
@@ -87,15 +103,24 @@ class Lodging:
         if why == MailboxFull.code:
             turn_away(message, why, BUSY)
             return
-        whose = _owner(*to.partition("/")[::2])
-        if whose is not None and not self._reach.is_here(whose):
-            slot = slot_of(whose)
+        slot = _slot_of(to)
+        if slot is not None and self._reach.leader(slot) != self._reach.node:
             # Epochs grow from node to node, so nothing goes in a circle.
             if self._reach.slot(slot).epoch > epoch:
                 with suppress(Unavailable):
                     self._reach.find(slot, to).tell(message)
                     return
         turn_away(message, Unavailable.code, MOVED)
+
+
+def _slot_of(name: str) -> int | None:
+    """Return the slot in which whoever is called `name` is; None: in none."""
+    kind, _, rest = name.partition("/")
+    if kind == "desk":
+        number = rest.rpartition("/")[2]
+        return int(number) if number.isdigit() and int(number) < SLOTS else None
+    whose = _owner(kind, rest)
+    return None if whose is None else slot_of(whose)
 
 
 def _owner(kind: str, rest: str) -> str | None:

@@ -39,7 +39,7 @@ class Meeting(SequenceActor):
         self._pair = self.conv = pair
         self._census = context.census
         self._has_members = False
-        self._is_far = not context.has(pair[1])  # the second one is at home on another node
+        self._is_far = context.is_apart(*pair)  # the second one's home may be on another node
         self._shut_until_s = 0.0  # as of a place
         self._strangers: list[Post] = []  # what waits for that node's answer
 

@@ -15,6 +15,11 @@ class Connection(Protocol):
         """The address it comes from, without a port; empty if it has none."""
         ...
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests have no answer yet."""
+        ...
+
     def push(self, payload: bytes) -> None:
         """Send what answers nothing."""
         ...

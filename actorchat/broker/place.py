@@ -30,6 +30,11 @@ class Place:
         self._ref: Any = None
 
     @property
+    def slot(self) -> int:
+        """The slot that decides where it is; no place that must be here has one."""
+        return -1
+
+    @property
     def node(self) -> str:
         """The node on which it is: this one, which has no name where there is no other."""
         return ""
@@ -72,6 +77,11 @@ class FarPlace(Place):
         self._name = name
         self._turn = -1
         self._shut_until_s = 0.0
+
+    @property
+    def slot(self) -> int:
+        """The slot that decides where it is."""
+        return self._slot
 
     @property
     def node(self) -> str:

@@ -13,6 +13,7 @@ from actorchat.errors import Unavailable
 from actorchat.ids import SLOTS, slot_of
 
 NO_LEADER = "nobody answers for this part of the server now"
+MOVING = "this part of the server is on its way to another node; try again"
 NODE_DOWN = "the node that answers for this can't be reached now"
 
 
@@ -26,13 +27,27 @@ class Reach:
     Thread: the loop's only.
     """
 
-    __slots__ = ("_mesh", "_on_table", "_slot", "node", "turn")
+    __slots__ = (
+        "_mesh",
+        "_on_moves",
+        "_on_table",
+        "_slot",
+        "closed",
+        "handoffs",
+        "held",
+        "node",
+        "turn",
+    )
 
     def __init__(self, mesh: Mesh, slot: Callable[[int], Slot]) -> None:
         self._mesh = mesh
         self._slot = slot
         self._on_table: Callable[[list[int]], object] = lambda _changed: None
         self.node = mesh.node
+        self._on_moves: Callable[[list[int]], object] = lambda _changed: None
+        self.held: set[int] = set()  # slots whose entities put aside what comes ...
+        self.closed: set[int] = set()  # ... and those into which nothing is written any more
+        self.handoffs: dict[int, Any] = {}  # slots on their way: they outlive whoever looks after
         self.turn = 0  # counts changes of the table: a place that was found before looks again
 
     # -- who leads what ----------------------------------------------------------------------------
@@ -63,6 +78,10 @@ class Reach:
         peer = self._mesh.peers.get(node)
         return peer is not None and peer.machine.takes
 
+    def up(self) -> list[str]:
+        """Return the nodes that can be reached, this one among them."""
+        return sorted({*self._mesh.nodes(), self.node})
+
     def nodes(self) -> list[str]:
         """Return the nodes that lead a slot, in order."""
         return sorted({self.leader(slot) for slot in range(SLOTS)} - {""})
@@ -71,6 +90,14 @@ class Reach:
         """Take note that the leaders of some slots have changed; the role calls it."""
         self.turn += 1
         self._on_table(changed)
+
+    def on_moves(self, changed: list[int]) -> None:
+        """Take note that slots are to move, or have; the role calls it, behind `on_table`."""
+        self._on_moves(changed)
+
+    def is_open(self, slot: int) -> bool:
+        """Say whether this node leads a slot, and may write into it."""
+        return self._slot(slot).leader == self.node and slot not in self.closed
 
     def now_s(self) -> float:
         """Return the time of timers."""
@@ -102,12 +129,16 @@ class Reach:
 
     def desk_of(self, slot: int, name: str) -> Any:
         """Return the ref of a desk of the node that leads a slot; as `desk`."""
-        leader = self.leader(slot)
+        where = self._slot(slot)
+        leader = where.leader
         if leader == self.node:
+            if slot in self.closed:
+                raise Unavailable(MOVING)
             return self._mesh.system.names.whereis(name)
         if not self.is_up(leader):
             raise Unavailable(NODE_DOWN if leader else NO_LEADER)
-        return self._mesh.named(leader, name)
+        # By the slot, so that who does not lead it any more does not answer for it.
+        return self._mesh.named(leader, f"desk/{name}/{slot}").at_epoch(where.epoch)
 
     def tell_all(self, refs: Iterable[Any], event: object) -> int:
         """Tell all of `refs` the same; return how many were told."""
@@ -124,9 +155,11 @@ class Reach:
         resolve: Callable[[str], Any],
         undelivered: Callable[[Any, object, int, str], object],
         on_table: Callable[[list[int]], object],
+        on_moves: Callable[[list[int]], object] = lambda _changed: None,
     ) -> None:
         """Let other nodes' actors reach those of this broker."""
         allow(self._mesh.codec)
         self._mesh.resolve = resolve
         self._mesh.undelivered = undelivered
         self._on_table = on_table
+        self._on_moves = on_moves

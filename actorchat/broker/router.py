@@ -79,11 +79,11 @@ class Router:
         if self._conversations.get(conv) is ref:
             del self._conversations[conv]
 
-    def entities(self) -> list[tuple[str, Any]]:
-        """Return the ref of each entity that runs, with the name whose slot it is in."""
-        users = list(self._users.items())
-        convs = [(c if isinstance(c, str) else c[0], ref) for c, ref in self._conversations.items()]
-        return [*users, *convs]
+    def entities(self) -> list[tuple[str, Any, bool]]:
+        """Return (whose slot it is in, its ref, whether it is a home) of each entity that runs."""
+        homes = [(user, ref, True) for user, ref in self._users.items()]
+        convs = self._conversations.items()
+        return [*homes, *((c if isinstance(c, str) else c[0], ref, False) for c, ref in convs)]
 
     def counts(self) -> dict[str, int]:
         """Return how many entities run, by kind."""

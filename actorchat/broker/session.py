@@ -260,6 +260,11 @@ class SessionActor(Asking):
             self._watching.handle(event)
 
     def _on_table_turned(self, event: TableTurned) -> None:
+        places = self._conversations.values()
+        if self._connection.in_flight and any(place.slot in event.slots for place in places):
+            # What was told on the old way may come behind what would be told on the new one.
+            self.on_receive(Ended("drain", "now"))
+            return
         if self._watching is not None:
             self._watching.turned()
 

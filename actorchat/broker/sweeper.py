@@ -33,6 +33,7 @@ from actorchat.limits import (
     SWEEP_ROWS,
     SWEEP_SAVE_STEPS,
 )
+from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -127,6 +128,10 @@ class Sweeper(Actor):
 
     def _is_done_with(self, owner: Owner, now: int) -> bool:
         """Let go what may; say whether there is nothing more of this owner to look at."""
+        reach = self._context.reach
+        if reach is not None and not reach.is_open(keys.slot_in(owner.key)):
+            self._left -= 1  # what moves, or is another node's already
+            return True
         if owner.user is not None:
             return self._sweep_updates(owner.key, owner.user, now)
         if owner.conv is None:

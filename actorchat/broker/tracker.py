@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.actor import Actor, Mailbox
 from actorchat.broker.log_writer import store_full
 from actorchat.broker.place import Place
-from actorchat.broker.reach import NODE_DOWN
+from actorchat.broker.reach import MOVING, NODE_DOWN
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.presence import Presence
 from actorchat.chat.severed import farewells
@@ -33,7 +33,7 @@ from actorchat.chat.sighting import (
 from actorchat.cluster.mesh import NodeDown, NodeUp
 from actorchat.errors import LinkFull, MailboxFull, Unavailable
 from actorchat.ids import SLOTS, slot_of
-from actorchat.limits import ENTITY_MAILBOX_MAX, PRESENCE_TRACKERS
+from actorchat.limits import ENTITY_MAILBOX_MAX, PRESENCE_TRACKERS, UNAVAILABLE_AFTER_MS
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -254,10 +254,19 @@ class PresenceTracker(Actor):
                 self._machine.untold(effect.event.states)
 
     def _save_seen(self, effect: SaveSeen) -> None:
-        rows = self._context.rows.presence(effect.user, effect.last_seen, effect.level)
-        self._context.log.append_lazily(rows)
+        if self._may_write(effect.user):
+            rows = self._context.rows.presence(effect.user, effect.last_seen, effect.level)
+            self._context.log.append_lazily(rows)
+
+    def _may_write(self, user: str) -> bool:
+        reach = self._context.reach
+        return reach is None or reach.is_open(slot_of(user))
 
     def _save_level(self, effect: SaveLevel) -> None:
+        if not self._may_write(effect.user):
+            after = (effect.rid, Unavailable.code, MOVING)
+            effect.session.tell(Refused(*after, "after", "none", UNAVAILABLE_AFTER_MS))
+            return
         rows = self._context.rows.presence(effect.user, effect.last_seen, effect.level)
         answer = Answer(effect.rid, {"level": effect.level})
         self._context.log.append(rows, effect.session.tell, answer)

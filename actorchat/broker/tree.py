@@ -21,6 +21,7 @@ from actorchat.broker.firehose import FIREHOSE, Courier, FirehoseActor
 from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
+from actorchat.broker.handing_over import HANDOFF, TAKEOVER, HandoffActor
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.invitations import Invitations
 from actorchat.broker.inviting import INVITATIONS, InvitationsActor
@@ -38,6 +39,7 @@ from actorchat.broker.search import IndexActor, SearchActor
 from actorchat.broker.session import SessionActor
 from actorchat.broker.shelf import Shelf
 from actorchat.broker.sweeper import Chore, Sweeper
+from actorchat.broker.taking_over import TakeoverActor
 from actorchat.broker.tombs import Tombs
 from actorchat.broker.tracker import PresenceTracker, Trackers
 from actorchat.broker.user import UserActor
@@ -246,6 +248,8 @@ class Broker:
         if parts.reach is not None:
             Lodging(context, self._sessions).open()
             children.append(Child("whois", WhoIsActor, (context,)))
+            children.append(Child(HANDOFF, HandoffActor, (context, parts.engine)))
+            children.append(Child(TAKEOVER, TakeoverActor, (context, parts.engine)))
             children.append(Child(INVITATIONS, InvitationsActor, (context,)))
             children.append(Child("lookout", Lookout, (parts.reach, self._sessions)))
         return self._system.spawn(Supervisor, "one_for_one", 10, 10.0, children, name="broker")

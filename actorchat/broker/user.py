@@ -14,7 +14,7 @@ from actorchat.broker.plain import take_updates
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS
 from actorchat.broker.whereabouts import tell_where
-from actorchat.chat.afar import Where
+from actorchat.chat.afar import Hold, Where
 from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
@@ -78,6 +78,7 @@ class UserActor(Hiding):
         self._census = context.census
         self._me = self.ref
         self._append = context.log.append
+        self._is_many = context.reach is not None
         self._attaching: list[Attach] = []
         self._veils = NO_VEILS
 
@@ -97,6 +98,12 @@ class UserActor(Hiding):
         perform, machine = self._PERFORM, self._machine
         for effect in machine.HANDLERS[type(event)](machine, event, 0):
             perform[type(effect)](self, effect)
+
+    def on_start(self) -> None:
+        """Build the machine; until then, if that has to wait, this is nobody's home."""
+        if self._is_many:
+            self._machine = GoneHome(self._user)
+        super().on_start()
 
     def on_stop(self, reason: object) -> None:
         """Give up the place in the router; tell the sessions, which attach again."""
@@ -178,7 +185,7 @@ class UserActor(Hiding):
         received = self._machine.received
         if event.pair not in received:
             received[event.pair] = self._archive.received(self._key, event.key)
-            if self._context.reach is not None and not isinstance(event.pair, str):
+            if self._is_many and not isinstance(event.pair, str):
                 self._list(event.pair, event.key)
         return True
 
@@ -203,7 +210,7 @@ class UserActor(Hiding):
         # have been lost with an earlier actor, counts all the same.
         if self._archive.has_device(self._user, event.device):
             session: Any = event.session
-            if self._context.reach is not None and session.is_foreign:
+            if self._is_many and session.is_foreign:
                 self.monitor(session)
             return True
         event.session.tell(Ended("revoked", "never"))
@@ -211,6 +218,7 @@ class UserActor(Hiding):
 
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         **Hiding.ENDINGS,
+        Hold: Hiding._on_hold,
         Attach: _may_attach,
         Record: _before_record,
         HiddenRecord: _before_record,
@@ -253,8 +261,7 @@ class UserActor(Hiding):
     def _append_update(self, effect: AppendUpdate) -> None:
         event, upd = effect.deliver, effect.upd
         then, update = self._shown(effect, upd, event, event.is_own)
-        conversation: Any = event.conversation
-        if conversation.is_foreign:
+        if self._is_many and event.key[:2] != self._key[:2]:  # of another slot
             self._append(self._from_afar(event, upd), then, update)
             return
         if event.record[0] >= _RICH:

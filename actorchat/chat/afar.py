@@ -113,8 +113,17 @@ class AbroadDue(Event):
 
 
 class Leave(Event):
-    """The slot of an entity is led by another node now: it is to go there."""
+    """The slot of an entity is led by another node now: it is to go there.
+
+    One that was held, and is led here still, goes on.
+    """
+
+
+class Hold(Event):
+    """A home is to put aside all that comes behind this."""
 
 
 class TableTurned(Event):
-    """Some slots have another leader; a session looks anew for what it has told to stay told."""
+    """Some `slots` have another leader; a session looks anew for what it has told to stay told."""
+
+    slots: frozenset[int] = frozenset()

@@ -30,6 +30,11 @@ class Outlet(Protocol):
         """
         ...
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests of the peer have no answer yet."""
+        ...
+
     def push(self, payload: bytes) -> None:
         """Send `payload`, which answers nothing."""
         ...

@@ -72,6 +72,11 @@ class Endpoint(Intake):
         return str(name[0]) if isinstance(name, tuple) else ""
 
     @property
+    def in_flight(self) -> int:
+        """How many requests of the peer have no answer yet."""
+        return self._in_flight
+
+    @property
     def unsent_bytes(self) -> int:
         """Bytes that the peer's side has not taken yet."""
         return self._outbox.unsent_bytes

@@ -126,6 +126,11 @@ class SimOutlet(FarSide):
 
     # -- the session's calls -------------------------------------------------------------------
     @property
+    def in_flight(self) -> int:
+        """How many requests have no answer yet; nobody asks where there is one node."""
+        return 0
+
+    @property
     def peer(self) -> str:
         """The wire's name."""
         return "nowhere" if self._wire is None else self._wire.label

@@ -291,6 +291,7 @@ class Membership:
         elif any(table.slots[n].epoch != old[n].epoch for n in changed):
             # A hand-over was given up: nobody goes anywhere, but what is told carries the epoch.
             self.reach.turn += 1
+        self.reach.on_moves(changed)
         self.neighbours.poke()
         self._ring()
 

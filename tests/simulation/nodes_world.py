@@ -14,16 +14,19 @@ from actorchat.actor import LocalRef
 from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.group import GroupActor
+from actorchat.broker.handing_over import HandoffActor
 from actorchat.broker.session import SessionActor
+from actorchat.broker.taking_over import TakeoverActor
 from actorchat.broker.tree import SESSIONS
 from actorchat.broker.user import UserActor
 from actorchat.broker.whois import WhoIsActor
 from actorchat.chat.event import Conv
 from actorchat.errors import MailboxFull
-from actorchat.ids import direct_pair, group_address
+from actorchat.ids import direct_pair, group_address, slot_of
 from actorchat.protocol import codec, ops
 from actorchat.protocol.ops.group import Create
 from actorchat.store import keys
+from actorchat.store.engine import FAMILIES
 from actorchat.testing.link_net import LinkWeather
 from actorchat.testing.node import Poison, is_injected
 from tests.unit.broker.city import City, Quarter
@@ -39,12 +42,27 @@ DEVICES = [
     ("cat", "phone"),
     ("dan", "phone"),
 ]
-VICTIMS = (UserActor, ConversationActor, GroupActor, SessionActor, AuthenticatorActor, WhoIsActor)
-FAULTS = ("power", "cut", "poison", "drop", "link")
+VICTIMS = (
+    *(UserActor, ConversationActor, GroupActor, SessionActor, AuthenticatorActor, WhoIsActor),
+    *(HandoffActor, TakeoverActor),
+)
+FAULTS = ("power", "cut", "poison", "drop", "link", "move")
 TROUBLE_S = 12.0
 HEAL_MAX_S = 90.0
 REPLY_MAX_S = 10.0  # as the client's own patience
 STEPS_MAX = 400_000
+
+
+class Line(FakeConnection):
+    """A phone's connection."""
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__()
+        self.phone = phone
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.phone.asked)
 
 
 class Phone:
@@ -126,7 +144,7 @@ class Phone:
         if not on or self.world.now_s < self._again_s:
             return
         self.node = self.world.rng.choice(on)
-        self.connection = FakeConnection()
+        self.connection = Line(self)
         self.connection.inlet = self.node.broker.open_session(self.connection)
         self._rid += 1
         self._hello = self._rid
@@ -296,6 +314,18 @@ class NodesWorld:
         weather.loss, weather.breaks = self.rng.choice(((0.02, 0.0), (0.0, 0.05), (0.0, 0.0)))
         weather.refusal = self.rng.choice((0.0, 0.1))
 
+    def _fault_move(self) -> None:
+        """Have a slot move, or stay; each node sees what the table says a while later."""
+        city, rng = self.city, self.rng
+        slow_s = rng.choice((0.0, 0.05, 0.5))
+        city.sight_s = lambda: rng.uniform(0.0, slow_s)
+        name = rng.choice([*HOMES, GROUP])
+        where = city.table[slot_of(name)]
+        if where.coming and rng.random() < 0.5:
+            city.give_up(name)
+        elif not where.coming:
+            city.announce(name, rng.choice([node for node in city.nodes if node != where.leader]))
+
     def _fault_drop(self) -> None:
         self.rng.choice(self.phones).drop()
 
@@ -320,6 +350,9 @@ class NodesWorld:
     # -- rest and what must hold ---------------------------------------------------------------
     def _unrest(self) -> list[str]:
         found = [f"{p.label} is not signed in" for p in self.phones if not p.is_in]
+        slots = {slot_of(name): name for name in (*HOMES, GROUP)}
+        moving = [name for slot, name in slots.items() if self.city.table[slot].coming]
+        found += [f"the slot of {name} is on its way" for name in moving]
         found += [f"{p.label} owes {len(p.outbox)}" for p in self.phones if p.outbox]
         if found:
             return found
@@ -346,7 +379,7 @@ class NodesWorld:
         return {**found, GROUP: self._history(GROUP, keys.group_key(GROUP))}
 
     def _history(self, whose: str, key: bytes) -> dict[int, tuple[str, str]]:
-        archive = self.city[self.city.homes[whose]].broker.context.archive
+        archive = self.city[self.city.table[slot_of(whose)].leader].broker.context.archive
         said = [
             codec.decode_record(record)
             for _, record in archive.records(key, 0, keys.SEQ_MAX, 100_000, False)
@@ -374,6 +407,10 @@ class NodesWorld:
                     if histories[pair].get(seq, ("", ""))[1] != body:
                         self.violate(f"{phone.label}: {seq} of {pair} says {body!r}")
         self.counts["messages"] = sum(map(len, histories.values()))
+        for slot, where in enumerate(self.city.table):
+            for node in self.city.nodes.values():
+                if node.name != where.leader and rows_of(node, slot):
+                    self.violate(f"{node.name} has rows of slot {slot}, which {where.leader} leads")
         for node in self.city.nodes.values():
             if node.failures:
                 self.violate(f"{node.name} failed: {node.failures}")
@@ -388,3 +425,9 @@ class NodesWorld:
                 return False
             self._run_for(0.25)
         return True
+
+
+def rows_of(node: Quarter, slot: int) -> int:
+    """Return how many rows of a slot a node has."""
+    engine, (start, stop) = node.engine, keys.slot_range(slot)
+    return sum(len(engine.scan(engine.family(f), start, stop, 1)) for f in FAMILIES)

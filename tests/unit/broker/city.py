@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from actorchat.actor import ActorSystem, SeededDispatcher
+from actorchat.actor import Actor, ActorSystem, SeededDispatcher
 from actorchat.broker.reach import Reach
 from actorchat.broker.tree import Broker, Parts
 from actorchat.chat.signup import SignUpPolicy
+from actorchat.cluster.controller import Copied
+from actorchat.cluster.controller_actor import CONTROLLER, allow_copied
 from actorchat.cluster.link import PeerAddress
 from actorchat.cluster.mesh import Mesh
 from actorchat.cluster.slots import Slot
@@ -50,6 +52,19 @@ class CitySyncer(SteppedSyncer):
         self._dispatcher.call_soon(lambda: None if self.is_over else fn())
 
 
+class Clerk(Actor):
+    """A controller's ear on each node."""
+
+    def __init__(self, city: City) -> None:
+        self.city = city
+
+    def on_start(self) -> None:
+        self.system.names.register(CONTROLLER, self.ref)
+
+    def on_receive(self, message: Any) -> None:
+        self.city.on_copied(message)
+
+
 class Quarter(Stage):
     """One node of a city: a stage whose time and links are the city's."""
 
@@ -58,6 +73,7 @@ class Quarter(Stage):
         self.name = name
         self.incarnation = 0
         self.table: list[Slot] = list(city.table)
+        self.version = 0
         self.is_on = False
         self.syncer: CitySyncer
         self._options = options
@@ -81,6 +97,8 @@ class Quarter(Stage):
         self.syncer.sync_s = self._options.get("sync_s", SYNC_S)
         self.broker = Broker(self.parts())
         self.top = self.broker.start()
+        allow_copied(self.mesh)
+        self.system.spawn(Clerk, city)
         self.mesh.start()
 
     def parts(self) -> Parts:
@@ -124,8 +142,10 @@ class Quarter(Stage):
     def turn(self, table: list[Slot]) -> None:
         """Give the node a newer table."""
         changed = [slot for slot in range(SLOTS) if self.table[slot].leader != table[slot].leader]
+        changes = [slot for slot in range(SLOTS) if self.table[slot] != table[slot]]
         self.table = list(table)
         self.reach.on_table(changed)
+        self.reach.on_moves(changes)
 
 
 class City:
@@ -143,6 +163,8 @@ class City:
         self.dispatcher = SeededDispatcher(seed)
         self.net = LinkNet(self.dispatcher, random.Random(f"net {seed}"), weather)
         self.table = table_of(homes, nodes[0])
+        self.version = 0
+        self.sight_s: Callable[[], float] = lambda: 0.01  # until a node sees a change of the table
         self.addresses = {name: PeerAddress(f"sim://{name}", f"key of {name}") for name in nodes}
         self.homes = homes
         self.nodes = {
@@ -163,6 +185,45 @@ class City:
     def hello(self, user: str, node: str, device: str = "phone", **more: Any) -> Device:
         """Sign in at a node, wherever the user's home is."""
         return self.nodes[node].hello(user, device, **more)
+
+    # -- slots that move ---------------------------------------------------------------------------
+    def announce(self, name: str, to: str) -> None:
+        """Have the slot of a name copied to another node; the table turns when that is said."""
+        slot = slot_of(name)
+        where = self.table[slot]
+        assert where.leader != to
+        self.write(slot, Slot(where.leader, where.epoch, where.replicas, where.in_sync, (to,)))
+
+    def give_up(self, name: str) -> None:
+        """Have the slot of a name stay where it is."""
+        slot = slot_of(name)
+        where = self.table[slot]
+        if where.coming:
+            self.write(slot, Slot(where.leader, where.epoch + 1, where.replicas, where.in_sync))
+
+    def on_copied(self, said: Copied) -> None:
+        """Do what a controller does, who believes nothing that is out of date."""
+        where = self.table[said.slot]
+        if said.node in where.coming and said.epoch == where.epoch:
+            to = said.node
+            self.write(said.slot, Slot(to, where.epoch + 1, (to,), (to,)))
+
+    def write(self, slot: int, where: Slot) -> None:
+        """Change the table; each node sees that when it does, and never goes back."""
+        self.table[slot] = where
+        version = list(self.table)
+        self.version += 1
+        number = self.version
+        for node in self.nodes.values():
+            self.dispatcher.call_later(self.sight_s(), self._show, node, number, version)
+
+    def _show(self, node: Quarter, number: int, version: list[Slot]) -> None:
+        if node.version < number:
+            node.version = number
+            if node.is_on:
+                node.turn(version)
+            else:
+                node.table = version
 
     def cut(self, one: str, other: str) -> None:
         """Let nothing pass between two nodes."""

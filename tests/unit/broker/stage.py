@@ -78,6 +78,11 @@ class FakeConnection:
         self.bye: dict[str, Any] | None = None
         self.inlet: SessionInlet
         self.source = "127.0.0.1"
+        self.asked: set[int] = set()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.asked.difference(self.replies))
 
     def push(self, payload: bytes) -> None:
         if not self.is_closed:
@@ -119,7 +124,9 @@ class Device:
     def marks(self) -> list[dict[str, Any]]:
         return [push for push in self.connection.pushes if push["op"] == "mark"]
 
-    def tell(self, op: object) -> None:
+    def tell(self, op: Any) -> None:
+        if hasattr(op, "id"):
+            self.connection.asked.add(op.id)
         self.connection.inlet.receive(op)
 
     def ask(self, make: Callable[[int], object]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from actorchat.chat import (
 from actorchat.chat.acting import Acting
 from actorchat.chat.history import Wanted
 from actorchat.chat.invitation import Invitation
+from actorchat.cluster import handoff
 from actorchat.cluster.link_codec import MessageCodec, Reference
 from actorchat.errors import Unsendable
 from actorchat.protocol import ops
@@ -57,6 +58,11 @@ S = Somebody(b"s")
 RESERVED = reservation.Reservation(CID, bytes(16), "ann")
 EXTRA = Extra(re=3, mentions=["bob"])
 EXAMPLES: list[Any] = [
+    handoff.TakeOver(5, 3, 9, S, is_unsure=True),
+    handoff.Began(5, 9),
+    handoff.Piece(5, 9, 2, b"ops", is_last=True, sender=S),
+    handoff.Took(5, 9, 2),
+    handoff.Kept(5, 9),
     afar.Where(S, 7),
     event.Post("ann", S, 7, CID, "hi", None, b"", True),
     event.Post("ann", S, 7, CID, "hi", more=EXTRA),
