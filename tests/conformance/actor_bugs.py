@@ -392,7 +392,7 @@ def two_actors_have_one_name() -> None:
 
 @noticed_by("dispatcher")
 def what_a_crash_leaves_is_counted_as_handled() -> None:
-    edit("_drain_batch", "ref._handled -= len(rest)", "pass")
+    edit("_put_back", "ref._handled -= len(rest)", "pass")
 
 
 @noticed_by("system")
