@@ -18,6 +18,7 @@
     │   ├── Overloaded            busy
     │   ├── CallTimeout           timeout
     │   ├── ConnectionLost        connection_lost
+    │   ├── SlotClosed            moved
     │   ├── LinkFull              busy
     │   ├── StaleEpoch            moved
     │   └── ActorDead             gone

@@ -20,10 +20,11 @@ from actorchat.chat.event import Accepted
 from actorchat.chat.inbox import Inbox
 from actorchat.chat.receipt import Marks
 from actorchat.chat.window import Window
+from actorchat.protocol import codec
 from actorchat.store.committer import Committer
 from actorchat.testing.world import Options, World
 
-SEEDS = range(60)
+SEEDS = range(240)  # most are caught in the first few
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -103,18 +104,44 @@ def trim_too_far(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(UserActor._PERFORM, Trim, greedy)
 
 
-def reorder_inbox(patch: pytest.MonkeyPatch) -> None:
-    send = SessionActor._update
+class Skewed:
+    """A session's connection through which updates go as a bug will have it, by whatever way."""
 
-    def swapped(self: Any, event: Any) -> None:
-        kept = self.__dict__.setdefault("kept_back", [])
-        kept.append(event)
-        if len(kept) > 1 or event.payload[-1] & 1:
+    def __init__(self, connection: Any, bug: Callable[[Skewed, bytes], None]) -> None:
+        self.kept: list[bytes] = []
+        self.send = connection.push
+        self._connection = connection
+        self._bug = bug
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def push(self, payload: bytes) -> None:
+        if codec.decode(payload)["op"] == "msg":
+            self._bug(self, payload)
+        else:
+            self.send(payload)
+
+
+def _skew(patch: pytest.MonkeyPatch, bug: Callable[[Skewed, bytes], None]) -> None:
+    start = SessionActor.__init__
+
+    def skewed(self: Any, context: Any, connection: Any) -> None:
+        start(self, context, Skewed(connection, bug))  # type: ignore[arg-type]
+
+    patch.setattr(SessionActor, "__init__", skewed)
+
+
+def reorder_inbox(patch: pytest.MonkeyPatch) -> None:
+    def swap(connection: Skewed, payload: bytes) -> None:
+        kept = connection.kept
+        kept.append(payload)
+        if len(kept) > 1 or payload[-1] & 1:
             for late in reversed(kept):
-                send(self, late)
+                connection.send(late)
             kept.clear()
 
-    patch.setitem(SessionActor._PERFORM, _type_of(SessionActor, send), swapped)
+    _skew(patch, swap)
 
 
 def accept_holes(patch: pytest.MonkeyPatch) -> None:
@@ -139,16 +166,15 @@ def never_detach(patch: pytest.MonkeyPatch) -> None:
 
 def show_others(patch: pytest.MonkeyPatch) -> None:
     """Send everybody a copy of what anybody gets."""
-    update = SessionActor._update
-    sessions: list[Any] = []
+    connections: list[Skewed] = []
 
-    def loose(self: Any, event: Any) -> None:
-        if self not in sessions:
-            sessions.append(self)
-        for session in sessions:
-            update(session, event)
+    def show(connection: Skewed, payload: bytes) -> None:
+        if connection not in connections:
+            connections.append(connection)
+        for other in connections:
+            other.send(payload)
 
-    patch.setitem(SessionActor._PERFORM, _type_of(SessionActor, update), loose)
+    _skew(patch, show)
 
 
 def _type_of(owner: Any, method: Any) -> type:
