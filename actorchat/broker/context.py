@@ -84,10 +84,6 @@ class Context:
     sweeps: int = 0  # passes of the sweeper, and what it has let go since the store was made:
     swept: tuple[int, int, int] = (0, 0, 0)  # messages, their bytes, updates
     reach: Reach | None = None  # None: every slot is led here
-    handed_over: int = 0  # slots that this node has given away since its start ...
-    handed_over_bytes: int = 0
-    held_max_s: float = 0.0  # ... and how long one of them was held at most
-    taken_over: int = 0
     router: Router = field(init=False)
     shelf: Shelf = field(init=False)
     moderators: Moderators = field(init=False)

@@ -164,19 +164,20 @@ class HandoffActor(Actor):
 
     def _end(self, move: Handoff, leader: str) -> None:
         """End what the table says is over: the slot has moved, or is not to."""
-        slot, context = move.slot, self._context
+        slot = move.slot
         del self._moves[slot]
         self._readers.pop(slot, None)
         self._watch.end(slot)
         held_s = self.now_s() - self._held_s.pop(slot, self.now_s())
-        holding.let_go(context, slot)
+        holding.let_go(self._context, slot)
         if leader == self._reach.node:
             self._committer.append_lazily((self._leaving_row(slot, None),))
             return
-        context.handed_over += 1
-        context.held_max_s = max(context.held_max_s, held_s)
+        counts, held_ms = self._reach.counts, round(held_s * 1_000)
+        counts["slots_handed_over"] += 1
+        counts["held_max_ms"] = max(counts["held_max_ms"], held_ms)
         self._drop(slot)
-        log.info("slot handed over", slot=slot, to=leader, held_ms=round(held_s * 1_000))
+        log.info("slot handed over", slot=slot, to=leader, held_ms=held_ms)
 
     def _settle(self) -> None:
         """Look at what may have left before a crash: drop it, take it up again, or ask."""
@@ -279,7 +280,7 @@ class HandoffActor(Actor):
         holding.let_go(self._context, move.slot)
 
     def _piece(self, move: Handoff, number: int, ops: bytes, is_last: bool = False) -> None:
-        self._context.handed_over_bytes += len(ops)
+        self._reach.counts["handed_over_bytes"] += len(ops)
         self._tell(move, Piece(move.slot, move.attempt, number, ops, is_last, self.ref))
 
     def _tell(self, move: Handoff, event: object) -> None:

@@ -13,6 +13,7 @@ from actorchat.errors import Unavailable
 from actorchat.ids import SLOTS, slot_of
 
 NO_LEADER = "nobody answers for this part of the server now"
+MOVE_COUNTS = ("slots_handed_over", "handed_over_bytes", "held_max_ms", "slots_taken_over")
 MOVING = "this part of the server is on its way to another node; try again"
 NODE_DOWN = "the node that answers for this can't be reached now"
 
@@ -33,6 +34,7 @@ class Reach:
         "_on_table",
         "_slot",
         "closed",
+        "counts",
         "handoffs",
         "held",
         "node",
@@ -47,6 +49,7 @@ class Reach:
         self._on_moves: Callable[[list[int]], object] = lambda _changed: None
         self.held: set[int] = set()  # slots whose entities put aside what comes ...
         self.closed: set[int] = set()  # ... and those into which nothing is written any more
+        self.counts = dict.fromkeys(MOVE_COUNTS, 0)  # since the start
         self.handoffs: dict[int, Any] = {}  # slots on their way: they outlive whoever looks after
         self.turn = 0  # counts changes of the table: a place that was found before looks again
 

@@ -146,7 +146,7 @@ class TakeoverActor(Actor):
     def _arrive(self, slot: int) -> None:
         del self._arriving[slot]
         self._committer.append((self._coming_row(slot, None),))
-        self._context.taken_over += 1
+        self._reach.counts["slots_taken_over"] += 1
         holding.let_go(self._context, slot)
         self._context.log.apply()
         owing = [key for key, _ in self._engine.scan(self._outbox(), *keys.slot_range(slot))]

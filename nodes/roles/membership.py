@@ -215,6 +215,7 @@ class Membership:
         counts = self.mesh.counts()
         return {
             "slots_led": self.leading.count(),
+            **self.reach.counts,
             "slots_leaving": sum(s.leader == self._name and bool(s.coming) for s in slots),
             "slots_coming": sum(self._name in slot.coming for slot in slots),
             "slots_waiting": sum(slot.leader not in up for slot in slots),
