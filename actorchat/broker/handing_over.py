@@ -237,7 +237,8 @@ class HandoffActor(Actor):
 
     def _send_changes(self, move: Handoff, effect: SendChanges) -> None:
         self._context.log.apply()
-        self._piece(move, effect.number, pack_ops(self._watch.take(move.slot)))
+        ops = self._watch.take(move.slot, HANDOFF_PIECE_BYTES)
+        self._piece(move, effect.number, pack_ops(ops))
 
     def _count_changes(self, move: Handoff, effect: CountChanges) -> None:
         self._feed(move, Noted(self._watch.count(move.slot)))
@@ -259,10 +260,14 @@ class HandoffActor(Actor):
 
     def _send_last(self, move: Handoff, effect: SendLast) -> None:
         self._context.log.apply()
-        ops = pack_ops(self._watch.take(move.slot))
         self._watch.close(move.slot)
         self._reach.closed.add(move.slot)
-        self._piece(move, effect.number, ops, is_last=True)
+        number, is_last = effect.number, False
+        while not is_last:
+            ops = pack_ops(self._watch.take(move.slot, HANDOFF_PIECE_BYTES))
+            is_last = not self._watch.count(move.slot)
+            self._piece(move, number, ops, is_last)
+            number += 1
 
     def _say(self, move: Handoff, effect: Say) -> None:
         said = Copied(move.slot, move.epoch, move.to)

@@ -41,7 +41,7 @@ class SlotReader:
         self.is_done = False
 
     def read(self, bytes_max: int) -> list[SlotOp]:
-        """Return the next rows, of `bytes_max` bytes or one batch more; none at the end."""
+        """Return the next rows, of `bytes_max` bytes or one row more; none at the end."""
         found: list[SlotOp] = []
         left = bytes_max
         while left > 0 and not self.is_done:
@@ -49,9 +49,11 @@ class SlotReader:
             rows = self._engine.scan(family, self._after, self._stop, ROWS_AT_ONCE)
             for key, value in rows:
                 found.append(SlotOp(self._family, key, value))
+                self._after = key + b"\0"
                 left -= len(key) + len(value)
+                if left <= 0:
+                    return found
             if len(rows) == ROWS_AT_ONCE:
-                self._after = rows[-1][0] + b"\0"
                 continue
             self._family += 1
             self._after = self._start
@@ -168,17 +170,22 @@ class SlotWatch:
         noted = self._slots[slot]
         return len(noted.keys) + len(noted.ranges)
 
-    def take(self, slot: int) -> list[SlotOp]:
-        """Return what brings an earlier copy of the slot to where it is, and forget it.
+    def take(self, slot: int, bytes_max: int) -> list[SlotOp]:
+        """Return what brings an earlier copy of the slot nearer to where it is, and forget that.
 
-        What was appended before must be written: `Committer.apply`.
+        `bytes_max` bytes, or one row more; all of it once nothing is left. What was appended before
+        must be written: `Committer.apply`.
         """
-        noted = self._slots[slot]
+        noted, handles, left = self._slots[slot], list(self._numbers), bytes_max
+        # A row that was put behind the deletion of its range is among the keys, as it is now.
         ops = [SlotOp(family, start, None, stop) for family, start, stop in noted.ranges]
-        handles = list(self._numbers)
-        for family, key in noted.keys:
-            ops.append(SlotOp(family, key, self._engine.get(key, handles[family])))
-        noted.keys, noted.ranges = {}, []
+        noted.ranges = []
+        while noted.keys and left > 0:
+            family, key = next(iter(noted.keys))
+            del noted.keys[family, key]
+            value = self._engine.get(key, handles[family])
+            ops.append(SlotOp(family, key, value))
+            left -= len(key) + len(value or b"")
         return ops
 
     # -- what the committer shows ------------------------------------------------------------------
