@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from actorchat.actor import Mailbox
 from actorchat.broker.enrolling import Enrolling
 from actorchat.broker.eraser import ERASER
+from actorchat.broker.reach import MOVING
+from actorchat.broker.turned_away import turn_away
 from actorchat.chat.account import Device, token_digest
 from actorchat.chat.erasure import AccountGone
 from actorchat.chat.event import Answer, DeviceRevoked, SignedIn
@@ -51,6 +53,7 @@ from actorchat.chat.signin_event import (
     Verify,
 )
 from actorchat.chat.signup import SignUpPolicy
+from actorchat.errors import SlotClosed, Unavailable
 from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX, SOURCE_FAILURES_PER_MINUTE
 from actorchat.store.engine import Op
 
@@ -111,6 +114,12 @@ class AuthenticatorActor(Enrolling):
             self._feed(event)
 
     def _feed(self, event: Any) -> None:
+        try:
+            self._decide(event)
+        except SlotClosed:  # since it was asked, or while its password was looked at
+            turn_away(_asked(event), Unavailable.code, MOVING)
+
+    def _decide(self, event: Any) -> None:
         self._look_up(event)
         if type(event) is InvitationAsked:
             effect = answer_operator(event, self._context.clock.wall_ms())
@@ -324,3 +333,10 @@ class AuthenticatorActor(Enrolling):
         TellInvitations: _tell_invitations,
         RefuseInvitation: _refuse_invitation,
     }
+
+
+def _asked(event: Any) -> Any:
+    """Return what a session asked, which a hasher's answer is about."""
+    if isinstance(event, Hashed):
+        return event.provisioning
+    return event.attempt if isinstance(event, Verified | TokenRead) else event

@@ -26,7 +26,7 @@ from actorchat.chat.signin_event import (
     FreeReservation,
     Provisioning,
 )
-from actorchat.errors import MailboxFull, Unavailable
+from actorchat.errors import MailboxFull, SlotClosed, Unavailable
 from actorchat.ids import slot_of
 from actorchat.limits import WHOIS_WAIT_S
 
@@ -75,7 +75,8 @@ class Enrolling(Actor):
             self._settle(event)
         elif kind is Closed:
             row = self._context.invitations.owed_row(event.reservation, False)
-            self._context.log.append_lazily((row,))
+            with suppress(SlotClosed):  # one row too many is no harm
+                self._context.log.append_lazily((row,))
         else:
             return False
         return True

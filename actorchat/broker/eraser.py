@@ -5,6 +5,7 @@ Must not know the layout of keys.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,7 +32,7 @@ from actorchat.chat.firehose_event import Granted
 from actorchat.chat.group_event import Changing
 from actorchat.chat.search import Drop
 from actorchat.chat.sighting import Forget
-from actorchat.errors import Unavailable
+from actorchat.errors import SlotClosed, Unavailable
 from actorchat.ids import CLIENT_ID_BYTES, direct_pair, is_group
 from actorchat.limits import ENTITY_MAILBOX_MAX, ERASURE_ROWS_AT_ONCE
 from actorchat.protocol.ops.group import Leave
@@ -135,7 +136,8 @@ class EraserActor(Actor):
         if not self._context.log.is_full:  # else it is done again
             user, context = effect.user, self._context
             grant = context.firehose.grant_rows(user, [])
-            context.log.append((context.tombs.finished_row(user), *grant))
+            with suppress(SlotClosed):  # done again where it is led next
+                context.log.append((context.tombs.finished_row(user), *grant))
 
     def _start_timer(self, effect: StartTimer) -> None:
         self.send_after(effect.delay_s, effect.event, key=type(effect.event))

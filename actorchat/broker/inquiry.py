@@ -7,13 +7,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actorchat.broker.moderating import Moderating
+from actorchat.broker.reach import MOVING
+from actorchat.broker.turned_away import turn_away
 from actorchat.broker.whois import WHOIS
 from actorchat.chat.afar import BlockKept, InquiryDue, Known, WhoIs
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.moderating import Moderate
 from actorchat.chat.people import Asked
 from actorchat.chat.sighting import BlockChanged
-from actorchat.errors import Unavailable
+from actorchat.errors import SlotClosed, Unavailable
 from actorchat.limits import UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
 from actorchat.protocol.ops.block import Block
 from actorchat.protocol.ops.people import Contact
@@ -87,4 +89,7 @@ class Inquiry(Moderating):
         changed = BlockChanged(event.user, event.other, event.on)
         answer = Answer(event.rid, {})
         follow = context.trackers.follow_block
-        context.log.append((row,), event.session.tell, answer, follow, changed)
+        try:
+            context.log.append((row,), event.session.tell, answer, follow, changed)
+        except SlotClosed:
+            turn_away(event, Unavailable.code, MOVING)

@@ -9,8 +9,10 @@ from actorchat.actor import Mailbox
 from actorchat.broker.access import UserAccess
 from actorchat.broker.authenticator import AUTHENTICATOR
 from actorchat.broker.census import Census
+from actorchat.broker.reach import MOVING
 from actorchat.broker.reading import Reading
 from actorchat.broker.roundup import PEOPLE, Roundup
+from actorchat.broker.turned_away import turn_away
 from actorchat.chat.attendance import Notice
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import (
@@ -28,7 +30,7 @@ from actorchat.chat.people import (
     TellWhenDurable,
     flags_shown,
 )
-from actorchat.errors import BUSY, MailboxFull, Unavailable
+from actorchat.errors import BUSY, MailboxFull, SlotClosed, Unavailable
 from actorchat.ids import is_group
 from actorchat.limits import ENTITY_MAILBOX_MAX, UNAVAILABLE_AFTER_MS
 from actorchat.protocol import codec
@@ -75,8 +77,11 @@ class PeopleActor(Roundup):
 
     def _decide(self, event: Asked) -> None:
         self._look_up(event)
-        for effect in self._desk.handle(event, self._context.clock.wall_ms()):
-            self._PERFORM[type(effect)](self, effect)
+        try:
+            for effect in self._desk.handle(event, self._context.clock.wall_ms()):
+                self._PERFORM[type(effect)](self, effect)
+        except SlotClosed:  # since it was asked
+            turn_away(event, Unavailable.code, MOVING)
 
     def _look_up(self, event: Asked) -> None:
         census, user, op = self._census, event.user, event.op

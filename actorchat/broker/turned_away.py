@@ -9,6 +9,7 @@ from typing import Any
 
 from actorchat.chat import signin_event
 from actorchat.chat.act import Hide
+from actorchat.chat.afar import BlockKept
 from actorchat.chat.block import Blocking
 from actorchat.chat.concealing import Conceal, Concealed
 from actorchat.chat.event import Attach, Ended, Fetch, Post, Refused, SignInRefused
@@ -22,7 +23,9 @@ from actorchat.limits import UNAVAILABLE_AFTER_MS
 _ASKED = (
     *(Post, Fetch, Hide, Conceal, Moderate, Moderated, Blocking, Changing, Describe, AskReceipts),
     *(signin_event.Revocation, signin_event.PasswordChange, signin_event.Provisioning),
+    *(signin_event.Renewal, signin_event.Erasing),
 )
+_PARTLY = (Concealed, BlockKept)  # of which the conversation has its part
 _WANTED = (Asked, InvitationWanted, BotWanted)
 
 
@@ -34,7 +37,7 @@ def turn_away(message: Any, code: str, reason: str, retry: Retry = "after") -> N
     answer: object
     if isinstance(message, _ASKED):
         answer = Refused(message.rid, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
-    elif isinstance(message, Concealed):  # of which the conversation has its part
+    elif isinstance(message, _PARTLY):
         answer = Refused(message.rid, code, reason, retry, "unknown", UNAVAILABLE_AFTER_MS)
     elif isinstance(message, _WANTED):
         answer = Refused(message.op.id, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
