@@ -92,6 +92,7 @@ class HandoffActor(Actor):
         self.system.names.register(HANDOFF, self.ref)
         self._reach.monitor_nodes(self.ref)
         self._committer.watch(None)
+        self._context.log.apply()  # a row that is to go is not seen again
         for slot, _ in self._leaving():
             self._reach.held.add(slot)
             self._shut(slot)
