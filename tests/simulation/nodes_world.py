@@ -14,13 +14,14 @@ from actorchat.actor import LocalRef
 from actorchat.broker.authenticator import AuthenticatorActor
 from actorchat.broker.conversation import ConversationActor
 from actorchat.broker.group import GroupActor
-from actorchat.broker.handing_over import HandoffActor
+from actorchat.broker.handing_over import HANDOFF, TAKEOVER, HandoffActor
 from actorchat.broker.session import SessionActor
 from actorchat.broker.taking_over import TakeoverActor
 from actorchat.broker.tree import SESSIONS
 from actorchat.broker.user import UserActor
 from actorchat.broker.whois import WhoIsActor
 from actorchat.chat.event import Conv
+from actorchat.cluster.handoff import State
 from actorchat.errors import MailboxFull
 from actorchat.ids import direct_pair, group_address, slot_of
 from actorchat.protocol import codec, ops
@@ -289,7 +290,9 @@ class NodesWorld:
         self.dispatcher.call_later(self.rng.expovariate(0.7), self._break)
 
     def _fault_power(self) -> None:
-        node = self.rng.choice(list(self.city.nodes.values()))
+        self._lose(self.rng.choice(list(self.city.nodes.values())))
+
+    def _lose(self, node: Quarter) -> None:
         if not node.is_on:
             return
         node.power_off()
@@ -324,7 +327,38 @@ class NodesWorld:
         if where.coming and rng.random() < 0.5:
             city.give_up(name)
         elif not where.coming:
-            city.announce(name, rng.choice([node for node in city.nodes if node != where.leader]))
+            to = rng.choice([node for node in city.nodes if node != where.leader])
+            city.announce(name, to)
+            if rng.random() < 0.7:
+                self._disturb(name, where.leader, to, rng.choice([*State]))
+
+    def _disturb(self, name: str, leader: str, to: str, state: State) -> None:
+        """Break a hand-over off when it has come so far, or have the power go when it is over."""
+        city, slot = self.city, slot_of(name)
+        ways = ["give up", *sorted({"power", "cut", "poison"} & {*self.kinds})]
+        move = city[leader].reach.handoffs.get(slot)
+        if city.table[slot].coming and (move is None or move.state is not state):
+            soon_s = self.rng.uniform(0.0, 0.02)
+            self.dispatcher.call_later(soon_s, self._disturb, name, leader, to, state)
+            return
+        if not city.table[slot].coming:
+            ways = [way for way in ways if way == "power"]
+        if not self.is_troubled or not ways:
+            return
+        self.counts["disturbed"] += 1
+        how = self.rng.choice(ways)
+        node = city[self.rng.choice((leader, to))]
+        if how == "give up":
+            city.give_up(name)
+        elif how == "power":
+            self._lose(node)
+        elif how == "cut":
+            city.cut(leader, to)
+            self.dispatcher.call_later(self.rng.choice((0.5, 4.0)), city.net.heal)
+        elif node.is_on:
+            desk = node.system.names.whereis(self.rng.choice((HANDOFF, TAKEOVER)))
+            if desk is not None:
+                desk.tell(Poison())
 
     def _fault_drop(self) -> None:
         self.rng.choice(self.phones).drop()

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from actorchat.broker import holding, taking_over
 from actorchat.broker.place import QuietPlace
+from actorchat.broker.taking_over import TakeoverActor
 from actorchat.broker.user import UserActor
 from actorchat.chat.effect import AppendRecord
 from actorchat.chat.event import Deliver
 from actorchat.chat.inbox import Inbox
+from actorchat.cluster.handoff import Kept, Piece
+from actorchat.store.slot_copy import SlotOp, SlotWatch
 from tests.simulation.nodes_world import FAULTS, NodesWorld
 
 SEEDS = 36
@@ -84,3 +88,51 @@ def test_no_client_waits_for_a_node_that_is_gone() -> None:
     assert world.run() == []
     assert world.counts["power"]
     assert not world.counts["unanswered"]
+
+
+# -- slots that move --------------------------------------------------------------------------
+
+
+def test_slots_move_and_hand_overs_break_off() -> None:
+    for seed, kinds in ((1, ["move"]), (1, ["power", "move"]), (2, ["cut", "poison", "move"])):
+        world = NodesWorld(seed)
+        world.kinds = kinds
+        assert world.run() == []
+        assert world.counts["disturbed"]
+        assert max(where.epoch for where in world.city.table) > 1
+
+
+def test_world_sees_changes_that_do_not_follow_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = SlotWatch.take
+
+    def forgetful(self: SlotWatch, slot: int, bytes_max: int) -> list[SlotOp]:
+        whole(self, slot, bytes_max)
+        return []
+
+    monkeypatch.setattr(SlotWatch, "take", forgetful)
+    assert any(broken("move"))
+
+
+def test_world_sees_entities_that_write_while_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "hold", lambda _context, _slot: None)
+    monkeypatch.setattr(holding, "is_held", lambda _context, _slot: True)
+    assert any("crashed" in text for text in broken("move"))
+
+
+def test_world_sees_a_slot_that_is_said_to_be_kept_too_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = TakeoverActor._write
+
+    def hasty(self: TakeoverActor, piece: Piece) -> None:
+        whole(self, piece)
+        if piece.is_last:
+            piece.sender.tell(Kept(piece.slot, piece.attempt))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(TakeoverActor, "_write", hasty)
+    assert any(broken("power", "move"))
+
+
+def test_world_sees_what_is_left_of_an_earlier_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking_over, "wipe", lambda *_: None)
+    assert any(broken("move"))
