@@ -77,6 +77,7 @@ FAN_OUT_SWEEP_ROWS = 1_024  # ... and how many markers are looked at in one go, 
 WHOIS_WAIT_S = 3.0  # for another node to say whether there is a user; then a post is refused
 SHUT_S = 0.8  # what comes behind a post that was refused so is refused too: so long, less than ...
 UNAVAILABLE_AFTER_MS = 1_000  # ... when to try again what another node could not be asked
+MOVED_AFTER_MS = 200  # ... and what is on its way to another node, which takes no longer as a rule
 FAN_OUT_CONFIRM_S = 1.0  # how long a fan-out marker may stay before its recipients are asked
 
 # -- groups -----------------------------------------------------------------------------------

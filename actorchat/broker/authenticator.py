@@ -54,7 +54,12 @@ from actorchat.chat.signin_event import (
 )
 from actorchat.chat.signup import SignUpPolicy
 from actorchat.errors import SlotClosed, Unavailable
-from actorchat.limits import DEVICES_MAX, ENTITY_MAILBOX_MAX, SOURCE_FAILURES_PER_MINUTE
+from actorchat.limits import (
+    DEVICES_MAX,
+    ENTITY_MAILBOX_MAX,
+    MOVED_AFTER_MS,
+    SOURCE_FAILURES_PER_MINUTE,
+)
 from actorchat.store.engine import Op
 
 if TYPE_CHECKING:
@@ -117,7 +122,7 @@ class AuthenticatorActor(Enrolling):
         try:
             self._decide(event)
         except SlotClosed:  # since it was asked, or while its password was looked at
-            turn_away(_asked(event), Unavailable.code, MOVING)
+            turn_away(_asked(event), Unavailable.code, MOVING, after_ms=MOVED_AFTER_MS)
 
     def _decide(self, event: Any) -> None:
         self._look_up(event)

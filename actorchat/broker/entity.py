@@ -27,7 +27,7 @@ from actorchat.chat.event import (
 from actorchat.chat.group_event import AskReceipts, Changing, Describe
 from actorchat.chat.moderating import Moderated
 from actorchat.errors import BUSY, MailboxFull, StashFull, Unavailable, Unsendable
-from actorchat.limits import ENTITY_MAILBOX_MAX
+from actorchat.limits import ENTITY_MAILBOX_MAX, MOVED_AFTER_MS
 
 if TYPE_CHECKING:
     from actorchat.broker.context import Context
@@ -108,7 +108,7 @@ class EntityActor(Actor):
             try:
                 self._place.tell(message)
             except (Unavailable, Unsendable):
-                turn_away(message, Unavailable.code, ELSEWHERE)
+                turn_away(message, Unavailable.code, ELSEWHERE, after_ms=MOVED_AFTER_MS)
         elif isinstance(message, _ASKED):
             message.session.tell(_recovering(message.rid))
         elif isinstance(message, Record | Repeat):

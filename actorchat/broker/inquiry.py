@@ -16,7 +16,7 @@ from actorchat.chat.moderating import Moderate
 from actorchat.chat.people import Asked
 from actorchat.chat.sighting import BlockChanged
 from actorchat.errors import SlotClosed, Unavailable
-from actorchat.limits import UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
+from actorchat.limits import MOVED_AFTER_MS, UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
 from actorchat.protocol.ops.block import Block
 from actorchat.protocol.ops.people import Contact
 
@@ -92,4 +92,4 @@ class Inquiry(Moderating):
         try:
             context.log.append((row,), event.session.tell, answer, follow, changed)
         except SlotClosed:
-            turn_away(event, Unavailable.code, MOVING)
+            turn_away(event, Unavailable.code, MOVING, after_ms=MOVED_AFTER_MS)

@@ -12,9 +12,11 @@ from actorchat.broker.eraser import ERASER
 from actorchat.broker.handing_over import HANDOFF, TAKEOVER, SlotsSeen
 from actorchat.broker.inviting import INVITATIONS
 from actorchat.broker.turned_away import turn_away
+from actorchat.broker.whois import WHOIS
 from actorchat.chat.afar import TableTurned
 from actorchat.errors import BUSY, MailboxFull, Unavailable
 from actorchat.ids import SLOTS, is_group, is_name, slot_of
+from actorchat.limits import MOVED_AFTER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,8 +81,9 @@ class Lodging:
         if kind == "desk":
             desk, _, slot = rest.partition("/")
             is_open = slot.isdigit() and int(slot) < SLOTS and self._reach.is_open(int(slot))
-            # Those of DESKS see for themselves what they may still answer.
-            return self._context.system.names.whereis(desk) if is_open or desk in DESKS else None
+            if is_open or desk in (*DESKS, WHOIS):  # these see for themselves what they may answer
+                return self._context.system.names.whereis(desk)
+            return None
         whose = _owner(kind, rest)
         if whose is None:
             return None
@@ -110,7 +113,7 @@ class Lodging:
                 with suppress(Unavailable):
                     self._reach.find(slot, to).tell(message)
                     return
-        turn_away(message, Unavailable.code, MOVED)
+        turn_away(message, Unavailable.code, MOVED, after_ms=MOVED_AFTER_MS)
 
 
 def _slot_of(name: str) -> int | None:

@@ -32,7 +32,7 @@ from actorchat.chat.people import (
 )
 from actorchat.errors import BUSY, MailboxFull, SlotClosed, Unavailable
 from actorchat.ids import is_group
-from actorchat.limits import ENTITY_MAILBOX_MAX, UNAVAILABLE_AFTER_MS
+from actorchat.limits import ENTITY_MAILBOX_MAX, MOVED_AFTER_MS, UNAVAILABLE_AFTER_MS
 from actorchat.protocol import codec
 from actorchat.protocol.ops.block import Block, Blocks
 from actorchat.protocol.ops.group import Groups
@@ -81,7 +81,7 @@ class PeopleActor(Roundup):
             for effect in self._desk.handle(event, self._context.clock.wall_ms()):
                 self._PERFORM[type(effect)](self, effect)
         except SlotClosed:  # since it was asked
-            turn_away(event, Unavailable.code, MOVING)
+            turn_away(event, Unavailable.code, MOVING, after_ms=MOVED_AFTER_MS)
 
     def _look_up(self, event: Asked) -> None:
         census, user, op = self._census, event.user, event.op

@@ -11,7 +11,7 @@ from actorchat.chat.afar import AskFacts, FactsGiven, RoundupDue
 from actorchat.chat.event import Refused
 from actorchat.chat.people import Asked, ConversationFacts
 from actorchat.errors import Unavailable
-from actorchat.ids import GROUP_MARK, direct_pair
+from actorchat.ids import GROUP_MARK, direct_pair, is_group
 from actorchat.limits import UNAVAILABLE_AFTER_MS, WHOIS_WAIT_S
 from actorchat.protocol.ops.group import Groups
 from actorchat.protocol.ops.people import Conversations
@@ -93,6 +93,11 @@ class Roundup(Inquiry):
     def _give_facts(self, event: AskFacts) -> None:
         reach = self._context.reach
         assert reach is not None
+        pairs = [
+            conv if is_group(conv) else direct_pair(event.user, conv)[0] for conv in event.convs
+        ]
+        if not all(reach.is_here(whose) for whose in pairs):
+            return  # some have gone elsewhere: who asks gives up, for a part would look like all
         given = FactsGiven(event.number, reach.node, self._facts(event.user, event.convs))
         self._context.log.append((), event.asker.tell, given)
 

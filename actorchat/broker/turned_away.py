@@ -29,20 +29,26 @@ _PARTLY = (Concealed, BlockKept)  # of which the conversation has its part
 _WANTED = (Asked, InvitationWanted, BotWanted)
 
 
-def turn_away(message: Any, code: str, reason: str, retry: Retry = "after") -> None:
+def turn_away(
+    message: Any,
+    code: str,
+    reason: str,
+    retry: Retry = "after",
+    after_ms: int = UNAVAILABLE_AFTER_MS,
+) -> None:
     """Answer, instead of who can't be reached, that nothing was done.
 
     What nobody waits for is left: it is found missing and told again, or was a hint.
     """
     answer: object
     if isinstance(message, _ASKED):
-        answer = Refused(message.rid, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
+        answer = Refused(message.rid, code, reason, retry, "none", after_ms)
     elif isinstance(message, _PARTLY):
-        answer = Refused(message.rid, code, reason, retry, "unknown", UNAVAILABLE_AFTER_MS)
+        answer = Refused(message.rid, code, reason, retry, "unknown", after_ms)
     elif isinstance(message, _WANTED):
-        answer = Refused(message.op.id, code, reason, retry, "none", UNAVAILABLE_AFTER_MS)
+        answer = Refused(message.op.id, code, reason, retry, "none", after_ms)
     elif isinstance(message, signin_event.Attempt | signin_event.Enrolment):
-        answer = SignInRefused(code, reason, retry, UNAVAILABLE_AFTER_MS)
+        answer = SignInRefused(code, reason, retry, after_ms)
     elif isinstance(message, Attach):
         answer = Ended("drain", "after")
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from actorchat.actor import Actor, Mailbox
 from actorchat.chat.afar import AboutThem, AskAbout, Known, WhoIs
 from actorchat.errors import Unavailable
+from actorchat.ids import slot_of
 from actorchat.limits import ENTITY_MAILBOX_MAX
 
 if TYPE_CHECKING:
@@ -33,7 +34,18 @@ class WhoIsActor(Actor):
         self.system.names.register(WHOIS, self.ref)
 
     def on_receive(self, event: WhoIs | AskAbout) -> None:
-        """Look it up; answer when what was appended before is synced."""
+        """Look it up; answer when what was appended before is synced.
+
+        Whose slot has gone is asked for where it is now; whose has come is here, whatever the table
+        says by now. Of several who are not all here nothing is said: who asks gives up, and a part
+        would look like all.
+        """
+        if isinstance(event, AskAbout):
+            if not all(map(self._is_here, event.users)):
+                return
+        elif not self._is_here(event.user):
+            self._pass_on(event)
+            return
         log, has_account = self._context.log, self._context.archive.has_account
         log.apply()
         known: Known | AboutThem
@@ -46,6 +58,16 @@ class WhoIsActor(Actor):
         else:
             known = Known(event.user, has_account(event.user))
         log.append((), self._tell, (event.asker, known))
+
+    def _is_here(self, user: str) -> bool:
+        reach, slot = self._context.reach, slot_of(user)
+        return reach is None or reach.leader(slot) == reach.node or slot in reach.held
+
+    def _pass_on(self, event: WhoIs) -> None:
+        reach = self._context.reach
+        assert reach is not None
+        with suppress(Unavailable):  # who asked gives up after a while
+            reach.desk(event.user, WHOIS).tell(event)
 
     def _tell(self, answer: tuple[object, Known | AboutThem]) -> None:
         asker, known = answer
