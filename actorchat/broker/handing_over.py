@@ -72,6 +72,13 @@ class TickDue(Event):
     """Time to go on with what waits."""
 
 
+def leaving(engine: Engine) -> list[tuple[int, int]]:
+    """Return the slots that may have left, each with the epoch at which it was led here."""
+    start, stop = keys.prefix_range(keys.LEAVING_PREFIX)
+    rows = engine.scan(engine.family("state"), start, stop)
+    return [(keys.parse_moving_key(key), values.unpack_position(value)) for key, value in rows]
+
+
 class HandoffActor(Actor):
     """Gives slots away that the table wants elsewhere. One a node, named `handoff`."""
 
@@ -110,10 +117,7 @@ class HandoffActor(Actor):
         self._reach.closed.add(slot)
 
     def _leaving(self) -> list[tuple[int, int]]:
-        """Return the slots that may have left, each with the epoch at which it was led here."""
-        start, stop = keys.prefix_range(keys.LEAVING_PREFIX)
-        rows = self._engine.scan(self._engine.family("state"), start, stop)
-        return [(keys.parse_moving_key(key), values.unpack_position(value)) for key, value in rows]
+        return leaving(self._engine)
 
     def on_receive(self, event: Any) -> None:
         """Feed the slot's machine."""

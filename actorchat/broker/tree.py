@@ -21,7 +21,7 @@ from actorchat.broker.firehose import FIREHOSE, Courier, FirehoseActor
 from actorchat.broker.firehose_log import FirehoseLog
 from actorchat.broker.group import GroupActor
 from actorchat.broker.group_log import GroupLog
-from actorchat.broker.handing_over import HANDOFF, TAKEOVER, HandoffActor
+from actorchat.broker.handing_over import HANDOFF, TAKEOVER, HandoffActor, leaving
 from actorchat.broker.hasher import HasherActor, Hashing, TokenReader
 from actorchat.broker.invitations import Invitations
 from actorchat.broker.inviting import INVITATIONS, InvitationsActor
@@ -246,6 +246,10 @@ class Broker:
             Child("search", SearchActor, (context, index)),
         ]
         if parts.reach is not None:
+            # Before anybody can be started: who writes there might write what nobody will read.
+            unsure = {slot for slot, _ in leaving(parts.engine)}
+            parts.reach.held |= unsure
+            parts.reach.closed |= unsure
             Lodging(context, self._sessions).open()
             children.append(Child("whois", WhoIsActor, (context,)))
             children.append(Child(HANDOFF, HandoffActor, (context, parts.engine)))

@@ -187,6 +187,8 @@ def test_sender_that_said_so_and_went_asks_before_anybody_writes(city: City) -> 
     city["a"].power_off()
     city.run(1.0)
     city["a"].start()
+    reach = city["a"].reach
+    assert SLOT in reach.held & reach.closed  # before anybody could be started
     cid = city["b"].new_cid()
     city.run(3.0)
     bob.device = city.hello("bob", "b")
