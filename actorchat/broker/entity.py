@@ -156,7 +156,7 @@ class EntityActor(Actor):
             self._put_aside(event)
             return True
         if self._generation != LEFT:
-            return False
+            return type(event) is Leave  # let go twice: it goes on already
         self._is_passivated = True
         self.stop("moved")
         self.discarded(event)
