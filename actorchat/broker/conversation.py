@@ -17,7 +17,7 @@ from actorchat.broker.meeting import Meeting
 from actorchat.broker.moderation import audit
 from actorchat.broker.plain import store_plain, take_posts
 from actorchat.broker.sequence import SequenceActor
-from actorchat.chat.afar import AnswerDue, Known
+from actorchat.chat.afar import AnswerDue, Known, Leave
 from actorchat.chat.block import HiddenRecord, KeepBlock, StoreHidden, cut, is_heard
 from actorchat.chat.concealing import KeepConcealed
 from actorchat.chat.conversation import Conversation
@@ -90,6 +90,8 @@ class ConversationActor(Meeting):
         self._is_active = True
         if self._generation != self._committer.generation:
             self._hold(event)
+            return
+        if kind is Leave:  # let go twice
             return
         machine = self._machine
         if kind is Post and not self._may_post(event, machine):

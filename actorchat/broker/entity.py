@@ -173,8 +173,9 @@ class EntityActor(Actor):
         reach = self._context.reach
         assert reach is not None
         if self._place.node == reach.node:
-            self._generation = -1
-            self.unstash_all()
+            if self._place.slot not in reach.held:  # else it has been held again since
+                self._generation = -1
+                self.unstash_all()
         else:
             self._generation = LEFT
             self._is_passivated = True

@@ -17,6 +17,7 @@ from actorchat.broker.log_writer import store_full
 from actorchat.broker.moderation import audit
 from actorchat.broker.moved import MOVED_DUE, MovedTeller
 from actorchat.broker.sequence import SequenceActor
+from actorchat.chat.afar import Leave
 from actorchat.chat.concealing import KeepConcealed
 from actorchat.chat.effect import (
     AnswerAgain,
@@ -85,6 +86,8 @@ class GroupActor(Abroad):
             if self._moves_on(event):
                 return
             self._rebuild()
+        if type(event) is Leave:  # let go twice
+            return
         if isinstance(event, ANSWERS):
             self._take_answer(event)
             return

@@ -68,6 +68,12 @@ class Synced(Event):
     attempt: int
 
 
+class Unleft(Event):
+    """It is durable that a slot has not left."""
+
+    slot: int
+
+
 class TickDue(Event):
     """Time to go on with what waits."""
 
@@ -93,6 +99,7 @@ class HandoffActor(Actor):
         self._moves: dict[int, Handoff] = self._reach.handoffs
         self._readers: dict[int, SlotReader] = {}
         self._held_s: dict[int, float] = {}
+        self._staying: set[int] = set()  # slots held until that is durable
 
     def on_start(self) -> None:
         """Take the name; what was held before is settled before anybody writes."""
@@ -131,6 +138,8 @@ class HandoffActor(Actor):
                 self._feed(move, Lost())
         elif kind is LookWhetherHeld:
             self._look_whether_held(event.slot)
+        elif kind is Unleft:
+            self._go_on(event.slot)
         elif kind is not NodeUp:
             self._take(event)
 
@@ -172,12 +181,12 @@ class HandoffActor(Actor):
         slot = move.slot
         del self._moves[slot]
         self._readers.pop(slot, None)
-        self._watch.end(slot)
         held_s = self.now_s() - self._held_s.pop(slot, self.now_s())
-        holding.let_go(self._context, slot)
         if leader == self._reach.node:
-            self._committer.append_lazily((self._leaving_row(slot, None),))
+            self._stay(slot)
             return
+        self._watch.end(slot)
+        holding.let_go(self._context, slot)
         counts, held_ms = self._reach.counts, round(held_s * 1_000)
         counts["slots_handed_over"] += 1
         counts["held_max_ms"] = max(counts["held_max_ms"], held_ms)
@@ -188,18 +197,37 @@ class HandoffActor(Actor):
         """Look at what may have left before a crash: drop it, take it up again, or ask."""
         for slot, epoch in self._leaving():
             where = self._reach.slot(slot)
-            if slot in self._moves or not where.epoch:
+            if slot in self._moves or slot in self._staying or not where.epoch:
                 continue
             if where.leader == self._reach.node and where.coming and where.epoch == epoch:
                 attempt = int(self.now_s() * 1_000)
                 self._moves[slot] = Handoff(slot, epoch, where.coming[0], attempt, is_unsure=True)
-                continue
+            elif where.leader == self._reach.node:
+                self._stay(slot)
+            else:
+                self._watch.end(slot)
+                holding.let_go(self._context, slot)
+                if where.epoch > epoch:
+                    self._drop(slot)
+
+    def _stay(self, slot: int) -> None:
+        """Let a slot go on here once it is durable that it has not left.
+
+        With the row still there a start would ask a receiver, who may have an older copy, and
+        believe it, whatever had been written since.
+        """
+        if slot in self._reach.held:
+            self._staying.add(slot)
+            self._committer.append((self._leaving_row(slot, None),), self.ref.tell, Unleft(slot))
+        else:
+            self._watch.end(slot)
+
+    def _go_on(self, slot: int) -> None:
+        if slot in self._staying:
+            self._staying.discard(slot)
             self._watch.end(slot)
             holding.let_go(self._context, slot)
-            if where.leader != self._reach.node and where.epoch > epoch:
-                self._drop(slot)
-            elif where.leader == self._reach.node:
-                self._committer.append_lazily((self._leaving_row(slot, None),))
+            self._begin_more()
 
     def _drop(self, slot: int) -> None:
         wipe(self._engine, self._committer, slot)
@@ -215,6 +243,9 @@ class HandoffActor(Actor):
         for move in list(self._moves.values()):
             if move.state is not State.IDLE:
                 self._feed(move, Tick())
+        if not self._committer.is_full:
+            for slot in list(self._staying):  # a full disk may have swallowed it
+                self._stay(slot)
         self._begin_more()
 
     def _begin_more(self) -> None:
@@ -222,6 +253,8 @@ class HandoffActor(Actor):
         moves = list(self._moves.values())
         room = HANDOFFS_AT_ONCE - sum(m.state not in (State.IDLE, State.SAID) for m in moves)
         for move in moves:
+            if move.slot in self._staying:
+                continue
             if room > 0 and move.state is State.IDLE and self._reach.is_up(move.to):
                 room -= 1
                 self._feed(move, Tick())
@@ -284,10 +317,7 @@ class HandoffActor(Actor):
     def _let_go(self, move: Handoff, effect: LetGo) -> None:
         self._readers.pop(move.slot, None)
         self._held_s.pop(move.slot, None)
-        self._watch.end(move.slot)
-        # In front of all that is written from now on: with that row nobody would write.
-        self._committer.append_lazily((self._leaving_row(move.slot, None),))
-        holding.let_go(self._context, move.slot)
+        self._stay(move.slot)
 
     def _piece(self, move: Handoff, number: int, ops: bytes, is_last: bool = False) -> None:
         self._reach.counts["handed_over_bytes"] += len(ops)

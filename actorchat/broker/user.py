@@ -14,7 +14,7 @@ from actorchat.broker.plain import take_updates
 from actorchat.broker.reading import Reading
 from actorchat.broker.veil import NO_VEILS
 from actorchat.broker.whereabouts import tell_where
-from actorchat.chat.afar import Hold, Where
+from actorchat.chat.afar import Hold, Leave, Where
 from actorchat.chat.backlog import AppendSpan, NumberDue, SaveMoved
 from actorchat.chat.block import HiddenRecord
 from actorchat.chat.effect import (
@@ -219,6 +219,7 @@ class UserActor(Hiding):
     _PREPARE: ClassVar[dict[type, Callable[[Any, Any], bool]]] = {
         **Hiding.ENDINGS,
         Hold: Hiding._on_hold,
+        Leave: lambda _home, _event: False,  # let go twice
         Attach: _may_attach,
         Record: _before_record,
         HiddenRecord: _before_record,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 
 from actorchat.client import Chat, Message, connect
-from actorchat.errors import ActorchatError
+from actorchat.errors import ActorchatError, Unavailable
 from nodes.replay.door import Doors
 
 DEVICE = "replay"
 AT_ONCE = 64  # sign-ins, questions and goodbyes under way together
 SIGN_IN_TIMEOUT_S = 60.0
+START_PATIENCE_S = 20.0  # with a server whose nodes have not all found each other
 RECONNECT_CAP_S = 3.0  # the server is one's own and comes back at once
 CLOSE_FLUSH_S = 0.0  # whatever is unanswered at the end was judged already
 
@@ -89,7 +91,7 @@ class Crowd:
         """Make the accounts, and a token for a device of each."""
 
         async def make(user: str) -> None:
-            token = await operator.provision(user, device=DEVICE)
+            token = await _patiently(lambda: operator.provision(user, device=DEVICE))
             assert token is not None
             self._tokens[user] = token
             on_done()
@@ -152,3 +154,15 @@ class Crowd:
 
         await each(list(self._chats), leave)
         await asyncio.gather(*self._readers.values())
+
+
+async def _patiently(ask: Callable[[], Awaitable[str | None]]) -> str | None:
+    """Ask again while a part of the server can't be reached, as just after its start."""
+    until_s = time.monotonic() + START_PATIENCE_S
+    while True:
+        try:
+            return await ask()
+        except Unavailable:
+            if time.monotonic() >= until_s:
+                raise
+            await asyncio.sleep(0.2)
