@@ -90,6 +90,8 @@ class TakeoverActor(Actor):
         where = self._reach.slot(slot)
         if where.leader == self._reach.node or where.epoch > event.epoch:
             return  # it is over; its leader has not seen that yet
+        if slot in self._reach.closed:
+            return  # what left here once is not settled yet; its leader asks again
         if known is not None and known.is_whole and event.is_unsure and known.epoch == event.epoch:
             known.attempt = event.attempt
             event.sender.tell(Kept(slot, event.attempt))
