@@ -11,6 +11,7 @@ from actorchat.broker.crossing import allow
 from actorchat.broker.eraser import ERASER
 from actorchat.broker.handing_over import HANDOFF, TAKEOVER, SlotsSeen
 from actorchat.broker.inviting import INVITATIONS
+from actorchat.broker.search import SEARCH
 from actorchat.broker.turned_away import turn_away
 from actorchat.broker.whois import WHOIS
 from actorchat.chat.afar import TableTurned
@@ -66,7 +67,7 @@ class Lodging:
                     actor.leave()
         turned = TableTurned(frozenset(changed))
         context.trackers.leave(slots)
-        for desk in map(context.system.names.whereis, DESKS):
+        for desk in map(context.system.names.whereis, (*DESKS, SEARCH)):
             if desk is not None:
                 desk.tell(turned)
         for session in self._sessions():

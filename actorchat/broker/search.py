@@ -15,11 +15,13 @@ from actorchat.broker.paging import weigh_rich
 from actorchat.broker.reading import Reading
 from actorchat.broker.search_afar import SearchesAfar
 from actorchat.broker.veil import rewritten
+from actorchat.chat.afar import TableTurned
 from actorchat.chat.block import hides
 from actorchat.chat.event import Answer, Refused
 from actorchat.chat.people import Asked
 from actorchat.chat.search import (
     Drop,
+    DropGone,
     Fed,
     Feed,
     Found,
@@ -77,7 +79,7 @@ class IndexActor(Actor):
             log.warning("search index failed", reason=repr(error))
             with contextlib.suppress(Exception):
                 self._index.forget()
-            answer = None if isinstance(what, Drop) else Found(what.job, None)
+            answer = None if isinstance(what, Drop | DropGone) else Found(what.job, None)
         if answer is not None:
             reply_to.tell(answer)
 
@@ -85,8 +87,11 @@ class IndexActor(Actor):
         """Close the file."""
         self._index.close()
 
-    def _work(self, what: Look | Feed | Query | Drop) -> object:
+    def _work(self, what: Look | Feed | Query | Drop | DropGone) -> object:
         index = self._index
+        if isinstance(what, DropGone):
+            index.drop_all(what.prefixes)
+            return None
         if isinstance(what, Drop):
             index.drop(what.key)
             return None
@@ -148,8 +153,17 @@ class SearchActor(SearchesAfar):
         elif isinstance(event, Drop):
             if self._index is not None:
                 self._index.tell((event, self.ref))
+        elif isinstance(event, TableTurned):
+            self._turned(event)
         else:
             self._answer(event)
+
+    def _turned(self, event: TableTurned) -> None:
+        """Keep no words of slots that have gone: what is deleted there is not heard of here."""
+        gone = frozenset(map(keys.slot_prefix, filter(self._is_gone, event.slots)))
+        if gone and self._index is not None:
+            # Behind what is to be fed when it is synced.
+            self._context.log.append((), self._index.tell, (DropGone(gone), self.ref))
 
     def _begin(self, event: Asked) -> None:
         op: Any = event.op
@@ -239,6 +253,9 @@ class SearchActor(SearchesAfar):
         # Only what is durable is indexed: another message must never come to have its seq.
         while job.behind and job.pages_left > 0:
             key, upto = job.behind[0]
+            if self._is_gone(keys.slot_in(key)):
+                job.behind.pop(0)
+                continue
             context.log.apply()
             records = context.archive.records(
                 key, upto, keys.SEQ_MAX, SEARCH_FEED_ROWS, False, HISTORY_PAGE_BYTES_MAX
@@ -281,6 +298,9 @@ class SearchActor(SearchesAfar):
     def _end(self, job: Job, since: int) -> None:
         """Answer; of what is older than `since` nothing was looked at."""
         answer: object
+        if job.is_part and any(self._is_gone(keys.slot_in(key)) for key in job.names):
+            self._refuse_part(job, Unavailable.code, ELSEWHERE)
+            return
         if job.is_part:
             assert self._context.reach is not None
             about = (job.rid, self._context.reach.node, job.shown, bool(job.behind), since)
@@ -293,11 +313,14 @@ class SearchActor(SearchesAfar):
     def _refuse_job(self, job: Job) -> None:
         code, reason = "busy", "the search took too long"
         if job.is_part:
-            assert self._context.reach is not None
-            node = self._context.reach.node
-            _tell((job.session, PartFound(job.rid, node, [], code=code, reason=reason)))
+            self._refuse_part(job, code, reason)
         else:
             self._refuse(job.session, job.rid, code, reason, "after")
+
+    def _refuse_part(self, job: Job, code: str, reason: str) -> None:
+        assert self._context.reach is not None
+        node = self._context.reach.node
+        _tell((job.session, PartFound(job.rid, node, [], code=code, reason=reason)))
 
     def _show(self, job: Job, hits: Sequence[tuple[bytes, int, int, int]]) -> bool:
         """Add what is shown of `hits` to the answer; say whether there is no room for more."""

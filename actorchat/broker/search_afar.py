@@ -83,6 +83,11 @@ class SearchesAfar(Actor):
                 self._refuse_wide(number, Unavailable.code, NO_ANSWER)
                 return
 
+    def _is_gone(self, slot: int) -> bool:
+        """Say whether another node leads a slot, as far as this one knows."""
+        reach = self._context.reach
+        return reach is not None and reach.leader(slot) not in ("", reach.node)
+
     def _leads_all(self, event: SearchPart) -> bool:
         reach = self._context.reach
         assert reach is not None

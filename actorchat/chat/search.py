@@ -65,6 +65,12 @@ class Drop(msgspec.Struct):
     key: bytes
 
 
+class DropGone(msgspec.Struct):
+    """To the index: forget all conversations whose keys begin so; they are elsewhere now."""
+
+    prefixes: frozenset[bytes]
+
+
 class Looked(msgspec.Struct):
     """From the index: the last seq that it has of each conversation."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -118,6 +118,14 @@ class TextIndex:
             _take(db, "number = ? AND seq < ?", (row[0], _EVER if first is None else first))
             if first is None:
                 db.execute("DELETE FROM conversation WHERE id = ?", row)
+
+    def drop_all(self, prefixes: Collection[bytes]) -> None:
+        """Take out the conversations whose keys begin with one of `prefixes`, all of one length."""
+        length = len(next(iter(prefixes), b""))
+        keys = self._opened().execute("SELECT key FROM conversation").fetchall()
+        for (key,) in keys:
+            if key[:length] in prefixes:
+                self.drop(key)
 
     def drop_over(self, now_wall_ms: int) -> None:
         """Take out what had its time."""

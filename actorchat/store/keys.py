@@ -225,6 +225,11 @@ def prefix_range(prefix: bytes) -> tuple[bytes, bytes]:
     return prefix, trimmed[:-1] + bytes((trimmed[-1] + 1,))
 
 
+def slot_prefix(slot: int) -> bytes:
+    """Return the bytes with which all keys of a slot begin, in any family."""
+    return _SLOT.pack(slot)
+
+
 def slot_range(slot: int) -> tuple[bytes, bytes]:
     """Return (start, stop) of all keys of a slot, in any family."""
     return _SLOT.pack(slot), _SLOT.pack(slot + 1)

@@ -13,6 +13,7 @@ from actorchat.ids import group_address, slot_of
 from actorchat.limits import SEARCH_WAIT_S
 from actorchat.protocol import ops
 from actorchat.protocol.ops.group import Add, Change, Create
+from actorchat.store import keys
 from actorchat.store.index import TextIndex, has_fts5
 from tests.unit.broker.city import DOWN_S, City
 from tests.unit.broker.stage import Device
@@ -177,3 +178,44 @@ def test_index_that_is_behind_anywhere_is_said(city: City, monkeypatch: pytest.M
     for _ in range(4):
         last = ask(bob, "word")["ok"]
     assert (len(last["hits"]), last["partial"]) == (len(ALL), False)
+
+
+def test_part_of_a_slot_that_has_gone_meanwhile_is_refused(city: City) -> None:
+    talk(city)
+    bob = city.hello("bob", "c", "laptop")  # who has told nobody anything there
+    dan = city.hello("dan", "b")
+    city["a"].syncer.is_held = True
+    dan.start(lambda rid: ops.Send(rid, "ann", city["a"].new_cid(), "what is not synced"))
+    city.run(0.2)
+    rid = bob.start(lambda rid: ops.Search(rid, "word"))
+    city.run(0.2)
+    assert rid not in bob.connection.replies
+    slot = slot_of("ann")
+    city.write(slot, Slot("b", 2, ("b",), ("b",)))
+    city.run(0.2)
+    city["a"].syncer.release()
+    city.run(SEARCH_WAIT_S / 4)
+    error = bob.connection.replies[rid]["err"]
+    assert (error["code"], error["retry"]) == ("unavailable", "after")
+    assert city.crashes == []
+
+
+def test_words_of_slots_that_are_elsewhere_at_a_start_are_forgotten(city: City) -> None:
+    bob = talk(city)
+    assert found(bob, "word") == ALL
+    index: Any = next(
+        ref._actor._index
+        for ref in city["a"].system.refs()
+        if ref.actor_class is search.IndexActor and ref._actor is not None
+    )
+    keys_kept = "SELECT key FROM conversation"
+    before = index._opened().execute(keys_kept).fetchall()
+    moved = list(city.table)
+    moved[slot_of("ann")] = Slot("b", 2, ("b",), ("b",))
+    city["a"].turn(moved)
+    city.run(0.2)
+    after = index._opened().execute(keys_kept).fetchall()
+    gone = {key for (key,) in set(before) - set(after)}
+    assert gone
+    assert {keys.slot_in(key) for key in gone} == {slot_of("ann")}
+    assert len(after) == len(before) - len(gone)

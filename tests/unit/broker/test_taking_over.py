@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from actorchat.broker.search import IndexActor
 from actorchat.cluster.handoff import State
 from actorchat.cluster.slots import Slot
 from actorchat.ids import SLOTS, slot_of
+from actorchat.protocol import ops
 from actorchat.store.verify import verify
 from tests.unit.broker.city import City
 from tests.unit.broker.test_handing_over import rows_of, run_to
@@ -34,3 +36,28 @@ def test_slot_that_comes_back_waits_until_what_left_is_settled() -> None:
     assert rows_of(city, "a", "ann")
     assert not rows_of(city, "c", "ann")
     assert all(verify(node.engine).is_sound for node in city.nodes.values())
+
+
+def test_words_of_a_slot_go_with_it() -> None:
+    city = City({"ann": "a", "bob": "b"}, search=True)
+    ann = city.hello("ann", "b")
+    ann.send("bob", "the secret plan")
+    ann.send("ann", "notes of the plan")
+    city.run(1.0)
+    found = ann.ask(lambda rid: ops.Search(rid, "plan"))
+    assert len(found["ok"]["hits"]) == 2
+    assert words_of(city, "a") == 2
+    city.announce("ann", "c")
+    city.run(3.0)
+    assert city.table[SLOT].leader == "c"
+    assert words_of(city, "a") == 0
+    assert city.crashes == []
+
+
+def words_of(city: City, node: str) -> int:
+    """Return how many texts the index of a node keeps."""
+    (actor,) = (ref._actor for ref in city[node].system.refs() if ref.actor_class is IndexActor)
+    assert isinstance(actor, IndexActor)
+    (count,) = actor._index._opened().execute("SELECT count(*) FROM place").fetchone()
+    assert isinstance(count, int)
+    return count

@@ -124,3 +124,12 @@ def test_text_that_was_taken_out_is_not_in_the_file(tmp_path: Path) -> None:
     index.add(ONE, 2, [Line(1, 10, "")])
     index.close()
     assert b"secret words" not in (tmp_path / "search.db").read_bytes()
+
+
+def test_conversations_go_by_how_their_keys_begin(found: TextIndex) -> None:
+    found.add(b"other one", 1, [Line(1, 40, "you too")])
+    found.drop_all({b"ot", b"xx"})
+    assert at(found, [ONE, OTHER, b"other one"], '"you"', EVER, 9) == [(ONE, 3), (ONE, 1)]
+    assert found.upto([ONE, OTHER]) == {ONE: 3, OTHER: 0}
+    found.drop_all(set())
+    assert found.upto([ONE]) == {ONE: 3}
