@@ -61,6 +61,7 @@ from actorchat.limits import (
     STORE_TICK_S,
     SWEEP_EVERY_S,
 )
+from actorchat.store import keys
 
 if TYPE_CHECKING:
     from actorchat.actor import ActorSystem
@@ -250,6 +251,7 @@ class Broker:
             unsure = {slot for slot, _ in leaving(parts.engine)}
             parts.reach.held |= unsure
             parts.reach.closed |= unsure
+            context.log.append_lazily(((parts.engine.family("state"), keys.CLUSTER_KEY, b""),))
             Lodging(context, self._sessions).open()
             children.append(Child("whois", WhoIsActor, (context,)))
             children.append(Child(HANDOFF, HandoffActor, (context, parts.engine)))

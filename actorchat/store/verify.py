@@ -134,12 +134,17 @@ def _checks(engine: Engine) -> dict[str, _Check]:
         span = (keys.history_key(conversation, 0), keys.history_key(conversation, keys.SEQ_MAX))
         return first_of(conversation) > 1 or bool(engine.scan(history, *span, limit=1))
 
+    def is_apart(owner: bytes, conversation: bytes) -> bool:
+        # In a cluster a slot may go, and nothing may point into it from another.
+        return is_of_cluster and owner[:2] != conversation[:2]
+
+    is_of_cluster = engine.get(keys.CLUSTER_KEY, state) is not None
     checks: dict[str, _Check] = {
         "history": _HistoryCheck(first_of),
-        "inbox": _InboxCheck(has_message, first_of),
+        "inbox": _InboxCheck(has_message, first_of, is_apart),
         "sent": lambda key, value: _check_sent(key, value, has_message),
         "outbox": lambda key, value: _check_outbox(key, value, has_message),
-        "state": _StateCheck(has_file, is_or_was, has_any),
+        "state": _StateCheck(has_file, is_or_was, has_any, is_apart),
     }
     assert tuple(checks) == FAMILIES
     return checks
@@ -172,10 +177,14 @@ class _InboxCheck:
     """
 
     def __init__(
-        self, has_message: Callable[[bytes, int], bool], first_of: Callable[[bytes], int]
+        self,
+        has_message: Callable[[bytes, int], bool],
+        first_of: Callable[[bytes], int],
+        is_apart: Callable[[bytes, bytes], bool],
     ) -> None:
         self._has_message = has_message
         self._first_of = first_of
+        self._is_apart = is_apart
         self._user = b""
         self._upd = 0
         self._seqs: dict[bytes, int] = {}
@@ -195,6 +204,8 @@ class _InboxCheck:
         if row.seq - row.updates < last:
             begin = row.seq - row.updates + 1
             return f"seq {begin} of {row.conversation.hex()} comes after seq {last}"
+        if row.kind != keys.INLINE and self._is_apart(user, row.conversation):
+            return f"points to seq {row.seq} of {row.conversation.hex()}, which is in another slot"
         if row.kind != keys.INLINE and not self._has_message(row.conversation, row.seq):
             if row.seq < self._first_of(row.conversation):
                 return None  # dropped for its age: who comes for it is told that it is gone
@@ -230,8 +241,10 @@ class _StateCheck:
         has_file: Callable[[bytes], bool],
         has_message: Callable[[bytes, int], bool],
         has_any: Callable[[bytes], bool],
+        is_apart: Callable[[bytes, bytes], bool],
     ) -> None:
         self._has_message = has_message
+        self._is_apart = is_apart
         self._has_any = has_any
         self._group = b""
         self._has_file = has_file
@@ -272,6 +285,8 @@ class _StateCheck:
             values.unpack_spans(value)
         elif kind == kinds.MOVED:
             values.unpack_moved(value)
+            if self._is_apart(owner, rest):
+                return "is of a group of another slot, which tells each record"
         elif kind == kinds.SIZE:
             values.unpack_position(value)
         elif kind == kinds.INVITATION:
@@ -282,6 +297,10 @@ class _StateCheck:
                 return f"the history begins with seq {first}, which is not there"
         elif key == keys.SWEEP_KEY:
             values.unpack_sweep(value)
+        elif key.startswith(keys.LEAVING_PREFIX):
+            values.unpack_position(value)
+        elif key.startswith(keys.COMING_PREFIX):
+            values.unpack_positions(value)
         return _check_format(key, value)
 
     def _check_files(self, owner: bytes, kind: bytes, sha256: bytes, value: bytes) -> str | None:

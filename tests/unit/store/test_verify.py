@@ -236,6 +236,42 @@ def test_a_bad_ledger_or_sweep_is_named(engine: MemoryEngine, key: bytes, value:
     assert not verify(engine).is_sound
 
 
+IN_ANOTHER_SLOT = [
+    ("inbox", keys.inbox_key(BOB, 9), pointer(3)),
+    ("inbox", keys.inbox_key(BOB, 10), keys.pack_span(1, CONVERSATION, 3, 2)),
+    ("state", keys.state_key(BOB, kinds.MOVED, CONVERSATION), values.pack_moved(1, 3, "#g")),
+]
+
+
+@pytest.mark.parametrize(("family", "key", "value"), IN_ANOTHER_SLOT)
+def test_what_points_into_another_slot_of_a_cluster_is_named(
+    engine: MemoryEngine, family: str, key: bytes, value: bytes
+) -> None:
+    assert keys.slot_in(BOB) != keys.slot_in(CONVERSATION)
+    drop(engine, "inbox", keys.inbox_key(BOB, 8))
+    put(engine, "inbox", keys.inbox_key(BOB, 8), inline(1) + b"record")
+    drop(engine, "inbox", keys.inbox_key(BOB, 7))
+    put(engine, family, key, value)
+    assert verify(engine).is_sound
+    put(engine, "state", keys.CLUSTER_KEY, b"")
+    (problem,) = verify(engine).problems
+    assert problem.key == key
+    assert "another slot" in problem.text
+
+
+def test_pointers_within_a_slot_of_a_cluster_are_sound(engine: MemoryEngine) -> None:
+    drop(engine, "inbox", keys.inbox_key(BOB, 8))
+    put(engine, "inbox", keys.inbox_key(ANN, 1), pointer(2))
+    put(engine, "state", keys.CLUSTER_KEY, b"")
+    assert verify(engine).is_sound
+
+
+@pytest.mark.parametrize("prefix", [keys.LEAVING_PREFIX, keys.COMING_PREFIX])
+def test_a_bad_note_of_a_slot_that_moves_is_named(engine: MemoryEngine, prefix: bytes) -> None:
+    put(engine, "state", keys.moving_key(prefix, 7), b"short")
+    assert not verify(engine).is_sound
+
+
 def drop(engine: MemoryEngine, family: str, key: bytes) -> None:
     batch = engine.batch()
     batch.delete(key, engine.family(family))
