@@ -37,7 +37,7 @@ def replay(file: Path, *options: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("registry", ["actor", "zookeeper"])
 def test_messages_flow_while_a_node_joins_and_another_is_drained(
-    tmp_path: Path, registry: str
+    tmp_path: Path, registry: str, alone: None
 ) -> None:
     pytest.importorskip("actorchat.cluster.handoff", reason="no slot is handed over yet")
     options = []
@@ -53,7 +53,7 @@ def test_messages_flow_while_a_node_joins_and_another_is_drained(
 
 
 async def test_node_that_leads_nothing_is_stopped_for_good_while_messages_flow(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, alone: None
 ) -> None:
     start = ChildCluster.start
 
