@@ -28,6 +28,7 @@ from actorchat.protocol import codec, ops
 from actorchat.protocol.ops.group import Create
 from actorchat.store import keys
 from actorchat.store.engine import FAMILIES
+from actorchat.store.verify import verify
 from actorchat.testing.link_net import LinkWeather
 from actorchat.testing.node import Poison, is_injected
 from tests.unit.broker.city import City, Quarter
@@ -448,6 +449,9 @@ class NodesWorld:
         for node in self.city.nodes.values():
             if node.failures:
                 self.violate(f"{node.name} failed: {node.failures}")
+            node.broker.context.log.apply()
+            for problem in verify(node.engine).problems[:3]:
+                self.violate(f"{node.name}: {problem}")
 
     def _run_for(self, seconds: float) -> None:
         self.dispatcher.run(self.now_s + seconds, STEPS_MAX)

@@ -145,3 +145,22 @@ def test_what_one_home_did_not_hear_is_asked_again(city: City) -> None:
     bob.leave()
     assert city.hello("bob", "b").messages[0]["msg"].get("body", "") == ""
     assert city.crashes == []
+
+
+@pytest.mark.parametrize("inline_max", [2, 256])
+def test_nothing_points_into_another_slot_even_of_the_same_node(inline_max: int) -> None:
+    users = dict.fromkeys(("ann", "bob", "cat", "dan"), "a")
+    city = City(users, group_inline_max=inline_max)
+    ann = city.hello("ann", "a")
+    for body in ("short", "long " * 100):
+        assert "ok" in ann.send("dan", body)
+    create = Create("all", ["bob", "cat", "dan"])
+    assert "ok" in ann.ask(lambda rid: ops.Change(rid, GROUP, bytes(16), create))
+    assert "ok" in ann.send(GROUP, "all of it " * 100)
+    city.run(2.0)
+    node = city["a"]
+    node.broker.context.log.apply()
+    rows = [keys.unpack_inbox(value) for _, value in node.rows("inbox")]
+    assert len(rows) >= 8
+    assert verify(node.engine).problems == []
+    assert node.engine.get(keys.CLUSTER_KEY, node.engine.family("state")) == b""
