@@ -68,6 +68,7 @@ DISCONNECTED = "disconnected"
 NOBODY = "there is no such user"
 NO_SUCH_FILE = "a file that the message refers to is not stored, or has another size"
 NODE_LOST = "a part of the server is gone; sign in again"
+NO_SLOTS: frozenset[int] = frozenset()
 NO_PLACES: dict[str, Any] = {}  # of all sessions that have not posted yet; never filled
 
 
@@ -76,6 +77,7 @@ class SessionActor(Asking):
 
     mailbox: ClassVar[Mailbox] = Mailbox(limit=SESSION_MAILBOX_MAX, overflow="fail")
     is_ephemeral: ClassVar[bool] = True  # it ends with its connection, whatever is under way
+    _loose: frozenset[int] = NO_SLOTS  # of what was told something and has no place kept here
     ref_class: ClassVar[type[LocalRef]] = SessionRef
     take = take_ops
 
@@ -117,6 +119,8 @@ class SessionActor(Asking):
             if places is NO_PLACES:
                 places = self._conversations = {}
             elif len(places) >= REQUESTS_IN_FLIGHT_MAX:
+                if self._context.reach is not None:
+                    self._loose |= {place.slot for place in places.values()}
                 places.clear()
             router = self._context.router
             place = places[peer] = router.conversation_with(self._machine.user, peer)
@@ -189,6 +193,7 @@ class SessionActor(Asking):
         place = self._context.router.conversation(op.conv)
         if self._context.reach is not None:
             self._uses(place.node)
+            self._loose |= {place.slot}
         event = Changing(self._machine.user, self._me, op.id, op.cid, op.change)
         self._ask(place, event, op.id)
 
@@ -260,11 +265,14 @@ class SessionActor(Asking):
             self._watching.handle(event)
 
     def _on_table_turned(self, event: TableTurned) -> None:
-        places = self._conversations.values()
-        if self._connection.in_flight and any(place.slot in event.slots for place in places):
-            # What was told on the old way may come behind what would be told on the new one.
-            self.on_receive(Ended("drain", "now"))
-            return
+        if self._connection.in_flight:
+            told = self._loose.union(place.slot for place in self._conversations.values())
+            if not told.isdisjoint(event.slots):
+                # What went the old way may come behind what would go the new one.
+                self.on_receive(Ended("drain", "now"))
+                return
+        else:
+            self._loose = NO_SLOTS
         if self._watching is not None:
             self._watching.turned()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from actorchat.broker.search import IndexActor
 from actorchat.cluster.handoff import State
 from actorchat.cluster.slots import Slot
-from actorchat.ids import SLOTS, slot_of
+from actorchat.ids import SLOTS, group_address, slot_of
 from actorchat.protocol import ops
+from actorchat.protocol.ops.group import Alter, Create
 from actorchat.store.verify import verify
 from tests.unit.broker.city import City
 from tests.unit.broker.test_handing_over import rows_of, run_to
@@ -61,3 +62,29 @@ def words_of(city: City, node: str) -> int:
     (count,) = actor._index._opened().execute("SELECT count(*) FROM place").fetchone()
     assert isinstance(count, int)
     return count
+
+
+def test_who_waits_for_a_change_of_a_group_that_moves_connects_again() -> None:
+    group = group_address(bytes(16))
+    city = City({"ann": "a", "bob": "b", group: "c"})
+    ann, bob = city.hello("ann", "b"), city.hello("bob", "b")
+    create = Create("all", ["bob"])
+    assert "ok" in ann.ask(lambda rid: ops.Change(rid, group, bytes(16), create))
+    city["c"].syncer.is_held = True
+    ann.start(lambda rid: ops.Change(rid, group, b"\1" * 16, Alter(name="both")))
+    city.run(0.2)
+    city.write(slot_of(group), Slot("b", 2, ("b",), ("b",)))
+    city.run(0.2)
+    assert ann.connection.is_closed
+    assert ann.connection.bye == {"op": "bye", "code": "drain", "reconnect": "now"}
+    assert not bob.connection.is_closed  # who waits for nothing stays
+
+
+def test_who_has_its_answers_stays_when_a_slot_moves() -> None:
+    group = group_address(bytes(16))
+    city = City({"ann": "a", group: "c"})
+    ann = city.hello("ann", "b")
+    assert "ok" in ann.ask(lambda rid: ops.Change(rid, group, bytes(16), Create("all", [])))
+    city.write(slot_of(group), Slot("b", 2, ("b",), ("b",)))
+    city.run(0.2)
+    assert not ann.connection.is_closed
