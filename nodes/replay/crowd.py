@@ -7,12 +7,13 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 
 from actorchat.client import Chat, Message, connect
-from actorchat.errors import ActorchatError, Unavailable
+from actorchat.errors import ActorchatError, Refusal, Unavailable
 from nodes.replay.door import Doors
 
 DEVICE = "replay"
 AT_ONCE = 64  # sign-ins, questions and goodbyes under way together
 SIGN_IN_TIMEOUT_S = 60.0
+AGAIN_S = 0.2
 START_PATIENCE_S = 20.0  # with a server whose nodes have not all found each other
 RECONNECT_CAP_S = 3.0  # the server is one's own and comes back at once
 CLOSE_FLUSH_S = 0.0  # whatever is unanswered at the end was judged already
@@ -162,7 +163,7 @@ async def _patiently(ask: Callable[[], Awaitable[str | None]]) -> str | None:
     while True:
         try:
             return await ask()
-        except Unavailable:
-            if time.monotonic() >= until_s:
+        except (Unavailable, Refusal) as error:
+            if error.retry != "after" or time.monotonic() >= until_s:
                 raise
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(AGAIN_S)

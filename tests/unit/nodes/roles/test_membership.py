@@ -212,13 +212,14 @@ async def test_node_that_is_told_to_end_before_there_is_a_table_can_leave(tmp_pa
 
 async def test_links_over_tcp_take_a_key(tmp_path: Path) -> None:
     store = MemoryStore()
-    listen = {"cluster.listen": "tcp://127.0.0.1:17999"}
+    where = f"tcp://127.0.0.1:{Ports().take(0)}"
+    listen = {"cluster.listen": where}
     with pytest.raises(SettingsError, match="node key"):
         Node(tmp_path, store, "n1", **listen, **{"cluster.key_file": str(tmp_path / "none")})
     public = write_node_key(tmp_path / "n1.key")
     node = Node(tmp_path, store, "n1", **listen, **{"cluster.key_file": str(tmp_path / "n1.key")})
     assert node.member._member().key == public
-    assert node.member._member().address == "tcp://127.0.0.1:17999"
+    assert node.member._member().address == where
     await node.member.leave()
 
 
